@@ -1,0 +1,3 @@
+module github.com/runtimefix/runtimefix
+
+go 1.25.0

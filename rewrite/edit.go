@@ -1,0 +1,4 @@
+package rewrite
+
+// Edit is a transaction.
+type Edit struct{}
