@@ -1,0 +1,327 @@
+package rewrite
+
+import (
+	"fmt"
+	"go/ast"
+	"go/constant"
+	"go/token"
+	"go/types"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/dave/dst"
+)
+
+// aboutRemoved matches comments that speak of what runtime hooks are called
+// for; such a comment goes with the call that it stands above.
+var aboutRemoved = regexp.MustCompile(`(?i)\bgc\b|garbage|collect|memory|\bheap\b|\bfree\b|\brss\b|\bcores?\b|\bcpus?\b|\bfaults?\b|finali[sz]|cleanup`)
+
+var keepComment = regexp.MustCompile(`\b(TODO|FIXME|BUG|XXX)\b`)
+
+var lineDirective = regexp.MustCompile(`^//\s?(nolint|#nosec|lint:ignore|runtimefix:ignore)`)
+
+// delete removes stmt from its list, and what is left without an effect by
+// that.
+func (t *tree) delete(stmt ast.Stmt, words []string) error {
+	list, i, err := t.list(stmt)
+	if err != nil {
+		return err
+	}
+	t.touched = true
+	twin := (*list)[i]
+	d := twin.Decorations()
+	var next dst.Stmt
+	if i+1 < len(*list) {
+		next = (*list)[i+1]
+	}
+	above := keptAbove(d, next, words)
+	_, below := splitEnd(d.End)
+	if i == 0 {
+		above = slices.Clone(above)
+		for len(above) > 0 && above[0] == "\n" {
+			above = above[1:]
+		}
+	}
+	blank := d.Before == dst.EmptyLine || d.After == dst.EmptyLine
+	*list = slices.Delete(*list, i, i+1)
+	switch {
+	case next != nil:
+		nd := next.Decorations()
+		if len(above) > 0 {
+			if nd.Before == dst.EmptyLine || d.After == dst.EmptyLine {
+				above = append(above, "\n")
+			}
+			nd.Start = append(above, nd.Start...)
+			nd.Before = d.Before
+		} else if i > 0 && blank {
+			nd.Before = dst.EmptyLine
+		}
+		if i == 0 {
+			nd.Before = dst.NewLine
+		}
+		if len(below) > 0 {
+			nd.Start = append(slices.Clone(below[1:]), nd.Start...)
+		}
+	case i > 0:
+		pd := (*list)[i-1].Decorations()
+		pd.After = dst.NewLine
+		if len(above) > 0 {
+			pd.End.Append("\n")
+			if d.Before == dst.EmptyLine {
+				pd.End.Append("\n")
+			}
+			pd.End.Append(above...)
+		}
+		pd.End.Append(below...)
+	default:
+		return t.emptied(stmt, append(above, below...))
+	}
+	return nil
+}
+
+// keptAbove returns the comments above a removed statement that stay.
+func keptAbove(d *dst.NodeDecs, next dst.Stmt, words []string) []string {
+	all := slices.Clone([]string(d.Start))
+	if len(all) == 0 || all[len(all)-1] == "\n" {
+		return all // nothing, or a blank line between comment and statement
+	}
+	i := len(all)
+	for i > 0 && all[i-1] != "\n" {
+		i--
+	}
+	kept, block := all[:i], all[i:]
+	for len(block) > 0 && lineDirective.MatchString(block[len(block)-1]) {
+		block = block[:len(block)-1]
+	}
+	if len(block) == 0 {
+		return trimBlank(kept)
+	}
+	alone := next == nil || d.After == dst.EmptyLine || next.Decorations().Before == dst.EmptyLine || len(next.Decorations().Start) > 0
+	text := strings.Join(block, "\n")
+	mentions := aboutRemoved.MatchString(text) || slices.ContainsFunc(words, func(w string) bool {
+		return strings.Contains(strings.ToLower(text), strings.ToLower(w))
+	})
+	if alone && mentions && !keepComment.MatchString(text) {
+		return trimBlank(kept)
+	}
+	return append(kept, block...)
+}
+
+func trimBlank(decs []string) []string {
+	for len(decs) > 0 && decs[len(decs)-1] == "\n" {
+		decs = decs[:len(decs)-1]
+	}
+	return decs
+}
+
+// splitEnd splits the comments behind a statement into those on its line and
+// those on lines of their own, which begin with a line break.
+func splitEnd(end dst.Decorations) (same, below []string) {
+	for i, s := range end {
+		if s == "\n" {
+			return end[:i:i], slices.Clone(end[i:])
+		}
+	}
+	return end, nil
+}
+
+// emptied tidies up after the only statement of a block is gone. comments are
+// those that stay in the block.
+func (t *tree) emptied(stmt ast.Stmt, comments []string) error {
+	cur, _ := t.f.Pkg.Inspector.Root().FindNode(stmt)
+	parent := cur.Parent()
+	for {
+		if _, ok := parent.Node().(*ast.LabeledStmt); !ok {
+			break
+		}
+		parent = parent.Parent()
+	}
+	if cc, ok := t.dec.Dst.Nodes[parent.Node()].(*dst.CaseClause); ok {
+		cc.Decs.Colon.Append(lines(comments)...)
+		return nil
+	}
+	if cc, ok := t.dec.Dst.Nodes[parent.Node()].(*dst.CommClause); ok {
+		cc.Decs.Colon.Append(lines(comments)...)
+		return nil
+	}
+	body, ok := parent.Node().(*ast.BlockStmt)
+	if !ok {
+		return nil
+	}
+	twin := t.dec.Dst.Nodes[body].(*dst.BlockStmt)
+	if len(comments) > 0 || len(twin.Decs.Lbrace) > 0 {
+		twin.Decs.Lbrace.Append(lines(comments)...)
+		return nil
+	}
+	owner := parent.Parent()
+	switch n := owner.Node().(type) {
+	case *ast.FuncDecl:
+		if n.Recv == nil && n.Name.Name == "init" && !t.attached(n) {
+			return t.deleteDecl(n)
+		}
+	case *ast.FuncLit:
+		call := owner.Parent()
+		c, ok := call.Node().(*ast.CallExpr)
+		if !ok || c.Fun != n || len(c.Args) > 0 {
+			return nil
+		}
+		switch s := call.Parent().Node().(type) {
+		case *ast.GoStmt:
+			return t.delete(s, nil)
+		case *ast.DeferStmt:
+			return t.delete(s, nil)
+		case *ast.ExprStmt:
+			return t.delete(s, nil)
+		}
+	case *ast.BlockStmt, *ast.CaseClause, *ast.CommClause:
+		if s, ok := parent.Node().(ast.Stmt); ok {
+			return t.delete(s, nil)
+		}
+	case *ast.IfStmt:
+		return t.emptiedIf(n, body)
+	}
+	return nil
+}
+
+// lines puts comments on lines of their own.
+func lines(comments []string) []string {
+	if len(comments) == 0 {
+		return nil
+	}
+	if comments[0] != "\n" {
+		comments = append([]string{"\n"}, comments...)
+	}
+	return trimBlank(comments)
+}
+
+// emptiedIf removes or inverts an if statement whose body became empty, where
+// evaluating its condition has no effect.
+func (t *tree) emptiedIf(n *ast.IfStmt, body *ast.BlockStmt) error {
+	if n.Body != body || n.Init != nil || !t.pure(n.Cond) {
+		return nil
+	}
+	cur, _ := t.f.Pkg.Inspector.Root().FindNode(n)
+	if up, ok := cur.Parent().Node().(*ast.IfStmt); ok && up.Else == n {
+		if n.Else == nil {
+			t.dec.Dst.Nodes[up].(*dst.IfStmt).Else = nil
+		}
+		return nil
+	}
+	if n.Else == nil {
+		return t.delete(n, nil)
+	}
+	els, ok := t.dec.Dst.Nodes[n.Else].(*dst.BlockStmt)
+	if !ok {
+		return nil
+	}
+	twin := t.dec.Dst.Nodes[n].(*dst.IfStmt)
+	cond := twin.Cond
+	if _, binary := cond.(*dst.BinaryExpr); binary {
+		cond = &dst.ParenExpr{X: cond}
+	}
+	twin.Cond = &dst.UnaryExpr{Op: token.NOT, X: cond}
+	twin.Body, twin.Else = els, nil
+	return nil
+}
+
+// pure reports whether evaluating x can neither have an effect nor panic.
+func (t *tree) pure(x ast.Expr) bool {
+	info := t.f.Pkg.Info
+	if tv, ok := info.Types[x]; ok && tv.Value != nil {
+		return true
+	}
+	switch x := x.(type) {
+	case *ast.Ident, *ast.BasicLit:
+		return true
+	case *ast.ParenExpr:
+		return t.pure(x.X)
+	case *ast.SelectorExpr:
+		if id, ok := x.X.(*ast.Ident); ok {
+			if _, isPkg := info.Uses[id].(*types.PkgName); isPkg {
+				return true
+			}
+		}
+		if sel := info.Selections[x]; sel == nil || sel.Indirect() || sel.Kind() != types.FieldVal {
+			return false
+		}
+		return t.pure(x.X)
+	case *ast.UnaryExpr:
+		return x.Op != token.ARROW && t.pure(x.X)
+	case *ast.BinaryExpr:
+		if x.Op == token.QUO || x.Op == token.REM {
+			tv := info.Types[x.Y]
+			if tv.Value == nil || constant.Sign(tv.Value) == 0 {
+				return false
+			}
+		}
+		if x.Op == token.EQL || x.Op == token.NEQ {
+			if tx, ok := info.Types[x.X]; ok && tx.Type != nil && types.IsInterface(tx.Type) && !info.Types[x.Y].IsNil() {
+				return false // comparing interfaces may panic
+			}
+		}
+		return t.pure(x.X) && t.pure(x.Y)
+	case *ast.CallExpr:
+		id, ok := ast.Unparen(x.Fun).(*ast.Ident)
+		if !ok || len(x.Args) != 1 {
+			return false
+		}
+		b, ok := info.Uses[id].(*types.Builtin)
+		return ok && (b.Name() == "len" || b.Name() == "cap") && t.pure(x.Args[0])
+	}
+	return false
+}
+
+// attached reports whether decl's doc comment must stay.
+func (t *tree) attached(decl *ast.FuncDecl) bool {
+	return decl.Doc != nil && keepComment.MatchString(decl.Doc.Text())
+}
+
+// deleteDecl removes a package-level declaration and its doc comment. Comments
+// that a blank line separates from it stay.
+func (t *tree) deleteDecl(decl ast.Decl) error {
+	twin, _ := t.dec.Dst.Nodes[decl].(dst.Decl)
+	i := slices.Index(t.file.Decls, twin)
+	if i < 0 {
+		return fmt.Errorf("%s: the declaration is gone", t.pos(decl))
+	}
+	t.touched = true
+	d := twin.Decorations()
+	var kept []string
+	if j := lastBlank(d.Start); j >= 0 {
+		kept = trimBlank(slices.Clone([]string(d.Start[:j])))
+	}
+	_, below := splitEnd(d.End)
+	t.file.Decls = slices.Delete(t.file.Decls, i, i+1)
+	switch {
+	case i < len(t.file.Decls):
+		nd := t.file.Decls[i].Decorations()
+		if len(kept)+len(below) > 0 {
+			nd.Start = append(append(kept, append(trimLead(below), "\n")...), nd.Start...)
+		}
+		nd.Before = dst.EmptyLine
+	case i > 0:
+		pd := t.file.Decls[i-1].Decorations()
+		if len(kept) > 0 {
+			pd.End.Append(append([]string{"\n", "\n"}, kept...)...)
+		}
+		pd.End.Append(below...)
+	}
+	return nil
+}
+
+func trimLead(decs []string) []string {
+	for len(decs) > 0 && decs[0] == "\n" {
+		decs = decs[1:]
+	}
+	return decs
+}
+
+func lastBlank(decs dst.Decorations) int {
+	for i := len(decs) - 1; i >= 0; i-- {
+		if decs[i] == "\n" {
+			return i
+		}
+	}
+	return -1
+}

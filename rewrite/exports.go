@@ -1,0 +1,81 @@
+package rewrite
+
+import (
+	"bufio"
+	"fmt"
+	"go/token"
+	"go/types"
+	"os"
+	"strings"
+
+	"golang.org/x/tools/go/gcexportdata"
+	"golang.org/x/tools/go/packages"
+)
+
+// exports reads dependencies' types from the export data that the go command
+// has in its build cache.
+//
+// Packages recompiled for one test binary ("p [q.test]") have the import paths
+// of their ordinary selves, so each test binary has a universe of its own.
+type exports struct {
+	fset      *token.FileSet
+	universes map[string]map[string]*types.Package
+}
+
+func newExports(fset *token.FileSet) *exports {
+	return &exports{fset: fset, universes: make(map[string]map[string]*types.Package)}
+}
+
+// importer returns the importer for the files of p.
+func (x *exports) importer(l *loader, p *packages.Package) types.Importer {
+	u := x.universes[universe(p)]
+	if u == nil {
+		u = make(map[string]*types.Package)
+		x.universes[universe(p)] = u
+	}
+	return importerFunc(func(path string) (*types.Package, error) {
+		if path == "unsafe" {
+			return types.Unsafe, nil
+		}
+		target := path
+		if dep := p.Imports[path]; dep != nil {
+			target = dep.PkgPath
+		}
+		if pkg := u[target]; pkg != nil && pkg.Complete() {
+			return pkg, nil
+		}
+		file := l.export(p, path)
+		if file == "" {
+			return nil, fmt.Errorf("no export data for %q: it is missing or does not compile", path)
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading export data of %q: %w", path, err)
+		}
+		defer f.Close()
+		r, err := gcexportdata.NewReader(bufio.NewReader(f))
+		if err != nil {
+			return nil, fmt.Errorf("reading export data of %q: %w", path, err)
+		}
+		pkg, err := gcexportdata.Read(r, x.fset, u, target)
+		if err != nil {
+			return nil, fmt.Errorf("reading export data of %q: %w", path, err)
+		}
+		return pkg, nil
+	})
+}
+
+// universe names the set of packages that p's imports belong to: "" for the
+// ordinary ones, else the test binary for which some of them were recompiled.
+func universe(p *packages.Package) string {
+	for _, dep := range p.Imports {
+		if i := strings.IndexByte(dep.ID, ' '); i >= 0 {
+			return dep.ID[i:]
+		}
+	}
+	return ""
+}
+
+type importerFunc func(path string) (*types.Package, error)
+
+func (f importerFunc) Import(path string) (*types.Package, error) { return f(path) }

@@ -1,0 +1,286 @@
+package rewrite
+
+import (
+	"context"
+	"fmt"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/tools/go/packages"
+)
+
+// Config says what to load and for which platform.
+type Config struct {
+	// Dir is the directory in which patterns are resolved and the go command
+	// runs; "" means the current one.
+	Dir string
+	// Tests says whether the packages' tests are loaded with them.
+	Tests bool
+	// Tags are build tags, as for the go command's -tags.
+	Tags []string
+	// Env is the environment of the go command; nil means os.Environ(). It
+	// decides GOOS, GOARCH, GOFLAGS and the like.
+	Env []string
+	// Emits lists the import paths that fixes may add, so that their export
+	// data is asked for together with everything else.
+	Emits []string
+}
+
+// metadataMode asks the go command for file lists and export data only. The
+// syntax trees and types of the candidate packages are made here, because
+// go/packages would hand out cgo's generated files, would parse the files of a
+// package once more for its test variant, and would start the go command again
+// for every verification round.
+const metadataMode = packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedDeps |
+	packages.NeedExportFile | packages.NeedModule | packages.NeedForTest
+
+// A loader holds what the go command said about packages, and what was parsed
+// and type-checked so far. It outlives the snapshots made with it, so that a
+// later round only checks the packages whose files changed.
+type loader struct {
+	ctx  context.Context
+	cfg  Config
+	fset *token.FileSet
+	meta map[string]*packages.Package // every package and dependency by ID
+	root map[string]*packages.Package // those to be read from source
+	std  map[string]*packages.Package // by import path: for imports that fixes add
+	imp  *exports
+	mods map[string]*Module // by go.mod path
+}
+
+func newLoader(ctx context.Context, cfg Config) *loader {
+	fset := token.NewFileSet()
+	return &loader{
+		ctx:  ctx,
+		cfg:  cfg,
+		fset: fset,
+		meta: make(map[string]*packages.Package),
+		root: make(map[string]*packages.Package),
+		std:  make(map[string]*packages.Package),
+		imp:  newExports(fset),
+		mods: make(map[string]*Module),
+	}
+}
+
+// list asks the go command, started in dir, about patterns.
+func (l *loader) list(dir string, patterns []string, tests bool) ([]*packages.Package, error) {
+	pc := &packages.Config{
+		Context: l.ctx,
+		Mode:    metadataMode,
+		Dir:     dir,
+		Env:     l.cfg.Env,
+		Tests:   tests,
+	}
+	if len(l.cfg.Tags) > 0 {
+		pc.BuildFlags = append(pc.BuildFlags, "-tags="+strings.Join(l.cfg.Tags, ","))
+	}
+	pkgs, err := packages.Load(pc, patterns...)
+	if err != nil {
+		return nil, fmt.Errorf("listing packages in %s: %w", displayDir(dir), err)
+	}
+	packages.Visit(pkgs, nil, func(p *packages.Package) {
+		if old := l.meta[p.ID]; old != nil && (old.ExportFile != "" || p.ExportFile == "") {
+			return
+		}
+		l.meta[p.ID] = p
+		if p.ForTest == "" {
+			if _, ok := l.std[p.PkgPath]; !ok {
+				l.std[p.PkgPath] = p
+			}
+		}
+	})
+	return pkgs, nil
+}
+
+func displayDir(dir string) string {
+	if dir == "" {
+		return "."
+	}
+	return dir
+}
+
+// add lists patterns below dir and makes the packages found roots: packages to
+// be read from source. The import paths that fixes may add are listed along
+// with them but stay dependencies.
+func (l *loader) add(dir string, patterns []string) error {
+	all := slices.Clone(patterns)
+	for _, path := range l.cfg.Emits {
+		if l.std[path] == nil {
+			all = append(all, path)
+		}
+	}
+	pkgs, err := l.list(dir, all, l.cfg.Tests)
+	if err != nil {
+		return err
+	}
+	for _, p := range pkgs {
+		if isEmitted(p, l.cfg.Emits) && !slices.Contains(patterns, p.PkgPath) {
+			continue
+		}
+		if strings.HasSuffix(p.ID, ".test") && p.Name == "main" && strings.HasSuffix(p.PkgPath, ".test") {
+			continue // the generated test main
+		}
+		l.root[p.ID] = l.meta[p.ID]
+	}
+	// A package's test variant holds the same files and more: it takes over.
+	for _, p := range l.root {
+		if p.ForTest != "" && p.PkgPath == p.ForTest {
+			delete(l.root, p.ForTest)
+		}
+	}
+	return nil
+}
+
+func isEmitted(p *packages.Package, emits []string) bool {
+	if p.Module != nil {
+		return false
+	}
+	return slices.Contains(emits, p.PkgPath) || slices.Contains(emits, p.ForTest)
+}
+
+// export returns the export data file of the package that p imports as path,
+// asking the go command for it when a fix added the import. The empty string
+// means that there is none.
+func (l *loader) export(p *packages.Package, path string) string {
+	if dep := p.Imports[path]; dep != nil {
+		if m := l.meta[dep.ID]; m != nil {
+			return m.ExportFile
+		}
+		return dep.ExportFile
+	}
+	if l.std[path] == nil {
+		if _, err := l.list(l.cfg.Dir, []string{path}, false); err != nil {
+			return ""
+		}
+	}
+	if dep := l.std[path]; dep != nil {
+		return dep.ExportFile
+	}
+	return ""
+}
+
+// module returns the Module of p, nil when it is in none.
+func (l *loader) module(p *packages.Package) *Module {
+	if p.Module == nil {
+		return nil
+	}
+	key := p.Module.GoMod
+	if key == "" {
+		key = p.Module.Path
+	}
+	m := l.mods[key]
+	if m == nil {
+		m = &Module{
+			Path:      p.Module.Path,
+			Dir:       p.Module.Dir,
+			GoMod:     p.Module.GoMod,
+			GoVersion: p.Module.GoVersion,
+			Main:      p.Module.Main,
+		}
+		if m.GoVersion == "" {
+			m.GoVersion = "1.16" // cmd/go: a module without a go line
+		}
+		l.mods[key] = m
+	}
+	return m
+}
+
+// Module is a Go module of the snapshot.
+type Module struct {
+	// Path is the module path, Dir its root, GoMod the go.mod's file name.
+	Path, Dir, GoMod string
+	// GoVersion is the language version of the go line, "1.24" say; "1.16"
+	// where there is none.
+	GoVersion string
+	// Main reports whether it is a main module of the build, not a dependency.
+	Main bool
+}
+
+// File parses the module's go.mod.
+func (m *Module) File() (*modfile.File, error) {
+	data, err := os.ReadFile(m.GoMod)
+	if err != nil {
+		return nil, err
+	}
+	return modfile.Parse(m.GoMod, data, nil)
+}
+
+// listErrors returns the go command's complaints about p, without those that
+// the type checker here reports itself, better.
+func listErrors(p *packages.Package) []Problem {
+	var out []Problem
+	for _, e := range p.Errors {
+		if e.Kind == packages.TypeError || e.Kind == packages.ParseError {
+			continue
+		}
+		if strings.HasPrefix(e.Msg, "# ") || strings.Contains(e.Msg, "\n# ") {
+			continue // the compiler's output for a package that does not build
+		}
+		out = append(out, Problem{Pos: parsePosition(e.Pos), Message: e.Msg, Package: p.PkgPath})
+	}
+	return out
+}
+
+// parsePosition reads file:line:col as go/packages writes it.
+func parsePosition(s string) token.Position {
+	var pos token.Position
+	if s == "" || s == "-" {
+		return pos
+	}
+	rest, col, ok1 := cutLastInt(s)
+	file, line, ok2 := cutLastInt(rest)
+	switch {
+	case ok1 && ok2:
+		pos = token.Position{Filename: file, Line: line, Column: col}
+	case ok1:
+		pos = token.Position{Filename: rest, Line: col}
+	default:
+		pos = token.Position{Filename: s}
+	}
+	if abs, err := filepath.Abs(pos.Filename); err == nil {
+		pos.Filename = abs
+	}
+	return pos
+}
+
+func cutLastInt(s string) (rest string, n int, ok bool) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		return s, 0, false
+	}
+	for _, c := range s[i+1:] {
+		if c < '0' || c > '9' {
+			return s, 0, false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return s[:i], n, i+1 < len(s)
+}
+
+// Problem is something that could not be checked, with the reason.
+type Problem struct {
+	Pos     token.Position // Filename "" when it concerns no file
+	Package string         // import path, "" when unknown
+	Message string
+}
+
+// Error returns the problem as file:line:col: message.
+func (p Problem) Error() string {
+	if p.Pos.Filename == "" {
+		if p.Package != "" {
+			return p.Package + ": " + p.Message
+		}
+		return p.Message
+	}
+	return p.Pos.String() + ": " + p.Message
+}
+
+// sortedKeys returns m's keys in order.
+func sortedKeys[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
+}

@@ -1,0 +1,382 @@
+package rewrite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"go/types"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/tools/go/ast/inspector"
+	"golang.org/x/tools/go/packages"
+)
+
+// Snapshot is an immutable view of the loaded packages and text files, with
+// an overlay of edited files over what is on disk. Every later round of edits
+// makes a new one.
+type Snapshot struct {
+	Fset *token.FileSet
+	// Packages are the loaded packages, in order of import path. Each source
+	// file belongs to one of them: a package stands here together with its own
+	// test files, or without them when it has none or tests are off.
+	Packages []*Package
+	// Texts are the text files that the scan selected, in order of path.
+	Texts []*TextFile
+
+	l       *loader
+	overlay map[string][]byte
+	byFile  map[string]*File
+
+	mu   sync.Mutex
+	memo map[any]any
+	refs map[string][]Ref
+	wide func(names []string) error // loads further packages, see Widen
+	done map[string]bool            // names widened to
+}
+
+// Package is one loaded package with its syntax and types.
+type Package struct {
+	ID   string // the go command's name for it, "p [p.test]" with its tests
+	Path string // import path
+	Name string
+	Dir  string
+	// Module is nil outside of modules.
+	Module *Module
+	// ForTest is the import path of the package under test, "" when the
+	// package has no test files.
+	ForTest string
+	Files   []*File
+	Types   *types.Package
+	Info    *types.Info
+	// Inspector walks Files in order.
+	Inspector *inspector.Inspector
+	// Errors are the syntax and type errors. With any of them Info is partial.
+	Errors []Problem
+
+	meta   *packages.Package
+	snap   *Snapshot
+	other  []*ast.File
+	others sync.Once
+}
+
+// File is one source file of a package.
+type File struct {
+	Path string // absolute
+	Pkg  *Package
+	AST  *ast.File
+	Src  []byte
+	// Test reports whether it is a _test.go file or in a package of tests only.
+	Test bool
+	// Generated reports whether it says "Code generated ... DO NOT EDIT.".
+	Generated bool
+	// Cgo reports whether it imports "C". C.x has no type then, all else has.
+	Cgo bool
+}
+
+// Load lists, parses and type-checks the packages that match patterns in
+// cfg.Dir. It is the short way for tests and for analyses of one module; Run
+// does the same for the candidates of a scan.
+func Load(ctx context.Context, cfg Config, patterns ...string) (*Snapshot, error) {
+	l := newLoader(ctx, cfg)
+	if err := l.add(cfg.Dir, patterns); err != nil {
+		return nil, err
+	}
+	return l.snapshot(nil, nil), nil
+}
+
+// snapshot parses and checks the roots under overlay. Packages of prev whose
+// files are the same under both overlays are taken over.
+func (l *loader) snapshot(overlay map[string][]byte, prev *Snapshot) *Snapshot {
+	s := &Snapshot{
+		Fset:    l.fset,
+		l:       l,
+		overlay: overlay,
+		byFile:  make(map[string]*File),
+		memo:    make(map[any]any),
+		done:    make(map[string]bool),
+	}
+	old := make(map[string]*Package)
+	if prev != nil {
+		s.wide, s.Texts = prev.wide, prev.Texts
+		for _, p := range prev.Packages {
+			old[p.ID] = p
+		}
+	}
+	for _, id := range sortedKeys(l.root) {
+		m := l.root[id]
+		if p := old[id]; p != nil && !changed(p, overlay) {
+			p = p.in(s)
+			s.Packages = append(s.Packages, p)
+			continue
+		}
+		if len(m.GoFiles) == 0 && len(m.Errors) == 0 {
+			continue
+		}
+		s.Packages = append(s.Packages, l.check(s, m))
+	}
+	slices.SortStableFunc(s.Packages, func(a, b *Package) int {
+		if c := strings.Compare(a.Path, b.Path); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	for _, p := range s.Packages {
+		for _, f := range p.Files {
+			s.byFile[f.Path] = f
+		}
+	}
+	return s
+}
+
+// changed reports whether a file of p differs under overlay.
+func changed(p *Package, overlay map[string][]byte) bool {
+	for _, f := range p.Files {
+		if data, ok := overlay[f.Path]; ok && !bytes.Equal(data, f.Src) {
+			return true
+		}
+	}
+	return false
+}
+
+// in returns p as a package of s: the same syntax and types.
+func (p *Package) in(s *Snapshot) *Package {
+	q := &Package{
+		ID: p.ID, Path: p.Path, Name: p.Name, Dir: p.Dir, Module: p.Module, ForTest: p.ForTest,
+		Types: p.Types, Info: p.Info, Inspector: p.Inspector, Errors: p.Errors, meta: p.meta, snap: s,
+	}
+	for _, f := range p.Files {
+		g := *f
+		g.Pkg = q
+		q.Files = append(q.Files, &g)
+	}
+	return q
+}
+
+// check parses and type-checks the package that m describes.
+func (l *loader) check(s *Snapshot, m *packages.Package) *Package {
+	p := &Package{
+		ID: m.ID, Path: m.PkgPath, Name: m.Name, Dir: m.Dir, Module: l.module(m), ForTest: m.ForTest,
+		meta: m, snap: s,
+	}
+	p.Errors = listErrors(m)
+	var asts []*ast.File
+	for _, path := range m.GoFiles {
+		if !strings.HasSuffix(path, ".go") {
+			continue
+		}
+		src, err := s.read(path)
+		if err != nil {
+			p.Errors = append(p.Errors, Problem{Pos: token.Position{Filename: path}, Package: p.Path, Message: "not read: " + errText(err)})
+			continue
+		}
+		f, perr := parser.ParseFile(l.fset, path, src, parser.ParseComments|parser.SkipObjectResolution|parser.AllErrors)
+		if perr != nil {
+			var list scanner.ErrorList
+			if errors.As(perr, &list) {
+				for _, e := range list {
+					p.Errors = append(p.Errors, Problem{Pos: e.Pos, Package: p.Path, Message: e.Msg})
+				}
+			} else {
+				p.Errors = append(p.Errors, Problem{Pos: token.Position{Filename: path}, Package: p.Path, Message: perr.Error()})
+			}
+		}
+		if f == nil || !f.Pos().IsValid() {
+			continue
+		}
+		file := &File{
+			Path: path, Pkg: p, AST: f, Src: src,
+			Test:      strings.HasSuffix(path, "_test.go") || strings.HasSuffix(m.Name, "_test"),
+			Generated: ast.IsGenerated(f),
+			Cgo:       importsC(f),
+		}
+		p.Files = append(p.Files, file)
+		asts = append(asts, f)
+	}
+	p.Info = &types.Info{
+		Types:        make(map[ast.Expr]types.TypeAndValue),
+		Instances:    make(map[*ast.Ident]types.Instance),
+		Defs:         make(map[*ast.Ident]types.Object),
+		Uses:         make(map[*ast.Ident]types.Object),
+		Implicits:    make(map[ast.Node]types.Object),
+		Selections:   make(map[*ast.SelectorExpr]*types.Selection),
+		Scopes:       make(map[ast.Node]*types.Scope),
+		FileVersions: make(map[*ast.File]string),
+	}
+	conf := types.Config{
+		Importer:    l.imp.importer(l, m),
+		FakeImportC: true,
+		Sizes:       types.SizesFor("gc", goarch(l.cfg.Env)),
+		Error: func(err error) {
+			var te types.Error
+			if !errors.As(err, &te) {
+				return
+			}
+			p.Errors = append(p.Errors, Problem{Pos: l.fset.PositionFor(te.Pos, false), Package: p.Path, Message: te.Msg})
+		},
+	}
+	if p.Module != nil {
+		conf.GoVersion = "go" + p.Module.GoVersion
+	}
+	p.Types, _ = conf.Check(m.PkgPath, l.fset, asts, p.Info) // errors went to conf.Error
+	p.Inspector = inspector.New(asts)
+	return p
+}
+
+func goarch(env []string) string {
+	for _, kv := range slices.Backward(env) {
+		if v, ok := strings.CutPrefix(kv, "GOARCH="); ok && v != "" {
+			return v
+		}
+	}
+	return build.Default.GOARCH
+}
+
+func importsC(f *ast.File) bool {
+	for _, spec := range f.Imports {
+		if spec.Path.Value == `"C"` {
+			return true
+		}
+	}
+	return false
+}
+
+// errText returns the reason in err without the file name, which the position
+// of a Problem says already.
+func errText(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+// read returns the content of path under the overlay.
+func (s *Snapshot) read(path string) ([]byte, error) {
+	if data, ok := s.overlay[path]; ok {
+		return data, nil
+	}
+	return os.ReadFile(path)
+}
+
+// File returns the loaded source file that holds pos, nil when there is none.
+func (s *Snapshot) File(pos token.Pos) *File {
+	tf := s.Fset.File(pos)
+	if tf == nil {
+		return nil
+	}
+	return s.byFile[tf.Name()]
+}
+
+// Position returns pos as file, offset, line and column of the file itself:
+// //line comments are not followed.
+func (s *Snapshot) Position(pos token.Pos) token.Position {
+	return s.Fset.PositionFor(pos, false)
+}
+
+// Package returns the loaded package with the import path, preferring the one
+// that is no external test; nil when it is not loaded.
+func (s *Snapshot) Package(path string) *Package {
+	for _, p := range s.Packages {
+		if p.Path == path {
+			return p
+		}
+	}
+	return nil
+}
+
+// Memo returns the value of make for key, computed once per Snapshot. Rules
+// use it for what several of them need, a call graph say.
+func (s *Snapshot) Memo(key any, make func() any) any {
+	s.mu.Lock()
+	v, ok := s.memo[key]
+	s.mu.Unlock()
+	if ok {
+		return v
+	}
+	v = make()
+	s.mu.Lock()
+	s.memo[key] = v
+	s.mu.Unlock()
+	return v
+}
+
+// Version returns the language version that the file is written in, "go1.24"
+// say: the module's go line unless a //go:build line of the file changes it.
+func (f *File) Version() string {
+	if v := f.Pkg.Info.FileVersions[f.AST]; v != "" {
+		return v
+	}
+	if f.Pkg.Module != nil {
+		return "go" + f.Pkg.Module.GoVersion
+	}
+	return "go1.16"
+}
+
+// Text returns the source text of n.
+func (f *File) Text(n ast.Node) string {
+	return f.TextRange(n.Pos(), n.End())
+}
+
+// TextRange returns the source text from pos to end.
+func (f *File) TextRange(pos, end token.Pos) string {
+	tf := f.Pkg.snap.Fset.File(f.AST.FileStart)
+	return string(f.Src[tf.Offset(pos):tf.Offset(end)])
+}
+
+// File returns the package's file that holds n, nil when it is none of its.
+func (p *Package) File(n ast.Node) *File {
+	for _, f := range p.Files {
+		if f.AST.FileStart <= n.Pos() && n.Pos() <= f.AST.FileEnd {
+			return f
+		}
+	}
+	return nil
+}
+
+// Snapshot returns the snapshot that p belongs to.
+func (p *Package) Snapshot() *Snapshot { return p.snap }
+
+// OtherFiles parses the .go files in the package's directory that are not
+// among Files: those that the platform or build tags leave out, and its tests
+// where they are not loaded with it. They have no types; whole-package
+// conditions ("nothing else writes this field") read them by name.
+func (p *Package) OtherFiles() []*ast.File {
+	p.others.Do(func() {
+		entries, err := os.ReadDir(p.Dir)
+		if err != nil {
+			return
+		}
+		for _, e := range entries {
+			path := filepath.Join(p.Dir, e.Name())
+			if !strings.HasSuffix(path, ".go") || slices.ContainsFunc(p.Files, func(f *File) bool { return f.Path == path }) {
+				continue
+			}
+			src, err := p.snap.read(path)
+			if err != nil {
+				continue
+			}
+			f, _ := parser.ParseFile(p.snap.Fset, path, src, parser.ParseComments|parser.SkipObjectResolution)
+			if f != nil {
+				p.other = append(p.other, f)
+			}
+		}
+	})
+	return p.other
+}
+
+// HasGo reports whether the go command is on PATH.
+func HasGo() bool {
+	_, err := exec.LookPath("go")
+	return err == nil
+}

@@ -1,0 +1,21 @@
+package rewrite
+
+import "go/token"
+
+// TextFile is a file that is not Go source: a Dockerfile, a manifest, a shell
+// script. It has positions in the Snapshot's FileSet like any Go file.
+type TextFile struct {
+	Path string // absolute
+	Src  []byte
+	tf   *token.File
+}
+
+// newTextFile registers src under path in fset.
+func newTextFile(fset *token.FileSet, path string, src []byte) *TextFile {
+	tf := fset.AddFile(path, -1, len(src))
+	tf.SetLinesForContent(src)
+	return &TextFile{Path: path, Src: src, tf: tf}
+}
+
+// Pos returns the position of the byte offset.
+func (t *TextFile) Pos(offset int) token.Pos { return t.tf.Pos(offset) }

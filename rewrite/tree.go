@@ -1,0 +1,286 @@
+package rewrite
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/printer"
+	"go/token"
+	"slices"
+
+	"github.com/dave/dst"
+	"github.com/dave/dst/decorator"
+	"golang.org/x/mod/modfile"
+)
+
+// trees are the decorated files and the text splices of one round.
+type trees struct {
+	s       *Snapshot
+	files   map[string]*tree
+	splices map[string][]splice
+	texts   map[string]*TextFile
+	mods    map[string]*goMod
+}
+
+// tree is one decorated file.
+type tree struct {
+	f       *File
+	dec     *decorator.Decorator
+	file    *dst.File
+	before  []byte // the unmodified tree, rendered
+	touched bool
+	// anchors say at which place of the original file an inserted identifier
+	// that names an import stands, to find what the name means there.
+	anchors map[*dst.Ident]token.Pos
+	// last maps a statement to the last one inserted after it.
+	last map[dst.Stmt]dst.Stmt
+}
+
+type splice struct {
+	off, end int
+	text     string
+}
+
+type goMod struct {
+	orig []byte
+	file *modfile.File
+}
+
+func newTrees(s *Snapshot) *trees {
+	return &trees{
+		s:       s,
+		files:   make(map[string]*tree),
+		splices: make(map[string][]splice),
+		texts:   make(map[string]*TextFile),
+		mods:    make(map[string]*goMod),
+	}
+}
+
+// of returns f's decorated tree.
+func (ts *trees) of(f *File) (*tree, error) {
+	if t := ts.files[f.Path]; t != nil {
+		return t, nil
+	}
+	// The decorator gets no import resolver: pkg.Name stays the selector
+	// expression that stands in the file, and the import block stays as it is.
+	dec := decorator.NewDecorator(ts.s.Fset)
+	df, err := dec.DecorateFile(f.AST)
+	if err != nil {
+		return nil, fmt.Errorf("%s: decorating: %w", f.Path, err)
+	}
+	t := &tree{
+		f: f, dec: dec, file: df,
+		anchors: make(map[*dst.Ident]token.Pos),
+		last:    make(map[dst.Stmt]dst.Stmt),
+	}
+	if t.before, err = t.render(); err != nil {
+		return nil, fmt.Errorf("%s: rendering: %w", f.Path, err)
+	}
+	ts.files[f.Path] = t
+	return t, nil
+}
+
+// render prints the tree in gofmt's layout. Unlike format.Node it leaves the
+// order of the imports alone.
+func (t *tree) render() ([]byte, error) {
+	fset, af, err := decorator.RestoreFile(t.file)
+	if err != nil {
+		return nil, err
+	}
+	var buf bytes.Buffer
+	cfg := printer.Config{Mode: printer.UseSpaces | printer.TabIndent, Tabwidth: 8}
+	if err := cfg.Fprint(&buf, fset, af); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// note marks the identifiers in n that name imports as standing at pos.
+func (t *tree) note(n dst.Node, pos token.Pos) {
+	t.touched = true
+	dst.Inspect(n, func(n dst.Node) bool {
+		if id, ok := n.(*dst.Ident); ok && id.Path != "" {
+			if _, seen := t.anchors[id]; !seen {
+				t.anchors[id] = pos
+			}
+		}
+		return true
+	})
+}
+
+// list returns the statement list that holds stmt, and the index of its twin
+// in it. A labeled statement stands for the statement it labels.
+func (t *tree) list(stmt ast.Stmt) (list *[]dst.Stmt, i int, err error) {
+	cur, ok := t.f.Pkg.Inspector.Root().FindNode(stmt)
+	if !ok {
+		return nil, 0, fmt.Errorf("%s: the statement is not in the file", t.pos(stmt))
+	}
+	parent := cur.Parent()
+	for {
+		if _, ok := parent.Node().(*ast.LabeledStmt); !ok {
+			break
+		}
+		cur, parent = parent, parent.Parent()
+	}
+	switch p := t.dec.Dst.Nodes[parent.Node()].(type) {
+	case *dst.BlockStmt:
+		list = &p.List
+	case *dst.CaseClause:
+		list = &p.Body
+	case *dst.CommClause:
+		list = &p.Body
+	default:
+		return nil, 0, fmt.Errorf("%s: the statement is in no list", t.pos(stmt))
+	}
+	twin, _ := t.dec.Dst.Nodes[cur.Node()].(dst.Stmt)
+	i = slices.Index(*list, twin)
+	if i < 0 {
+		return nil, 0, fmt.Errorf("%s: the statement is gone", t.pos(stmt))
+	}
+	return list, i, nil
+}
+
+func (t *tree) pos(n ast.Node) token.Position { return t.f.Pkg.snap.Position(n.Pos()) }
+
+func (t *tree) insert(stmt ast.Stmt, new []dst.Stmt, after bool) error {
+	if len(new) == 0 {
+		return nil
+	}
+	list, i, err := t.list(stmt)
+	if err != nil {
+		return err
+	}
+	anchor := (*list)[i]
+	pos := stmt.Pos()
+	if after {
+		pos = stmt.End()
+	}
+	for _, n := range new {
+		t.note(n, pos)
+	}
+	spaceOut(new)
+	if !after {
+		// Comments above the anchor stay with it; the blank line above goes
+		// above the new statements.
+		new[0].Decorations().Before = anchor.Decorations().Before
+		anchor.Decorations().Before = dst.NewLine
+		*list = slices.Insert(*list, i, new...)
+		return nil
+	}
+	prev := anchor
+	if l := t.last[anchor]; l != nil {
+		if j := slices.Index(*list, l); j >= 0 {
+			i, prev = j, l
+		}
+	}
+	last := new[len(new)-1]
+	last.Decorations().After = prev.Decorations().After
+	// Comments on lines of their own behind the last statement of a list stay
+	// at the end of the list.
+	if same, below := splitEnd(prev.Decorations().End); len(below) > 0 {
+		prev.Decorations().End = same
+		last.Decorations().End.Append(below...)
+	}
+	prev.Decorations().After = dst.NewLine
+	*list = slices.Insert(*list, i+1, new...)
+	t.last[anchor] = last
+	return nil
+}
+
+// spaceOut puts each statement on a line of its own, keeping blank lines that
+// the statements bring with them between them.
+func spaceOut(list []dst.Stmt) {
+	for i, n := range list {
+		d := n.Decorations()
+		if d.Before == dst.None || i == 0 {
+			d.Before = dst.NewLine
+		}
+		if d.After == dst.None || i == len(list)-1 {
+			d.After = dst.NewLine
+		}
+	}
+}
+
+func (t *tree) replace(old ast.Node, new dst.Node) error {
+	twin := t.dec.Dst.Nodes[old]
+	if twin == nil {
+		return fmt.Errorf("%s: %T has no twin", t.pos(old), old)
+	}
+	t.note(new, old.Pos())
+	nd, od := new.Decorations(), twin.Decorations()
+	nd.Before, nd.After = od.Before, od.After
+	nd.Start = append(slices.Clone(od.Start), nd.Start...)
+	nd.End = append(slices.Clone(nd.End), od.End...)
+	if !replaceNode(t.file, twin, new) {
+		return fmt.Errorf("%s: %T is gone", t.pos(old), old)
+	}
+	t.dec.Dst.Nodes[old] = new
+	return nil
+}
+
+func (t *tree) replaceStmt(old ast.Stmt, new []dst.Stmt) error {
+	if len(new) == 0 {
+		return t.delete(old, nil)
+	}
+	list, i, err := t.list(old)
+	if err != nil {
+		return err
+	}
+	for _, n := range new {
+		t.note(n, old.Pos())
+	}
+	spaceOut(new)
+	od := (*list)[i].Decorations()
+	first, last := new[0].Decorations(), new[len(new)-1].Decorations()
+	first.Before = od.Before
+	first.Start = append(slices.Clone(od.Start), first.Start...)
+	last.After = od.After
+	last.End = append(slices.Clone(last.End), od.End...)
+	t.dec.Dst.Nodes[old] = new[0]
+	*list = slices.Replace(*list, i, i+1, new...)
+	return nil
+}
+
+func (t *tree) addBefore(decl ast.Decl, decls []dst.Decl) error {
+	twin, _ := t.dec.Dst.Nodes[decl].(dst.Decl)
+	i := slices.Index(t.file.Decls, twin)
+	if i < 0 {
+		return fmt.Errorf("%s: the declaration is gone", t.pos(decl))
+	}
+	for _, d := range decls {
+		t.note(d, decl.Pos())
+		d.Decorations().Before, d.Decorations().After = dst.EmptyLine, dst.EmptyLine
+	}
+	t.file.Decls = slices.Insert(t.file.Decls, i, decls...)
+	return nil
+}
+
+// splice records a text edit.
+func (ts *trees) splice(t *TextFile, off, end int, text string) {
+	ts.texts[t.Path] = t
+	ts.splices[t.Path] = append(ts.splices[t.Path], splice{off, end, text})
+}
+
+func (ts *trees) editGoMod(s *Snapshot, path string, f func(*modfile.File) error) error {
+	m := ts.mods[path]
+	if m == nil {
+		data, err := s.read(path)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", path, err)
+		}
+		mf, err := modfile.Parse(path, data, nil)
+		if err != nil {
+			return fmt.Errorf("parsing %s: %w", path, err)
+		}
+		if !bytes.Equal(modfile.Format(mf.Syntax), data) {
+			return fmt.Errorf("%s is not in the go command's format; run go mod edit -fmt first", path)
+		}
+		m = &goMod{orig: data, file: mf}
+		ts.mods[path] = m
+	}
+	if err := f(m.file); err != nil {
+		return err
+	}
+	m.file.Cleanup()
+	return nil
+}

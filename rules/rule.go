@@ -1,0 +1,34 @@
+// Package rules holds the anti-patterns, one file a rule, and the list of all
+// of them. A rule opens no file, prints nothing and formats nothing.
+package rules
+
+import (
+	"github.com/runtimefix/runtimefix/rewrite"
+)
+
+// Rule is one documented misuse of the runtime's hooks.
+type Rule struct {
+	// Name identifies the rule on the command line and in ignore comments.
+	Name string
+	// Title says in a few words what it finds.
+	Title string
+	// Doc tells the symptom, the cause and the fix, and ends with "It fires
+	// when ..." and "It stays silent when ...". Plain text, paragraphs apart by
+	// blank lines.
+	Doc string
+	// Before and After are a short example, gofmt'd, without package clause.
+	Before, After string
+	// Needs are the ways in which the rule can fire: what must stand literally
+	// in a file. Without any the rule reads no Go files.
+	Needs []rewrite.Need
+	// TextNeeds select the text files that the rule reads.
+	TextNeeds []rewrite.TextNeed
+	// Emits are the import paths that its fixes may add.
+	Emits []string
+	// Find returns the findings in a snapshot, in any order. The engine fills
+	// in Finding.Rule.
+	Find func(*rewrite.Snapshot) []rewrite.Finding
+}
+
+// All lists the rules in the order in which they are documented.
+var All = []*Rule{}
