@@ -206,7 +206,7 @@ func (t *tree) addImport(path, name string) error {
 	}
 	start, end := stdGroup(decl.Specs)
 	i := start
-	for i < end && importPath(decl.Specs[i]) < path {
+	for i < end && importPath(decl.Specs[i]) <= path {
 		i++
 	}
 	if i == start && i < len(decl.Specs) {

@@ -64,6 +64,10 @@ type Package struct {
 	// Errors are the syntax and type errors. With any of them Info is partial.
 	Errors []Problem
 
+	// Wide reports whether the package was loaded only to look something up
+	// (see Snapshot.Widen): nothing is reported in it.
+	Wide bool
+
 	meta   *packages.Package
 	snap   *Snapshot
 	other  []*ast.File

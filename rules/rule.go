@@ -32,3 +32,17 @@ type Rule struct {
 
 // All lists the rules in the order in which they are documented.
 var All = []*Rule{}
+
+// Names returns the names of all rules, in order.
+func Names() []string {
+	var out []string
+	for _, r := range All {
+		out = append(out, r.Name)
+	}
+	return out
+}
+
+// Finder returns the rule as the engine runs it.
+func (r *Rule) Finder() *rewrite.Finder {
+	return &rewrite.Finder{Name: r.Name, Needs: r.Needs, TextNeeds: r.TextNeeds, Emits: r.Emits, Find: r.Find}
+}

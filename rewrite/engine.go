@@ -1,0 +1,161 @@
+package rewrite
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Options say what Run does.
+type Options struct {
+	Config
+	// Patterns are package patterns, directories or files, "./..." when empty.
+	Patterns []string
+	// Admit is the least safety of the fixes to be made: Safe or Unsafe.
+	Admit Safety
+	// Fix says whether fixes are made at all. Without it Run only finds, and
+	// needs no verification rounds.
+	Fix bool
+	// Known are the names of all rules, also of those that do not run, so that
+	// an ignore comment for one of them is not taken for a mistake.
+	Known []string
+	// Progress, if set, is told what Run is at.
+	Progress func(stage string)
+}
+
+// Result is what Run found and made.
+type Result struct {
+	// Findings are those of the files as they are, in order of position. Faults
+	// in ignore comments are among them under IgnoreRule.
+	Findings []Found
+	// Remaining are those that the changes would leave, with positions in the
+	// changed files.
+	Remaining []Found
+	// Changes are the files that the fixes change, in order of path.
+	Changes []Change
+	// Problems say what could not be checked, and why.
+	Problems []Problem
+	// Internal are faults of this program: panics in rules.
+	Internal []Problem
+	// Packages is the number of packages that were type-checked.
+	Packages int
+}
+
+// Change is a file's content before and after the fixes.
+type Change struct {
+	Path     string // absolute
+	Old, New []byte
+	// Group is equal for files that one fix changes together: they are written
+	// together or not at all.
+	Group int
+}
+
+// Run scans, loads, finds and fixes. The error says that nothing could be
+// checked at all; what could not be checked in part is in Result.Problems.
+func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
+	r := &runner{
+		ctx:      ctx,
+		finders:  finders,
+		admit:    opt.Admit,
+		withheld: make(map[key]string),
+		fixed:    make(map[key]bool),
+		disabled: make(map[string]bool),
+	}
+	for _, name := range opt.Known {
+		r.disabled[name] = true
+	}
+	l := newLoader(ctx, opt.Config)
+	if err := l.add(opt.Dir, opt.Patterns); err != nil {
+		return nil, err
+	}
+	first := l.snapshot(nil, nil)
+	r.views = []*view{{l: l, snap: first}}
+
+	live, faults := r.suppress(first, r.find(r.views[0]))
+	res := &Result{Packages: len(first.Packages)}
+	for _, p := range first.Packages {
+		res.Problems = append(res.Problems, p.Errors...)
+	}
+	if opt.Fix {
+		if err := r.rounds(); err != nil {
+			return nil, err
+		}
+		last, lastFaults := r.suppress(r.views[0].snap, r.find(r.views[0]))
+		res.Remaining = r.resolve(r.views[0].snap, append(last, lastFaults...))
+		changes, err := r.changes()
+		if err != nil {
+			return nil, err
+		}
+		res.Changes = changes
+	}
+	res.Findings = r.resolve(first, append(live, faults...))
+	sortFound(res.Findings)
+	sortFound(res.Remaining)
+	res.Internal = dedupe(r.internal)
+	return res, nil
+}
+
+func sortFound(list []Found) {
+	slices.SortStableFunc(list, func(a, b Found) int {
+		return cmp.Or(strings.Compare(a.Pos.Filename, b.Pos.Filename), cmp.Compare(a.Pos.Offset, b.Pos.Offset), strings.Compare(a.Rule, b.Rule))
+	})
+}
+
+func dedupe(list []Problem) []Problem {
+	var out []Problem
+	for _, p := range list {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// changes compares the final overlay with what the first round read.
+func (r *runner) changes() ([]Change, error) {
+	group := groupFiles(r.groups)
+	var out []Change
+	for _, path := range sortedKeys(r.overlay) {
+		old, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(old, r.overlay[path]) {
+			continue
+		}
+		out = append(out, Change{Path: path, Old: old, New: r.overlay[path], Group: group[path]})
+	}
+	return out, nil
+}
+
+// groupFiles numbers the connected sets of files.
+func groupFiles(groups [][]string) map[string]int {
+	id := make(map[string]int)
+	next := 0
+	for _, g := range groups {
+		target := -1
+		for _, path := range g {
+			if n, ok := id[path]; ok && (target < 0 || n < target) {
+				target = n
+			}
+		}
+		if target < 0 {
+			target = next
+			next++
+		}
+		for _, path := range g {
+			if n, ok := id[path]; ok && n != target {
+				for p, m := range id {
+					if m == n {
+						id[p] = target
+					}
+				}
+			}
+			id[path] = target
+		}
+	}
+	return id
+}

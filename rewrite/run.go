@@ -1,0 +1,411 @@
+package rewrite
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"go/token"
+	"runtime/debug"
+	"slices"
+	"strings"
+)
+
+// Finder is a rule as the engine sees it.
+type Finder struct {
+	Name      string
+	Needs     []Need
+	TextNeeds []TextNeed
+	Emits     []string
+	Find      func(*Snapshot) []Finding
+}
+
+// maxRounds bounds the rounds of find, edit and verify. Fixes that touch the
+// same place take turns, so that more than a few rounds mean that two rules
+// undo each other's work.
+const maxRounds = 10
+
+// Found is a Finding with resolved positions and what became of it.
+type Found struct {
+	Rule     string
+	Pos, End token.Position
+	Message  string
+	Notes    []FoundNote
+	// Fixes are the ways to repair it, in order of preference.
+	Fixes []FoundFix
+	// Chosen is the index in Fixes of the fix that the admitted safety
+	// selects, -1 when there is none.
+	Chosen int
+	State  State
+	// Why says why a chosen fix was withheld.
+	Why string
+}
+
+// FoundNote is a Note with a resolved position; Filename is "" where it
+// concerns no place of its own.
+type FoundNote struct {
+	Pos     token.Position
+	Message string
+}
+
+// FoundFix describes a Fix.
+type FoundFix struct {
+	Message string
+	Safety  Safety
+}
+
+// State says what became of a finding.
+type State int
+
+const (
+	// Open findings have no fix that the admitted safety selects.
+	Open State = iota
+	// Fixed findings have a fix that is part of the changes.
+	Fixed
+	// Withheld findings have a fix that did not pass verification.
+	Withheld
+)
+
+// String returns "open", "fixed" or "withheld".
+func (s State) String() string {
+	return [...]string{"open", "fixed", "withheld"}[s]
+}
+
+// key identifies a finding over the rounds of a run, in which positions move.
+type key struct{ rule, path, text, message string }
+
+// candidate is a finding of the present round with the fix to be applied.
+type candidate struct {
+	finding Finding
+	fix     *Fix
+	key     key
+}
+
+// view is what one platform sees: its own package metadata and snapshot.
+type view struct {
+	platform string
+	l        *loader
+	snap     *Snapshot
+	base     map[string]map[string]int // type errors before the first edit, by package ID
+}
+
+// A runner carries out the rounds.
+type runner struct {
+	ctx      context.Context
+	finders  []*Finder
+	admit    Safety
+	views    []*view
+	overlay  map[string][]byte
+	withheld map[key]string
+	fixed    map[key]bool
+	groups   [][]string // files that one fix changed together
+	internal []Problem
+	disabled map[string]bool // rules named in ignore comments that exist but do not run
+}
+
+// find runs all finders on v's snapshot. Findings are sorted by position and
+// carry their rule.
+func (r *runner) find(v *view) []Finding {
+	var out []Finding
+	for _, f := range r.finders {
+		out = append(out, r.findOne(f, v.snap)...)
+	}
+	slices.SortStableFunc(out, func(a, b Finding) int {
+		pa, pb := v.snap.Position(a.Pos), v.snap.Position(b.Pos)
+		return cmp.Or(strings.Compare(pa.Filename, pb.Filename), cmp.Compare(pa.Offset, pb.Offset), strings.Compare(a.Rule, b.Rule))
+	})
+	return slices.CompactFunc(out, func(a, b Finding) bool {
+		return a.Rule == b.Rule && a.Pos == b.Pos && a.Message == b.Message
+	})
+}
+
+// findOne runs one finder. When it panics, the packages are tried one by one,
+// so that only those in which it panics are lost.
+func (r *runner) findOne(f *Finder, s *Snapshot) []Finding {
+	out, err := safely(func() []Finding { return f.Find(s) })
+	if err != nil {
+		out = nil
+		failed := 0
+		for _, p := range s.Packages {
+			one, err := safely(func() []Finding { return f.Find(s.only(p)) })
+			if err != nil {
+				failed++
+				pos := token.Position{Filename: p.Dir}
+				if len(p.Files) > 0 {
+					pos = s.Position(p.Files[0].AST.Package)
+				}
+				r.internal = append(r.internal, Problem{Pos: pos, Package: p.Path, Message: fmt.Sprintf("internal error in rule %s: %v", f.Name, err)})
+				continue
+			}
+			out = append(out, one...)
+		}
+		if failed == 0 {
+			r.internal = append(r.internal, Problem{Message: fmt.Sprintf("internal error in rule %s: %v", f.Name, err)})
+		}
+	}
+	kept := out[:0]
+	for _, x := range out {
+		if file := s.File(x.Pos); file != nil && (file.Generated || file.Pkg.Wide) {
+			continue
+		}
+		x.Rule = f.Name
+		kept = append(kept, x)
+	}
+	return kept
+}
+
+// only returns a view of s with nothing but p in it.
+func (s *Snapshot) only(p *Package) *Snapshot {
+	one := &Snapshot{Fset: s.Fset, Texts: nil, l: s.l, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), done: make(map[string]bool)}
+	one.Packages = []*Package{p.in(one)}
+	for _, f := range one.Packages[0].Files {
+		one.byFile[f.Path] = f
+	}
+	return one
+}
+
+// safely calls f and turns a panic into an error that names where it happened.
+func safely[T any](f func() T) (out T, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%v%s", v, panicPlace(string(debug.Stack())))
+		}
+	}()
+	return f(), nil
+}
+
+// panicPlace picks the function that panicked out of a stack trace.
+func panicPlace(stack string) string {
+	_, after, ok := strings.Cut(stack, "\npanic(")
+	if !ok {
+		return ""
+	}
+	lines := strings.Split(after, "\n")
+	for i := 2; i+1 < len(lines); i += 2 {
+		fn := lines[i]
+		if strings.HasPrefix(fn, "runtime.") {
+			continue
+		}
+		place := strings.TrimSpace(lines[i+1])
+		if j := strings.LastIndexByte(place, ' '); j > 0 {
+			place = place[:j]
+		}
+		if j := strings.LastIndexByte(place, '/'); j >= 0 {
+			place = place[j+1:]
+		}
+		return " (" + place + ")"
+	}
+	return ""
+}
+
+// identify returns the finding's key.
+func identify(s *Snapshot, f Finding) key {
+	k := key{rule: f.Rule, message: f.Message, path: s.Position(f.Pos).Filename}
+	if file := s.File(f.Pos); file != nil && f.End.IsValid() {
+		k.text = file.TextRange(f.Pos, f.End)
+	}
+	return k
+}
+
+// choose returns the first of fixes that the admitted safety selects.
+func (r *runner) choose(fixes []*Fix) int {
+	for i, x := range fixes {
+		if x.Safety >= r.admit && x.Safety > Manual && x.Apply != nil {
+			return i
+		}
+	}
+	return -1
+}
+
+// candidates returns what is to be fixed in v's snapshot.
+func (r *runner) candidates(v *view) []candidate {
+	var out []candidate
+	live, _ := r.suppress(v.snap, r.find(v))
+	for _, f := range live {
+		i := r.choose(f.Fixes)
+		if i < 0 {
+			continue
+		}
+		k := identify(v.snap, f)
+		if _, no := r.withheld[k]; no {
+			continue
+		}
+		out = append(out, candidate{finding: f, fix: f.Fixes[i], key: k})
+	}
+	return out
+}
+
+// rounds finds, edits and verifies until nothing is left to do.
+func (r *runner) rounds() error {
+	for _, v := range r.views {
+		v.base = typeErrors(v.snap)
+	}
+	for range maxRounds {
+		progress := false
+		for _, v := range r.views {
+			if err := r.ctx.Err(); err != nil {
+				return err
+			}
+			list := r.candidates(v)
+			for len(list) > 0 {
+				res := r.edit(v.snap, list)
+				if len(res.applied) == 0 {
+					break
+				}
+				snaps := r.load(res.overlay)
+				if !r.broken(snaps) {
+					r.accept(res, snaps)
+					progress = true
+					break
+				}
+				list = r.isolate(v, res.applied)
+			}
+		}
+		if !progress {
+			return nil
+		}
+	}
+	for _, v := range r.views {
+		for _, c := range r.candidates(v) {
+			r.internal = append(r.internal, Problem{Pos: v.snap.Position(c.finding.Pos), Message: fmt.Sprintf("internal error in rule %s: its fixes did not settle after %d rounds", c.finding.Rule, maxRounds)})
+			r.withheld[c.key] = "its fixes did not settle"
+		}
+	}
+	return nil
+}
+
+// load makes every view's snapshot under overlay.
+func (r *runner) load(overlay map[string][]byte) []*Snapshot {
+	out := make([]*Snapshot, len(r.views))
+	for i, v := range r.views {
+		out[i] = v.l.snapshot(overlay, v.snap)
+	}
+	return out
+}
+
+// accept makes the result of a round the state that the next one starts from.
+func (r *runner) accept(res edited, snaps []*Snapshot) {
+	r.overlay = res.overlay
+	for i, v := range r.views {
+		v.snap = snaps[i]
+	}
+	for _, c := range res.applied {
+		r.fixed[c.key] = true
+	}
+	r.groups = append(r.groups, res.groups...)
+}
+
+// broken reports whether a snapshot has an error that was not there before.
+func (r *runner) broken(snaps []*Snapshot) bool {
+	for i := range snaps {
+		if r.newError(i, snaps[i]) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// newError returns the first error in s, a new state of view i, that was not
+// there before the first edit, and "" when there is none.
+func (r *runner) newError(i int, s *Snapshot) string {
+	v := r.views[i]
+	for _, p := range s.Packages {
+		seen := make(map[string]int)
+		for _, e := range p.Errors {
+			seen[e.Message]++
+			if seen[e.Message] > v.base[p.ID][e.Message] {
+				return fmt.Sprintf("%s:%d:%d: %s", e.Pos.Filename, e.Pos.Line, e.Pos.Column, e.Message)
+			}
+		}
+		if old := v.snap.byID(p.ID); old != nil && old.Types != p.Types {
+			if name := apiChange(old, p); name != "" {
+				return fmt.Sprintf("%s: the exported %s would change", p.Path, name)
+			}
+		}
+	}
+	return ""
+}
+
+func (s *Snapshot) byID(id string) *Package {
+	for _, p := range s.Packages {
+		if p.ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// isolate finds the guilty among fixes that break something together: each is
+// tried on top of those that work. The guilty are withheld; the others come
+// back to be applied.
+func (r *runner) isolate(v *view, list []candidate) []candidate {
+	var good []candidate
+	for _, c := range list {
+		try := append(slices.Clone(good), c)
+		res := r.edit(v.snap, try)
+		if len(res.applied) < len(try) {
+			if _, no := r.withheld[c.key]; !no {
+				good = try // its turn comes in a later round
+			}
+			continue
+		}
+		snaps := r.load(res.overlay)
+		why := ""
+		for i := range snaps {
+			if why = r.newError(i, snaps[i]); why != "" {
+				break
+			}
+		}
+		if why != "" {
+			r.withheld[c.key] = why
+			continue
+		}
+		good = try
+	}
+	return good
+}
+
+// typeErrors counts the errors of each package by message.
+func typeErrors(s *Snapshot) map[string]map[string]int {
+	out := make(map[string]map[string]int)
+	for _, p := range s.Packages {
+		m := make(map[string]int)
+		for _, e := range p.Errors {
+			m[e.Message]++
+		}
+		out[p.ID] = m
+	}
+	return out
+}
+
+// resolve turns findings of s into Founds.
+func (r *runner) resolve(s *Snapshot, list []Finding) []Found {
+	var out []Found
+	for _, f := range list {
+		x := Found{
+			Rule: f.Rule, Pos: s.Position(f.Pos), End: s.Position(f.End), Message: f.Message,
+			Chosen: r.choose(f.Fixes),
+		}
+		if !f.End.IsValid() {
+			x.End = x.Pos
+		}
+		for _, n := range f.Notes {
+			note := FoundNote{Message: n.Message}
+			if n.Pos.IsValid() {
+				note.Pos = s.Position(n.Pos)
+			}
+			x.Notes = append(x.Notes, note)
+		}
+		for _, fix := range f.Fixes {
+			x.Fixes = append(x.Fixes, FoundFix{Message: fix.Message, Safety: fix.Safety})
+		}
+		k := identify(s, f)
+		switch why, no := r.withheld[k]; {
+		case no:
+			x.State, x.Why = Withheld, why
+		case r.fixed[k]:
+			x.State = Fixed
+		}
+		out = append(out, x)
+	}
+	return out
+}
