@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite/rebase"
 	"golang.org/x/mod/modfile"
 )
 
@@ -199,7 +200,7 @@ func (t *tree) finish() ([]byte, error) {
 	if bytes.Equal(t.before, t.f.Src) {
 		return after, nil
 	}
-	out, _, err := rebaseFile(t.f.Src, t.before, after)
+	out, _, err := rebase.Rebase(t.f.Src, t.before, after)
 	if err != nil {
 		return nil, fmt.Errorf("%s: carrying the change over to the file: %w", t.f.Path, err)
 	}
