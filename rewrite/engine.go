@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"os"
 	"slices"
 	"strings"
 )
@@ -62,6 +61,7 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		admit:    opt.Admit,
 		withheld: make(map[key]string),
 		fixed:    make(map[key]bool),
+		orig:     make(map[string][]byte),
 		disabled: make(map[string]bool),
 	}
 	for _, name := range opt.Known {
@@ -85,11 +85,7 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		}
 		last, lastFaults := r.suppress(r.views[0].snap, r.find(r.views[0]))
 		res.Remaining = r.resolve(r.views[0].snap, append(last, lastFaults...))
-		changes, err := r.changes()
-		if err != nil {
-			return nil, err
-		}
-		res.Changes = changes
+		res.Changes = r.changes()
 	}
 	res.Findings = r.resolve(first, append(live, faults...))
 	sortFound(res.Findings)
@@ -115,20 +111,16 @@ func dedupe(list []Problem) []Problem {
 }
 
 // changes compares the final overlay with what the first round read.
-func (r *runner) changes() ([]Change, error) {
+func (r *runner) changes() []Change {
 	group := groupFiles(r.groups)
 	var out []Change
 	for _, path := range sortedKeys(r.overlay) {
-		old, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		if bytes.Equal(old, r.overlay[path]) {
+		if bytes.Equal(r.orig[path], r.overlay[path]) {
 			continue
 		}
-		out = append(out, Change{Path: path, Old: old, New: r.overlay[path], Group: group[path]})
+		out = append(out, Change{Path: path, Old: r.orig[path], New: r.overlay[path], Group: group[path]})
 	}
-	return out, nil
+	return out
 }
 
 // groupFiles numbers the connected sets of files.

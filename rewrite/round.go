@@ -18,6 +18,7 @@ import (
 type edited struct {
 	applied []candidate
 	overlay map[string][]byte
+	orig    map[string][]byte // what the touched files held before
 	groups  [][]string
 }
 
@@ -62,7 +63,7 @@ func (r *runner) edit(s *Snapshot, list []candidate) edited {
 		}
 		overlay, path, err := ts.render(r.overlay)
 		if err == nil {
-			return edited{applied: done, overlay: overlay, groups: touched}
+			return edited{applied: done, overlay: overlay, orig: ts.originals(), groups: touched}
 		}
 		// The file named by path cannot be written: do without its fixes.
 		n := len(out)
@@ -175,6 +176,21 @@ func (ts *trees) render(base map[string][]byte) (overlay map[string][]byte, path
 		overlay[path] = modfile.Format(ts.mods[path].file.Syntax)
 	}
 	return overlay, "", nil
+}
+
+// originals returns what the touched files held before the edit.
+func (ts *trees) originals() map[string][]byte {
+	out := make(map[string][]byte)
+	for path, t := range ts.files {
+		out[path] = t.f.Src
+	}
+	for path, t := range ts.texts {
+		out[path] = t.Src
+	}
+	for path, m := range ts.mods {
+		out[path] = m.orig
+	}
+	return out
 }
 
 // finish settles imports and range variables, renders the tree, and carries the

@@ -95,6 +95,7 @@ type runner struct {
 	admit    Safety
 	views    []*view
 	overlay  map[string][]byte
+	orig     map[string][]byte // what the files of overlay held before the first edit
 	withheld map[key]string
 	fixed    map[key]bool
 	groups   [][]string // files that one fix changed together
@@ -284,6 +285,11 @@ func (r *runner) load(overlay map[string][]byte) []*Snapshot {
 
 // accept makes the result of a round the state that the next one starts from.
 func (r *runner) accept(res edited, snaps []*Snapshot) {
+	for path, data := range res.orig {
+		if _, ok := r.orig[path]; !ok {
+			r.orig[path] = data
+		}
+	}
 	r.overlay = res.overlay
 	for i, v := range r.views {
 		v.snap = snaps[i]

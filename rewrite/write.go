@@ -1,0 +1,161 @@
+package rewrite
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// ErrChanged says that a file is not what it was when it was read.
+var ErrChanged = errors.New("changed since it was read; run again")
+
+// errReadOnly says that a file's mode forbids writing. A rename would get
+// around the mode, which its owner would not expect.
+var errReadOnly = errors.New("is read-only")
+
+// Write writes changes to disk. Each file is replaced atomically: at any point
+// of time it holds its old or its new content, whatever happens to the program.
+// Files of one group are written together or not at all. Mode and, where
+// permitted, owner are kept; a symbolic link stays one and its target is
+// replaced. The changes written are returned; failed holds a problem for every
+// change that was not.
+func Write(changes []Change) (written []Change, failed []Problem) {
+	groups := make(map[int][]Change)
+	var order []int
+	for _, c := range changes {
+		if groups[c.Group] == nil {
+			order = append(order, c.Group)
+		}
+		groups[c.Group] = append(groups[c.Group], c)
+	}
+	for _, g := range order {
+		w, f := writeGroup(groups[g])
+		written = append(written, w...)
+		failed = append(failed, f...)
+	}
+	return written, failed
+}
+
+// pending is one file on the way to disk.
+type pending struct {
+	change Change
+	target string // the file behind Path
+	temp   string
+}
+
+func writeGroup(list []Change) (written []Change, failed []Problem) {
+	var todo []pending
+	abort := func(c Change, err error) ([]Change, []Problem) {
+		for _, p := range todo {
+			os.Remove(p.temp)
+		}
+		var out []Problem
+		for _, other := range list {
+			prob := Problem{Message: "not written: " + errText(err)}
+			prob.Pos.Filename = other.Path
+			if other.Path != c.Path {
+				prob.Message = "not written, because a file that belongs to the same fix is not: " + c.Path
+			}
+			out = append(out, prob)
+		}
+		return nil, out
+	}
+	for _, c := range list {
+		p, err := prepare(c)
+		if err != nil {
+			return abort(c, err)
+		}
+		todo = append(todo, p)
+	}
+	for i, p := range todo {
+		err := unchanged(p.target, p.change.Old)
+		if err == nil {
+			err = os.Rename(p.temp, p.target)
+		}
+		if err != nil {
+			for _, q := range todo[:i] {
+				// Back to the old content: the fix is all or nothing.
+				if back, err := prepare(Change{Path: q.target, Old: q.change.New, New: q.change.Old}); err == nil {
+					os.Rename(back.temp, back.target)
+				}
+			}
+			return abort(p.change, err)
+		}
+	}
+	for _, p := range todo {
+		syncDir(filepath.Dir(p.target))
+		written = append(written, p.change)
+	}
+	return written, nil
+}
+
+// prepare writes c's new content beside the file, synced, with its mode.
+func prepare(c Change) (p pending, err error) {
+	target, err := filepath.EvalSymlinks(c.Path)
+	if err != nil {
+		return p, err
+	}
+	info, err := os.Stat(target)
+	if err != nil {
+		return p, err
+	}
+	if !info.Mode().IsRegular() {
+		return p, fmt.Errorf("is no regular file (%v)", info.Mode().Type())
+	}
+	if info.Mode().Perm()&0o222 == 0 {
+		return p, errReadOnly
+	}
+	if err := unchanged(target, c.Old); err != nil {
+		return p, err
+	}
+	// The leading dot keeps the go command from taking a file that a kill
+	// left behind for source.
+	f, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".runtimefix-*")
+	if err != nil {
+		return p, err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(c.New); err != nil {
+		return p, err
+	}
+	if err = f.Chmod(info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)); err != nil {
+		return p, err
+	}
+	keepOwner(f, info)
+	if err = f.Sync(); err != nil {
+		return p, err
+	}
+	if err = f.Close(); err != nil {
+		return p, err
+	}
+	return pending{change: c, target: target, temp: f.Name()}, nil
+}
+
+func unchanged(path string, want []byte) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(data, want) {
+		return ErrChanged
+	}
+	return nil
+}
+
+// syncDir makes a rename in dir durable, where the system can do that.
+func syncDir(dir string) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	d.Sync()
+}
