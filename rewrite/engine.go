@@ -13,6 +13,9 @@ type Options struct {
 	Config
 	// Patterns are package patterns, directories or files, "./..." when empty.
 	Patterns []string
+	// Platforms are the GOOS/GOARCH pairs to check for; none means that of
+	// Config.Env. Findings and fixes of all are merged.
+	Platforms []string
 	// Admit is the least safety of the fixes to be made: Safe or Unsafe.
 	Admit Safety
 	// Fix says whether fixes are made at all. Without it Run only finds, and
@@ -39,8 +42,20 @@ type Result struct {
 	Problems []Problem
 	// Internal are faults of this program: panics in rules.
 	Internal []Problem
-	// Packages is the number of packages that were type-checked.
+	// Excluded are the files in which a rule might fire but which none of the
+	// platforms includes.
+	Excluded []Excluded
+	// Files and Bytes say how much the scan read, Packages how many packages
+	// were type-checked.
+	Files    int
+	Bytes    int64
 	Packages int
+}
+
+// Excluded is a file that the platforms and tags leave out.
+type Excluded struct {
+	Path   string
+	Reason string
 }
 
 // Change is a file's content before and after the fixes.

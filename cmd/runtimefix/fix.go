@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/diff"
+	"github.com/runtimefix/runtimefix/rules"
+)
+
+// fix does the main job: find, then report, print a patch or apply.
+func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error) {
+	start := time.Now()
+	dir, err := workDir(o.dir)
+	if err != nil {
+		return 0, err
+	}
+	bar := newProgress(stderr)
+	opt := rewrite.Options{
+		Config:    rewrite.Config{Dir: dir, Tests: o.tests, Tags: o.tags},
+		Patterns:  o.patterns,
+		Platforms: o.platforms,
+		Admit:     rewrite.Safe,
+		Fix:       o.diff || o.apply,
+		Known:     rules.Names(),
+		Progress:  bar.stage,
+	}
+	if o.unsafe {
+		opt.Admit = rewrite.Unsafe
+	}
+	var finders []*rewrite.Finder
+	for _, r := range o.rules {
+		finders = append(finders, r.Finder())
+	}
+	res, err := rewrite.Run(ctx, opt, finders)
+	bar.clear()
+	if err != nil {
+		return 0, err
+	}
+	out := &report{o: o, res: res, dir: dir, color: useColor(o.color, stdout)}
+	code := exitOK
+	switch {
+	case o.diff:
+		patch, outside := patchOf(res.Changes, dir, out.color)
+		if _, err := stdout.Write(patch); err != nil {
+			return 0, err
+		}
+		for _, path := range outside {
+			fmt.Fprintf(stderr, "runtimefix: %s is outside of the repository: its change is not in the patch\n", path)
+		}
+		out.color = useColor(o.color, stderr)
+		out.open(stderr)
+		if len(res.Findings) > 0 {
+			code = exitFindings
+		}
+	case o.apply:
+		written, failed := rewrite.Write(res.Changes)
+		res.Problems = append(res.Problems, failed...)
+		out.written = len(written)
+		out.color = useColor(o.color, stderr)
+		out.remaining(stderr)
+		if o.failOn == "fixed" && len(written) > 0 || o.failOn == "remaining" && len(res.Remaining) > 0 {
+			code = exitFindings
+		}
+	default:
+		if err := out.findings(stdout); err != nil {
+			return 0, err
+		}
+		out.color = useColor(o.color, stderr)
+		if len(res.Findings) > 0 {
+			code = exitFindings
+		}
+	}
+	out.problems(stderr)
+	out.summary(stderr)
+	if o.verbose {
+		fmt.Fprintf(stderr, "%s\n", out.stats(time.Since(start)))
+	}
+	for _, f := range res.Findings {
+		if f.State == rewrite.Withheld {
+			code = exitWithheld
+		}
+	}
+	if len(res.Problems)+len(res.Internal) > 0 {
+		code = exitLoad
+	}
+	return code, nil
+}
+
+// workDir returns the directory to work in, absolute, in the user's spelling.
+func workDir(dir string) (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	if dir != "" {
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(wd, dir)
+		}
+		wd = filepath.Clean(dir)
+	}
+	info, err := os.Stat(wd)
+	if err != nil {
+		return "", usageError{err}
+	}
+	if !info.IsDir() {
+		return "", usagef("%s is not a directory", wd)
+	}
+	return wd, nil
+}
+
+// patchOf returns the patch of changes with paths relative to the repository
+// that dir is in, and the files outside of it.
+func patchOf(changes []rewrite.Change, dir string, color bool) (patch []byte, outside []string) {
+	root := repoRoot(dir)
+	var files []diff.File
+	for _, c := range changes {
+		rel, err := filepath.Rel(root, c.Path)
+		if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+			outside = append(outside, c.Path)
+			continue
+		}
+		files = append(files, diff.File{Path: filepath.ToSlash(rel), Old: c.Old, New: c.New})
+	}
+	return diff.Unified(files, diff.Options{Color: color}), outside
+}
+
+// repoRoot returns the top of the repository that dir is in, dir itself when it
+// is in none.
+func repoRoot(dir string) string {
+	for d := dir; ; {
+		if _, err := os.Stat(filepath.Join(d, ".git")); err == nil {
+			return d
+		}
+		up := filepath.Dir(d)
+		if up == d {
+			return dir
+		}
+		d = up
+	}
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rules"
+	"github.com/urfave/cli/v2"
+)
+
+// options are the flags and arguments of the main job.
+type options struct {
+	diff, apply, unsafe bool
+	rules               []*rules.Rule
+	tests               bool
+	tags                []string
+	platforms           []string
+	dir                 string
+	color               string
+	verbose             bool
+	failOn              string
+	patterns            []string
+	// flags are the flags to be repeated in a suggested command.
+	flags []string
+}
+
+func mainFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "diff", Usage: "print the patch that would be applied, for git apply; change nothing"},
+		&cli.BoolFlag{Name: "apply", Usage: "write the fixes"},
+		&cli.BoolFlag{Name: "unsafe", Usage: "include fixes that change behaviour on purpose; each says what changes"},
+		&cli.StringFlag{Name: "rules", Usage: "run only these rules", DefaultText: "all"},
+		&cli.StringFlag{Name: "skip", Usage: "run all but these rules"},
+		&cli.BoolFlag{Name: "tests", Usage: "check test files too", Value: true},
+		&cli.StringFlag{Name: "tags", Usage: "build tags, separated by commas"},
+		&cli.StringFlag{Name: "platforms", Usage: "check for each of these, as linux/amd64,windows/amd64", DefaultText: "the present one"},
+		&cli.StringFlag{Name: "C", Usage: "change to `DIR` first"},
+		&cli.StringFlag{Name: "color", Usage: "auto, always or never", Value: "auto"},
+		&cli.StringFlag{Name: "fail-on", Usage: "with --apply, exit 1 when findings are `remaining` or files were `fixed`"},
+		&cli.BoolFlag{Name: "verbose", Usage: "say on stderr what is checked and how long it takes"},
+	}
+}
+
+// readOptions reads and checks the command line.
+func readOptions(c *cli.Context) (*options, error) {
+	o := &options{
+		diff: c.Bool("diff"), apply: c.Bool("apply"), unsafe: c.Bool("unsafe"),
+		tests: c.Bool("tests"), dir: c.String("C"), color: c.String("color"),
+		verbose: c.Bool("verbose"), failOn: c.String("fail-on"),
+		tags: splitList(c.String("tags")), platforms: splitList(c.String("platforms")),
+		patterns: c.Args().Slice(),
+	}
+	if o.diff && o.apply {
+		return nil, usagef("--diff and --apply exclude each other")
+	}
+	if !slices.Contains([]string{"auto", "always", "never"}, o.color) {
+		return nil, usagef("--color takes auto, always or never, not %q", o.color)
+	}
+	if !slices.Contains([]string{"", "remaining", "fixed"}, o.failOn) {
+		return nil, usagef("--fail-on takes remaining or fixed, not %q", o.failOn)
+	}
+	if o.failOn != "" && !o.apply {
+		return nil, usagef("--fail-on goes with --apply")
+	}
+	for _, p := range o.platforms {
+		if goos, arch, ok := strings.Cut(p, "/"); !ok || goos == "" || arch == "" {
+			return nil, usagef("--platforms takes pairs as linux/amd64, not %q", p)
+		}
+	}
+	var err error
+	if o.rules, err = selectRules(c.String("rules"), c.String("skip")); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"C", "rules", "skip", "tags", "platforms"} {
+		if v := c.String(name); v != "" {
+			dashes := "--"
+			if len(name) == 1 {
+				dashes = "-"
+			}
+			o.flags = append(o.flags, dashes+name, v)
+		}
+	}
+	if !o.tests {
+		o.flags = append(o.flags, "--tests=false")
+	}
+	return o, nil
+}
+
+func splitList(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// selectRules returns the rules that only and skip leave, in the order of
+// rules.All.
+func selectRules(only, skip string) ([]*rules.Rule, error) {
+	names := rules.Names()
+	for _, name := range append(splitList(only), splitList(skip)...) {
+		if !slices.Contains(names, name) {
+			return nil, usagef("unknown rule %q; runtimefix rules lists them", name)
+		}
+	}
+	var out []*rules.Rule
+	for _, r := range rules.All {
+		if only != "" && !slices.Contains(splitList(only), r.Name) || slices.Contains(splitList(skip), r.Name) {
+			continue
+		}
+		out = append(out, r)
+	}
+	if len(out) == 0 {
+		return nil, usagef("no rule is left to run")
+	}
+	return out, nil
+}
