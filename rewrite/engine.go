@@ -83,7 +83,7 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		r.disabled[name] = true
 	}
 	l := newLoader(ctx, opt.Config)
-	if err := l.add(opt.Dir, opt.Patterns); err != nil {
+	if _, err := l.add(opt.Dir, opt.Patterns, opt.Tests); err != nil {
 		return nil, err
 	}
 	first := l.snapshot(nil, nil)

@@ -51,6 +51,10 @@ type loader struct {
 	std  map[string]*packages.Package // by import path: for imports that fixes add
 	imp  *exports
 	mods map[string]*Module // by go.mod path
+
+	noWork map[string]bool // directories in which the go command runs without a workspace
+	wide   map[string]bool // IDs of the roots that Widen added
+	widen  func(names []string) map[string][]string
 }
 
 func newLoader(ctx context.Context, cfg Config) *loader {
@@ -64,6 +68,9 @@ func newLoader(ctx context.Context, cfg Config) *loader {
 		std:  make(map[string]*packages.Package),
 		imp:  newExports(fset),
 		mods: make(map[string]*Module),
+
+		noWork: make(map[string]bool),
+		wide:   make(map[string]bool),
 	}
 }
 
@@ -73,7 +80,7 @@ func (l *loader) list(dir string, patterns []string, tests bool) ([]*packages.Pa
 		Context: l.ctx,
 		Mode:    metadataMode,
 		Dir:     dir,
-		Env:     l.cfg.Env,
+		Env:     l.environ(dir),
 		Tests:   tests,
 	}
 	if len(l.cfg.Tags) > 0 {
@@ -97,6 +104,19 @@ func (l *loader) list(dir string, patterns []string, tests bool) ([]*packages.Pa
 	return pkgs, nil
 }
 
+// environ returns the environment for the go command in dir. A module that the
+// workspace above it does not use is loaded as if there were no workspace.
+func (l *loader) environ(dir string) []string {
+	env := l.cfg.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	if l.noWork[dir] && !slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "GOWORK=") && kv != "GOWORK=" }) {
+		env = append(slices.Clone(env), "GOWORK=off")
+	}
+	return env
+}
+
 func displayDir(dir string) string {
 	if dir == "" {
 		return "."
@@ -105,18 +125,18 @@ func displayDir(dir string) string {
 }
 
 // add lists patterns below dir and makes the packages found roots: packages to
-// be read from source. The import paths that fixes may add are listed along
-// with them but stay dependencies.
-func (l *loader) add(dir string, patterns []string) error {
+// be read from source, together with their tests if tests is set. The import paths that fixes may add are listed along
+// with them but stay dependencies. It returns the IDs of the new roots.
+func (l *loader) add(dir string, patterns []string, tests bool) (added []string, err error) {
 	all := slices.Clone(patterns)
 	for _, path := range l.cfg.Emits {
 		if l.std[path] == nil {
 			all = append(all, path)
 		}
 	}
-	pkgs, err := l.list(dir, all, l.cfg.Tests)
+	pkgs, err := l.list(dir, all, tests)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, p := range pkgs {
 		if isEmitted(p, l.cfg.Emits) && !slices.Contains(patterns, p.PkgPath) {
@@ -124,6 +144,9 @@ func (l *loader) add(dir string, patterns []string) error {
 		}
 		if strings.HasSuffix(p.ID, ".test") && p.Name == "main" && strings.HasSuffix(p.PkgPath, ".test") {
 			continue // the generated test main
+		}
+		if l.root[p.ID] == nil {
+			added = append(added, p.ID)
 		}
 		l.root[p.ID] = l.meta[p.ID]
 	}
@@ -133,7 +156,7 @@ func (l *loader) add(dir string, patterns []string) error {
 			delete(l.root, p.ForTest)
 		}
 	}
-	return nil
+	return added, nil
 }
 
 func isEmitted(p *packages.Package, emits []string) bool {
@@ -154,7 +177,7 @@ func (l *loader) export(p *packages.Package, path string) string {
 		return dep.ExportFile
 	}
 	if l.std[path] == nil {
-		if _, err := l.list(l.cfg.Dir, []string{path}, false); err != nil {
+		if _, err := l.list(p.Dir, []string{path}, false); err != nil {
 			return ""
 		}
 	}

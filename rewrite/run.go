@@ -156,7 +156,7 @@ func (r *runner) findOne(f *Finder, s *Snapshot) []Finding {
 
 // only returns a view of s with nothing but p in it.
 func (s *Snapshot) only(p *Package) *Snapshot {
-	one := &Snapshot{Fset: s.Fset, Texts: nil, l: s.l, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), done: make(map[string]bool)}
+	one := &Snapshot{Fset: s.Fset, Texts: nil, l: s.l, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
 	one.Packages = []*Package{p.in(one)}
 	for _, f := range one.Packages[0].Files {
 		one.byFile[f.Path] = f

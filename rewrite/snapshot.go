@@ -12,7 +12,6 @@ import (
 	"go/types"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,11 +37,10 @@ type Snapshot struct {
 	overlay map[string][]byte
 	byFile  map[string]*File
 
-	mu   sync.Mutex
-	memo map[any]any
-	refs map[string][]Ref
-	wide func(names []string) error // loads further packages, see Widen
-	done map[string]bool            // names widened to
+	mu    sync.Mutex
+	memo  map[any]any
+	refs  map[string][]Ref
+	asked map[string]bool // names that Widen looked for
 }
 
 // Package is one loaded package with its syntax and types.
@@ -93,7 +91,7 @@ type File struct {
 // does the same for the candidates of a scan.
 func Load(ctx context.Context, cfg Config, patterns ...string) (*Snapshot, error) {
 	l := newLoader(ctx, cfg)
-	if err := l.add(cfg.Dir, patterns); err != nil {
+	if _, err := l.add(cfg.Dir, patterns, cfg.Tests); err != nil {
 		return nil, err
 	}
 	return l.snapshot(nil, nil), nil
@@ -108,11 +106,14 @@ func (l *loader) snapshot(overlay map[string][]byte, prev *Snapshot) *Snapshot {
 		overlay: overlay,
 		byFile:  make(map[string]*File),
 		memo:    make(map[any]any),
-		done:    make(map[string]bool),
+		asked:   make(map[string]bool),
 	}
 	old := make(map[string]*Package)
 	if prev != nil {
-		s.wide, s.Texts = prev.wide, prev.Texts
+		for name := range prev.asked {
+			s.asked[name] = true
+		}
+		s.Texts = l.texts(s, prev.Texts)
 		for _, p := range prev.Packages {
 			old[p.ID] = p
 		}
@@ -120,8 +121,7 @@ func (l *loader) snapshot(overlay map[string][]byte, prev *Snapshot) *Snapshot {
 	for _, id := range sortedKeys(l.root) {
 		m := l.root[id]
 		if p := old[id]; p != nil && !changed(p, overlay) {
-			p = p.in(s)
-			s.Packages = append(s.Packages, p)
+			s.Packages = append(s.Packages, p.in(s))
 			continue
 		}
 		if len(m.GoFiles) == 0 && len(m.Errors) == 0 {
@@ -129,6 +129,12 @@ func (l *loader) snapshot(overlay map[string][]byte, prev *Snapshot) *Snapshot {
 		}
 		s.Packages = append(s.Packages, l.check(s, m))
 	}
+	s.settle()
+	return s
+}
+
+// settle puts the packages in order and indexes their files.
+func (s *Snapshot) settle() {
 	slices.SortStableFunc(s.Packages, func(a, b *Package) int {
 		if c := strings.Compare(a.Path, b.Path); c != 0 {
 			return c
@@ -140,7 +146,6 @@ func (l *loader) snapshot(overlay map[string][]byte, prev *Snapshot) *Snapshot {
 			s.byFile[f.Path] = f
 		}
 	}
-	return s
 }
 
 // changed reports whether a file of p differs under overlay.
@@ -157,7 +162,7 @@ func changed(p *Package, overlay map[string][]byte) bool {
 func (p *Package) in(s *Snapshot) *Package {
 	q := &Package{
 		ID: p.ID, Path: p.Path, Name: p.Name, Dir: p.Dir, Module: p.Module, ForTest: p.ForTest,
-		Types: p.Types, Info: p.Info, Inspector: p.Inspector, Errors: p.Errors, meta: p.meta, snap: s,
+		Types: p.Types, Info: p.Info, Inspector: p.Inspector, Errors: p.Errors, Wide: p.Wide, meta: p.meta, snap: s,
 	}
 	for _, f := range p.Files {
 		g := *f
@@ -171,7 +176,7 @@ func (p *Package) in(s *Snapshot) *Package {
 func (l *loader) check(s *Snapshot, m *packages.Package) *Package {
 	p := &Package{
 		ID: m.ID, Path: m.PkgPath, Name: m.Name, Dir: m.Dir, Module: l.module(m), ForTest: m.ForTest,
-		meta: m, snap: s,
+		Wide: l.wide[m.ID], meta: m, snap: s,
 	}
 	p.Errors = listErrors(m)
 	var asts []*ast.File
@@ -377,10 +382,4 @@ func (p *Package) OtherFiles() []*ast.File {
 		}
 	})
 	return p.other
-}
-
-// HasGo reports whether the go command is on PATH.
-func HasGo() bool {
-	_, err := exec.LookPath("go")
-	return err == nil
 }

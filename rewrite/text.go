@@ -1,6 +1,9 @@
 package rewrite
 
-import "go/token"
+import (
+	"bytes"
+	"go/token"
+)
 
 // TextFile is a file that is not Go source: a Dockerfile, a manifest, a shell
 // script. It has positions in the Snapshot's FileSet like any Go file.
@@ -19,3 +22,15 @@ func newTextFile(fset *token.FileSet, path string, src []byte) *TextFile {
 
 // Pos returns the position of the byte offset.
 func (t *TextFile) Pos(offset int) token.Pos { return t.tf.Pos(offset) }
+
+// texts returns the text files of prev as s sees them.
+func (l *loader) texts(s *Snapshot, prev []*TextFile) []*TextFile {
+	var out []*TextFile
+	for _, t := range prev {
+		if data, ok := s.overlay[t.Path]; ok && !bytes.Equal(data, t.Src) {
+			t = newTextFile(l.fset, t.Path, data)
+		}
+		out = append(out, t)
+	}
+	return out
+}

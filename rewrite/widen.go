@@ -1,0 +1,49 @@
+package rewrite
+
+import (
+	"slices"
+)
+
+// Widen loads the packages of the main modules in which one of names occurs as
+// an identifier, callers of an exported function say, beside those that were
+// asked for. They have Package.Wide set, and nothing is reported in them. Widen
+// asks the go command once for all names together; names asked for before cost
+// nothing. A package that cannot be loaded is left out.
+//
+// It is the one thing that adds to a Snapshot; what was there stays as it is.
+func (s *Snapshot) Widen(names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var fresh []string
+	for _, n := range names {
+		if !s.asked[n] {
+			s.asked[n] = true
+			fresh = append(fresh, n)
+		}
+	}
+	if len(fresh) == 0 || s.l.widen == nil {
+		return
+	}
+	grown := false
+	dirs := s.l.widen(fresh)
+	for _, root := range sortedKeys(dirs) {
+		added, err := s.l.add(root, dirs[root], false)
+		if err != nil {
+			continue
+		}
+		for _, id := range added {
+			m := s.l.root[id]
+			if m == nil || slices.ContainsFunc(s.Packages, func(p *Package) bool { return p.ID == id }) {
+				continue
+			}
+			s.l.wide[id] = true
+			s.Packages = append(s.Packages, s.l.check(s, m))
+			grown = true
+		}
+	}
+	if grown {
+		s.settle()
+		s.refs = nil
+		clear(s.memo) // it may hold what was derived from the refs
+	}
+}
