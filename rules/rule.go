@@ -31,7 +31,9 @@ type Rule struct {
 }
 
 // All lists the rules in the order in which they are documented.
-var All = []*Rule{}
+var All = []*Rule{
+	maxprocs,
+}
 
 // Names returns the names of all rules, in order.
 func Names() []string {

@@ -1,0 +1,158 @@
+package rewrite
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/tools/go/packages"
+)
+
+// visitDeps calls f for every package that p's own build, without tests,
+// depends on, directly or not. p itself is left out.
+func (p *Package) visitDeps(f func(*packages.Package)) {
+	root := p.meta
+	if l := p.snap.l; l != nil && l.meta[p.Path] != nil {
+		root = l.meta[p.Path] // not the test variant, which imports more
+	}
+	packages.Visit([]*packages.Package{root}, nil, func(m *packages.Package) {
+		if m != root {
+			f(m)
+		}
+	})
+}
+
+// Deps returns the import paths of all packages that p's own build, without
+// tests, depends on, directly or not, in order. What edits added or removed
+// is not reflected.
+func (p *Package) Deps() []string {
+	var out []string
+	p.visitDeps(func(m *packages.Package) { out = append(out, m.PkgPath) })
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// DepUse is a package that uses something by name.
+type DepUse struct {
+	Path string // import path of the using package
+	// Main reports whether it belongs to a main module.
+	Main bool
+}
+
+// DepsUsing returns, in order of import path, the packages outside of the
+// standard library that p depends on and whose sources name pkgPath.name for
+// one of names. They are read by name only, so a package in which a local
+// variable is called like the import is among them too.
+func (p *Package) DepsUsing(pkgPath string, names ...string) []DepUse {
+	var out []DepUse
+	p.visitDeps(func(m *packages.Package) {
+		if m.Module == nil || m.Imports[pkgPath] == nil {
+			return
+		}
+		for _, path := range m.GoFiles {
+			src, err := p.snap.read(path)
+			if err == nil && fileUses(src, pkgPath, names) {
+				out = append(out, DepUse{Path: m.PkgPath, Main: m.Module.Main})
+				return
+			}
+		}
+	})
+	slices.SortFunc(out, func(a, b DepUse) int { return strings.Compare(a.Path, b.Path) })
+	return out
+}
+
+// DepsImporting returns, in order of import path, the packages outside of the
+// standard library among p's dependencies that import pkgPath themselves.
+func (p *Package) DepsImporting(pkgPath string) []DepUse {
+	var out []DepUse
+	p.visitDeps(func(m *packages.Package) {
+		if m.Module != nil && m.Imports[pkgPath] != nil {
+			out = append(out, DepUse{Path: m.PkgPath, Main: m.Module.Main})
+		}
+	})
+	slices.SortFunc(out, func(a, b DepUse) int { return strings.Compare(a.Path, b.Path) })
+	return out
+}
+
+// fileUses reports whether the Go file src names pkgPath.name for one of names.
+func fileUses(src []byte, pkgPath string, names []string) bool {
+	if !bytes.Contains(src, []byte(pkgPath)) || !slices.ContainsFunc(names, func(n string) bool { return bytes.Contains(src, []byte(n)) }) {
+		return false
+	}
+	f, _ := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution)
+	if f == nil {
+		return true // unreadable: assume the worst
+	}
+	local := ""
+	for _, spec := range f.Imports {
+		if path, err := strconv.Unquote(spec.Path.Value); err == nil && path == pkgPath {
+			local = path[strings.LastIndexByte(path, '/')+1:]
+			if spec.Name != nil {
+				local = spec.Name.Name
+			}
+		}
+	}
+	if local == "" || local == "_" {
+		return false
+	}
+	found := false
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if x, ok := n.X.(*ast.Ident); ok && x.Name == local && slices.Contains(names, n.Sel.Name) {
+				found = true
+			}
+		case *ast.Ident:
+			if local == "." && slices.Contains(names, n.Name) {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// GoFilesWith returns the paths, in order, of the .go files of module m that
+// contain text, whatever their build tags; tests count, vendored files and
+// those that the go command ignores (testdata, names beginning with . or _) do
+// not. The present edits are taken into account.
+func (s *Snapshot) GoFilesWith(m *Module, text string) ([]string, error) {
+	var out []string
+	err := filepath.WalkDir(m.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		hidden := strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
+		if d.IsDir() {
+			if path == m.Dir {
+				return nil
+			}
+			if hidden || name == "testdata" || name == "vendor" {
+				return filepath.SkipDir
+			}
+			if _, err := s.read(filepath.Join(path, "go.mod")); err == nil {
+				return filepath.SkipDir // another module
+			}
+			return nil
+		}
+		if hidden || !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		src, err := s.read(path)
+		if err != nil {
+			return err
+		}
+		if bytes.Contains(src, []byte(text)) {
+			out = append(out, path)
+		}
+		return nil
+	})
+	return out, err
+}
