@@ -98,6 +98,11 @@ const goMod = "-- go.mod --\nmodule example.com/m\n\ngo 1.24\n"
 func edited(t *testing.T, src string, finders ...*rewrite.Finder) string {
 	t.Helper()
 	dir, _ := tree(t, goMod+"-- x.go --\n"+src)
+	if !strings.HasSuffix(src, "\n") { // txtar ends every file with a newline
+		if err := os.WriteFile(filepath.Join(dir, "x.go"), []byte(src), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	res := run(t, dir, finders...)
 	for _, f := range res.Findings {
 		if f.State == rewrite.Withheld {

@@ -56,6 +56,9 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 			cfg.TextNeeds = append(cfg.TextNeeds, n)
 		}
 	}
+	// A file with an ignore comment is looked at even where nothing can fire:
+	// the comment may be of no use.
+	cfg.Needs = append(cfg.Needs, scan.Need{Rule: IgnoreRule, Idents: []string{"runtimefix:ignore"}, Tests: true})
 	patterns := opt.Patterns
 	if len(patterns) == 0 {
 		patterns = []string{"./..."}
