@@ -117,6 +117,7 @@ func matchEdit(from, to *text, narrow bool) pairs {
 		return first, t.toks[first:ls[len(ls)-1].end]
 	}
 	hunks := diff.Sequences(exactKeys(a), exactKeys(b))
+	slide(hunks, a, b, from, to)
 	for _, r := range runs(hunks, len(a), len(b)) {
 		addLines(a, b, r)
 	}
@@ -147,6 +148,62 @@ func matchEdit(from, to *text, narrow bool) pairs {
 		}
 	}
 	return p
+}
+
+// slide moves hunks that only delete or only insert to where a reader would see
+// them. Next to lines like its own, as where one of two similar loops goes, such
+// a hunk has several places; which lines keep the author's layout hangs on it.
+func slide(hunks []diff.Hunk, a, b []line, from, to *text) {
+	for i := range hunks {
+		h := &hunks[i]
+		ls, t, start, end := a, from, h.OldStart, h.OldEnd
+		low, high := 0, len(a)
+		if i > 0 {
+			low = hunks[i-1].OldEnd
+		}
+		if i+1 < len(hunks) {
+			high = hunks[i+1].OldStart
+		}
+		if h.OldStart == h.OldEnd {
+			ls, t, start, end = b, to, h.NewStart, h.NewEnd
+			low, high = 0, len(b)
+			if i > 0 {
+				low = hunks[i-1].NewEnd
+			}
+			if i+1 < len(hunks) {
+				high = hunks[i+1].NewStart
+			}
+		} else if h.NewStart != h.NewEnd {
+			continue
+		}
+		best := 0
+		for n := -1; start+n >= low && ls[start+n].lineKey == ls[end+n].lineKey; n-- {
+			if betterStart(t, ls[start+n], ls[start+best]) {
+				best = n
+			}
+		}
+		for n := 1; end+n <= high && ls[start+n-1].lineKey == ls[end+n-1].lineKey; n++ {
+			if !betterStart(t, ls[start+best], ls[start+n]) {
+				best = n
+			}
+		}
+		h.OldStart, h.OldEnd = h.OldStart+best, h.OldEnd+best
+		h.NewStart, h.NewEnd = h.NewStart+best, h.NewEnd+best
+	}
+}
+
+// betterStart reports whether x is a likelier first line of a deleted or
+// inserted stretch than y: one that closes nothing, stands further out, or comes
+// after a blank line.
+func betterStart(t *text, x, y line) bool {
+	first, other := t.toks[x.first], t.toks[y.first]
+	switch {
+	case first.isCloser() != other.isCloser():
+		return other.isCloser()
+	case first.depth != other.depth:
+		return first.depth < other.depth
+	}
+	return first.newlines > 1 && other.newlines <= 1
 }
 
 // telling reports whether toks holds more than punctuation, so that finding it
