@@ -170,8 +170,11 @@ func (c *carrier) joinedGap(own string, b, a int, p, q fixedPoint) string {
 }
 
 // severalLines reports whether the tokens between p and q of after need lines
-// of their own.
+// of their own: there are several, or they begin or end a block.
 func (c *carrier) severalLines(p, q int) bool {
+	if c.after.toks[p+1].tok == token.RBRACE || c.after.toks[q-1].tok == token.LBRACE {
+		return true
+	}
 	for i := p + 1; i < q; i++ {
 		if i > p+1 && c.after.toks[i].newlines > 0 || c.after.toks[i].isLineComment() {
 			return true
@@ -257,13 +260,14 @@ func (c *carrier) openGap(own string, p, q fixedPoint) (left, right string) {
 	}
 	indent := strings.LastIndexByte(own, '\n') + 1
 	eol := c.lineEnd(p.a + 1)
-	left = own[:cut] + strings.Repeat(eol, max(0, leftLines-wasBefore)) + c.indent(p.a+1)
+	has = strings.Count(own[:cut], "\n")
+	left = own[:cut] + strings.Repeat(eol, max(0, leftLines-max(wasBefore, has))) + c.indent(p.a+1)
 	tail := c.shiftIndent(own[indent:], c.steps(q.a, q.b), c.before.toks[q.b].depth)
-	if rightLines == 1 {
+	wasAfter := was - wasBefore + 1 // the new lines' own line end included
+	if rightLines == 1 && wasAfter > 1 {
 		return left, eol + tail
 	}
-	missing := max(0, rightLines-(was-wasBefore+1))
-	return left, eol + strings.Repeat(eol, missing) + own[cut:indent] + tail
+	return left, eol + strings.Repeat(eol, max(0, rightLines-wasAfter)) + own[cut:indent] + tail
 }
 
 // joining returns the gap own if it can stand before token i of after, else one

@@ -62,6 +62,8 @@ func TestRebase(t *testing.T) {
 		{"joined: delete last", "package p\nfunc f() {\n  a(); b();  c()\n}\n", "\tc()\n", "", "package p\nfunc f() {\n  a(); b()\n}\n"},
 		{"joined: insert", "package p\nfunc f() {\n  a();  b()\n}\n", "\tb()\n", "\tx()\n\tb()\n", "package p\nfunc f() {\n  a();  x();  b()\n}\n"},
 		{"joined: insert lines", "package p\nfunc f() {\n  a();  b()\n}\n", "\tb()\n", "\tif x {\n\t\ty()\n\t}\n\tb()\n", "package p\nfunc f() {\n  a()\n  if x {\n    y()\n  }\n  b()\n}\n"},
+		{"joined: wrap", "package p\nfunc f() {\n  a( ) ; b( )\n}\n", "\ta()\n", "\tfor {\n\t\ta()\n\t}\n", "package p\nfunc f() {\n  for {\n    a( )\n  }\n  b( )\n}\n"},
+		{"similar neighbours", "package p\nfunc f() {\n  for i := range a  {\n    x( )\n  }\n  for i := range a {\n    y()\n  }\n}\n", "\tfor i := range a {\n\t\tx()\n\t}\n", "", "package p\nfunc f() {\n  for i := range a {\n    y()\n  }\n}\n"},
 		{"joined: replace", "package p\nfunc f() {\n  a();  b();c()\n}\n", "\tb()\n", "\tx()\n", "package p\nfunc f() {\n  a();  x();c()\n}\n"},
 		{"one line: replace", "package p\nfunc  f() { a( );b( ) }\n", "a(); b()", "a(); x()", "package p\nfunc  f() { a( );x( ) }\n"},
 		{"one line: delete", "package p\nfunc  f() { a( );b( ) }\n", "a(); b()", "a()", "package p\nfunc  f() { a( ) }\n"},
@@ -106,5 +108,38 @@ func TestRebase(t *testing.T) {
 				t.Errorf("\ngot  %q\nwant %q\nbefore %q\nafter  %q", got, tc.want, before, after)
 			}
 		})
+	}
+}
+
+// TestRebaseFallback has changes that cannot be carried over: the file and its
+// formatted text do not belong together.
+func TestRebaseFallback(t *testing.T) {
+	out, exact, err := Rebase([]byte("\ufeffpackage p\r\nvar x = 1\r\n"), []byte("package p\n\nvar y = 1\n"), []byte("package p\n\nvar z = 1\nvar y = 1\n"))
+	if want := "\ufeffpackage p\r\n\r\nvar z = 1\r\nvar y = 1\r\n"; string(out) != want || exact || err != nil {
+		t.Errorf("got %q, exact %v, err %v, want %q", out, exact, err, want)
+	}
+	if _, _, err := Rebase([]byte("package p\n"), []byte("package p\n"), []byte("package p\n\n#\n")); err == nil {
+		t.Error("a text that is no Go was accepted")
+	}
+}
+
+func BenchmarkRebase(b *testing.B) {
+	var s strings.Builder
+	s.WriteString("package p\r\n")
+	for range 500 {
+		s.WriteString("\r\n// f does.\r\nfunc f( ) {\r\n  if a( x,y ) {\r\n    b( )\r\n  }\r\n  c( )\r\n}\r\n")
+	}
+	s.WriteString("func g( ) {\r\n  a( )\r\n}\r\n")
+	orig := []byte(s.String())
+	before, err := render(orig, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	after := bytes.Replace(before, []byte("\ta()\n"), []byte("\tx()\n"), 1)
+	b.SetBytes(int64(len(orig)))
+	for b.Loop() {
+		if _, exact, err := Rebase(orig, before, after); !exact || err != nil {
+			b.Fatal(exact, err)
+		}
 	}
 }
