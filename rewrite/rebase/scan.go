@@ -36,7 +36,7 @@ type text struct {
 func scan(content []byte) *text {
 	src := make([]byte, 0, len(content)+1)
 	src = append(append(src, '\n'), content...)
-	t := &text{src: src}
+	t := &text{src: src, toks: make([]tok, 0, len(src)/4+2)}
 	file := token.NewFileSet().AddFile("", -1, len(src))
 	var s scanner.Scanner
 	s.Init(file, src, nil, scanner.ScanComments)
