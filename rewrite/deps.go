@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/tools/go/packages"
 )
@@ -50,17 +51,24 @@ type DepUse struct {
 // one of names. They are read by name only, so a package in which a local
 // variable is called like the import is among them too.
 func (p *Package) DepsUsing(pkgPath string, names ...string) []DepUse {
+	// Packages have most of their dependencies in common.
+	type key struct{ path, names string }
+	known := p.snap.Memo(key{pkgPath, strings.Join(names, " ")}, func() any { return new(sync.Map) }).(*sync.Map)
+	uses := func(m *packages.Package) bool {
+		if v, ok := known.Load(m.ID); ok {
+			return v.(bool)
+		}
+		v := slices.ContainsFunc(m.GoFiles, func(path string) bool {
+			src, err := p.snap.read(path)
+			return err == nil && fileUses(src, pkgPath, names)
+		})
+		known.Store(m.ID, v)
+		return v
+	}
 	var out []DepUse
 	p.visitDeps(func(m *packages.Package) {
-		if m.Module == nil || m.Imports[pkgPath] == nil {
-			return
-		}
-		for _, path := range m.GoFiles {
-			src, err := p.snap.read(path)
-			if err == nil && fileUses(src, pkgPath, names) {
-				out = append(out, DepUse{Path: m.PkgPath, Main: m.Module.Main})
-				return
-			}
+		if m.Module != nil && m.Imports[pkgPath] != nil && uses(m) {
+			out = append(out, DepUse{Path: m.PkgPath, Main: m.Module.Main})
 		}
 	})
 	slices.SortFunc(out, func(a, b DepUse) int { return strings.Compare(a.Path, b.Path) })

@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"go/token"
 	"go/types"
@@ -47,10 +46,7 @@ func (x *exports) importer(l *loader, p *packages.Package) types.Importer {
 		}
 		file := l.export(p, path)
 		if file == "" {
-			if dep := p.Imports[path]; dep != nil && len(dep.Errors) > 0 {
-				return nil, errors.New(strings.ReplaceAll(dep.Errors[0].Msg, "\n\t", " "))
-			}
-			return nil, errors.New("it does not compile")
+			return nil, fmt.Errorf("no export data for %q: it is missing or does not compile", path)
 		}
 		f, err := os.Open(file)
 		if err != nil {

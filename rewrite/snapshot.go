@@ -193,8 +193,9 @@ func (l *loader) check(s *Snapshot, m *packages.Package) *Package {
 		if perr != nil {
 			var list scanner.ErrorList
 			if errors.As(perr, &list) {
-				// What follows the first error in a file is mostly its echo.
-				p.Errors = append(p.Errors, Problem{Pos: list[0].Pos, Package: p.Path, Message: list[0].Msg})
+				for _, e := range list {
+					p.Errors = append(p.Errors, Problem{Pos: e.Pos, Package: p.Path, Message: e.Msg})
+				}
 			} else {
 				p.Errors = append(p.Errors, Problem{Pos: token.Position{Filename: path}, Package: p.Path, Message: perr.Error()})
 			}
@@ -238,7 +239,6 @@ func (l *loader) check(s *Snapshot, m *packages.Package) *Package {
 	}
 	p.Types, _ = conf.Check(m.PkgPath, l.fset, asts, p.Info) // errors went to conf.Error
 	p.Inspector = inspector.New(asts)
-	p.Errors = dedupe(p.Errors)
 	return p
 }
 

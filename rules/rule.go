@@ -33,6 +33,7 @@ type Rule struct {
 // All lists the rules in the order in which they are documented.
 var All = []*Rule{
 	maxprocs,
+	publicpprof,
 }
 
 // Names returns the names of all rules, in order.

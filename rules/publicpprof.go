@@ -1,0 +1,387 @@
+package rules
+
+import (
+	"fmt"
+	"go/ast"
+	"slices"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+const pprofPath = "net/http/pprof"
+
+var publicpprof = &Rule{
+	Name:  "publicpprof",
+	Title: "pprof on the public listener",
+	Doc: `Strangers can fetch heap profiles, command lines and symbol tables of the service from /debug/pprof/, and keep its CPUs busy with traces.
+
+Importing net/http/pprof, under any name and in any package of the program, registers its handlers on http.DefaultServeMux. A listener with a nil handler serves that mux, on every interface unless its address says otherwise.
+
+A listener that serves nothing but profiles is bound to loopback. Else the routes move to a mux of their own, or, where packages out of sight register on the default mux too, profiles are filtered out of the public listener. Profiles remain on http.DefaultServeMux, which is served on localhost.
+
+It fires when net/http/pprof is linked in and a listener serves http.DefaultServeMux on an address that is not loopback; where the address is not known, it only reports. It stays silent for loopback addresses and unix sockets, listeners with a handler of their own, addresses that are asked for by name (a flag for pprof, debug or metrics, say), files behind build tags, and tests.`,
+	Before: `func main() {
+	http.HandleFunc("/", handle)
+	log.Fatal(http.ListenAndServe(":8080", nil))
+}`,
+	After: `func main() {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", handle)
+	go func() {
+		log.Println(http.ListenAndServe("localhost:6060", nil)) // pprof
+	}()
+	log.Fatal(http.ListenAndServe(":8080", mux))
+}`,
+	Needs: []rewrite.Need{
+		{Import: "net/http", Idents: []string{"ListenAndServe", "ListenAndServeTLS", "Serve", "ServeTLS"}},
+		{Import: pprofPath, Idents: []string{"package"}},
+	},
+	Emits: []string{"log", "strings"},
+	Find:  findPublicPprof,
+}
+
+func findPublicPprof(s *rewrite.Snapshot) []rewrite.Finding {
+	all := listeners(s)
+	if len(all) == 0 {
+		return nil
+	}
+	g := newGraph(s, all)
+	var out []rewrite.Finding
+	for _, l := range all {
+		if l.host == loopback || l.pkg.Wide || l.optIn() || behindTag(l.file) {
+			continue
+		}
+		prog := g.program(l.pkg)
+		if !prog.pprof || prog.replaced {
+			continue
+		}
+		// Have: profiles are served, on an address that may be public.
+		out = append(out, prog.finding(l))
+	}
+	return out
+}
+
+// A graph knows which packages are linked together.
+type graph struct {
+	s    *rewrite.Snapshot
+	all  []*listener
+	deps map[*rewrite.Package]map[string]bool
+	// programs holds what program returned, by package.
+	programs map[*rewrite.Package]*program
+}
+
+func newGraph(s *rewrite.Snapshot, all []*listener) *graph {
+	g := &graph{s: s, all: all, deps: make(map[*rewrite.Package]map[string]bool), programs: make(map[*rewrite.Package]*program)}
+	// A package that listens and one that imports pprof may meet in a third
+	// one, which is known by its mentioning the former.
+	var names []string
+	for _, l := range all {
+		if l.pkg.Name != "main" && !g.program(l.pkg).pprof && g.importedSomewhere(l.pkg.Module) {
+			names = append(names, l.pkg.Name)
+		}
+	}
+	if len(names) > 0 {
+		s.Widen(names...)
+		clear(g.programs)
+	}
+	return g
+}
+
+func (g *graph) importedSomewhere(m *rewrite.Module) bool {
+	return slices.ContainsFunc(g.s.Packages, func(p *rewrite.Package) bool {
+		return p.Module == m && slices.ContainsFunc(p.Files, func(f *rewrite.File) bool { return !f.Test && imports(f, pprofPath) })
+	})
+}
+
+// linked returns the import paths that p is linked with, itself included.
+func (g *graph) linked(p *rewrite.Package) map[string]bool {
+	if m := g.deps[p]; m != nil {
+		return m
+	}
+	m := map[string]bool{p.Path: true}
+	for _, d := range p.Deps() {
+		m[d] = true
+	}
+	g.deps[p] = m
+	return m
+}
+
+// A program is what is linked into the binaries that contain a package.
+type program struct {
+	g     *graph
+	home  *rewrite.Package   // the package that it was looked up for
+	roots []*rewrite.Package // loaded packages that contain home
+	in    map[string]bool    // import paths
+	pprof bool
+	// replaced reports whether something assigns to http.DefaultServeMux.
+	replaced bool
+	regs     []registration
+	// strangers are packages that use the default mux and cannot be edited.
+	strangers []string
+	// vars reports whether the module's own packages export variables by expvar.
+	vars bool
+	// routed reports whether a variable that holds the default mux is used for
+	// more than a listener.
+	routed bool
+	// opaque reports whether the default mux is used in a way that is not
+	// understood.
+	opaque bool
+}
+
+// program returns what home is linked into, as far as it is loaded.
+func (g *graph) program(home *rewrite.Package) *program {
+	if p := g.programs[home]; p != nil {
+		return p
+	}
+	p := &program{g: g, home: home, in: make(map[string]bool)}
+	g.programs[home] = p
+	for _, q := range g.s.Packages {
+		if q.ForTest != "" && q.ForTest != q.Path || !g.linked(q)[home.Path] {
+			continue
+		}
+		p.roots = append(p.roots, q)
+		for path := range g.linked(q) {
+			p.in[path] = true
+		}
+	}
+	p.pprof = p.in[pprofPath] && !p.onlyTagged()
+	if !p.pprof {
+		return p
+	}
+	p.collect()
+	return p
+}
+
+// onlyTagged reports whether all files of the module that import pprof are
+// there on request only, by a build tag.
+func (p *program) onlyTagged() bool {
+	found := false
+	for _, q := range p.g.s.Packages {
+		if !p.in[q.Path] {
+			continue
+		}
+		for _, f := range q.Files {
+			if !f.Test && imports(f, pprofPath) {
+				if !behindTag(f) {
+					return false
+				}
+				found = true
+			}
+		}
+	}
+	if !found {
+		return false
+	}
+	for _, r := range p.roots {
+		if slices.ContainsFunc(r.DepsImporting(pprofPath), func(u rewrite.DepUse) bool { return !u.Main }) {
+			return false
+		}
+	}
+	return true
+}
+
+// registration is a route put on the default mux.
+type registration struct {
+	ref  rewrite.Ref
+	call *ast.CallExpr
+	// mux is the operand http.DefaultServeMux of a method call, nil for calls
+	// of http.Handle and http.HandleFunc.
+	mux  ast.Expr
+	name string // Handle or HandleFunc
+	// pprof reports whether it is one of pprof's own handlers, filtered whether
+	// its path is below /debug/pprof/.
+	pprof, filtered bool
+}
+
+// collect gathers what is put on the default mux.
+func (p *program) collect() {
+	handlers := make(map[ast.Node]bool)
+	for _, l := range p.g.all {
+		if t := l.target(); t != nil {
+			handlers[t] = true
+		}
+		p.routed = p.routed || l.routed && p.in[l.pkg.Path]
+	}
+	for _, r := range p.g.s.Refs("net/http.Handle", "net/http.HandleFunc", "net/http.DefaultServeMux", "net/rpc.HandleHTTP", "(*net/rpc.Server).HandleHTTP") {
+		if r.File.Test || !p.in[r.Pkg.Path] {
+			continue
+		}
+		call, called := r.Call()
+		switch {
+		case r.Obj.Name() == "HandleHTTP":
+			p.opaque = true
+		case r.Obj.Name() == "DefaultServeMux":
+			p.useOfMux(r, handlers)
+		case !called:
+			p.opaque = true
+		default:
+			p.register(r, call.Node().(*ast.CallExpr), nil, r.Obj.Name())
+		}
+	}
+	for _, r := range p.roots {
+		for _, u := range slices.Concat(r.DepsUsing("net/http", "Handle", "HandleFunc", "DefaultServeMux"), r.DepsUsing("net/rpc", "HandleHTTP")) {
+			if q := p.g.s.Package(u.Path); q == nil && !slices.Contains(p.strangers, u.Path) {
+				p.strangers = append(p.strangers, u.Path)
+			}
+		}
+		p.vars = p.vars || slices.ContainsFunc(r.Files, func(f *rewrite.File) bool { return !f.Test && imports(f, "expvar") }) ||
+			slices.ContainsFunc(r.DepsImporting("expvar"), func(u rewrite.DepUse) bool { return u.Main })
+	}
+}
+
+// useOfMux sorts out what a mention of http.DefaultServeMux is for.
+func (p *program) useOfMux(r rewrite.Ref, handlers map[ast.Node]bool) {
+	x := r.Expr()
+	if handlers[x.Node()] {
+		return
+	}
+	switch n := x.Parent().Node().(type) {
+	case *ast.SelectorExpr:
+		call, ok := x.Parent().Parent().Node().(*ast.CallExpr)
+		if ok && call.Fun == n && (n.Sel.Name == "Handle" || n.Sel.Name == "HandleFunc") {
+			p.register(r, call, n.X, n.Sel.Name)
+			return
+		}
+	case *ast.AssignStmt:
+		if slices.Contains(n.Lhs, ast.Expr(x.Node().(ast.Expr))) {
+			p.replaced = true
+			return
+		}
+	}
+	p.opaque = true
+}
+
+func (p *program) register(r rewrite.Ref, call *ast.CallExpr, mux ast.Expr, name string) {
+	if len(call.Args) != 2 {
+		p.opaque = true
+		return
+	}
+	reg := registration{ref: r, call: call, mux: mux, name: name}
+	if s, ok := constString(r.Pkg, call.Args[0]); ok && strings.Contains(s, "/debug/pprof") {
+		reg.pprof, reg.filtered = true, strings.Contains(s, "/debug/pprof/")
+	}
+	ast.Inspect(call.Args[1], func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			if obj := r.Pkg.Info.Uses[id]; obj != nil && obj.Pkg() != nil && obj.Pkg().Path() == pprofPath {
+				reg.pprof = true
+			}
+		}
+		return true
+	})
+	p.regs = append(p.regs, reg)
+}
+
+// routes returns the registrations apart from pprof's own.
+func (p *program) routes() []registration {
+	var out []registration
+	for _, r := range p.regs {
+		if !r.pprof {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// profilesOnly reports whether the default mux carries nothing but what is for
+// the eyes of the program's developers. golang.org/x/net/trace answers only
+// local requests anyway, and expvar counts when a package of the module asked
+// for it.
+func (p *program) profilesOnly() bool {
+	return len(p.routes()) == 0 && !p.opaque && !p.vars && !p.routed &&
+		!slices.ContainsFunc(p.strangers, func(s string) bool { return s != "golang.org/x/net/trace" })
+}
+
+// closed reports whether all that is registered on the default mux is pprof's
+// or in sight and in the package that listens.
+func (p *program) closed() bool {
+	if p.opaque || p.in["expvar"] || len(p.strangers) > 0 || p.home.Name != "main" {
+		return false
+	}
+	for _, r := range p.routes() {
+		if r.ref.Pkg != p.home || r.ref.File.Generated || behindTag(r.ref.File) {
+			return false
+		}
+	}
+	// A file that the platform leaves out may register too.
+	for _, f := range p.home.OtherFiles() {
+		if !strings.HasSuffix(p.g.s.Position(f.Package).Filename, "_test.go") && mentionsDefaultMux(f) {
+			return false
+		}
+	}
+	return true
+}
+
+// mentionsDefaultMux reports whether a file that is not type-checked names what
+// registers on the default mux.
+func mentionsDefaultMux(f *ast.File) bool {
+	found := false
+	ast.Inspect(f, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "http" && slices.Contains([]string{"Handle", "HandleFunc", "DefaultServeMux", "ListenAndServe", "Serve"}, sel.Sel.Name) {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// others returns the program's other listeners on the default mux.
+func (p *program) others(l *listener) []*listener {
+	var out []*listener
+	for _, o := range p.g.all {
+		if o != l && p.in[o.pkg.Path] && !behindTag(o.file) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// forProfiles reports whether l is meant for profiles though routes on the
+// default mux show up there too: another public listener serves those.
+func (p *program) forProfiles(l *listener) bool {
+	return l.host == public && l.lit != nil && l.saysPprof() &&
+		slices.ContainsFunc(p.others(l), func(o *listener) bool { return o.host == public && !o.saysPprof() })
+}
+
+// finding describes l and the way to mend it.
+func (p *program) finding(l *listener) rewrite.Finding {
+	f := rewrite.Finding{Pos: l.call.Pos(), End: l.call.End()}
+	if l.host == unknown {
+		f.Message = "net/http/pprof is served on an address that the program is told when it runs; it may be public"
+		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: give the listener a handler of its own, or bind it to localhost"})
+		return f
+	}
+	f.Message = fmt.Sprintf("net/http/pprof is served on %s, to everybody who can reach the machine", l.where)
+	switch {
+	case p.profilesOnly() || p.forProfiles(l):
+		if l.lit == nil {
+			f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: bind the listener to localhost; the address is not written here for it alone"})
+			return f
+		}
+		f.Fixes = []*rewrite.Fix{l.bindToLoopback()}
+	case !p.closed() && slices.ContainsFunc(p.regs, func(r registration) bool { return r.pprof && !r.filtered }):
+		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: profiles are registered under other paths than /debug/pprof/, too; give the listener a handler of its own"})
+	case l.targetExpr == nil && l.server == nil:
+		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: give the server a handler of its own, and serve pprof on localhost"})
+	default:
+		f.Fixes = []*rewrite.Fix{p.split(l)}
+	}
+	return f
+}
+
+// imports reports whether f imports path.
+func imports(f *rewrite.File, path string) bool {
+	return slices.ContainsFunc(f.AST.Imports, func(spec *ast.ImportSpec) bool { return strings.Trim(spec.Path.Value, "\"`") == path })
+}
+
+// funcName returns the name of the declared function around c, "" outside of
+// functions.
+func funcName(c inspector.Cursor) string {
+	for d := range c.Enclosing((*ast.FuncDecl)(nil)) {
+		return d.Node().(*ast.FuncDecl).Name.Name
+	}
+	return ""
+}
