@@ -32,6 +32,8 @@ type Rule struct {
 
 // All lists the rules in the order in which they are documented.
 var All = []*Rule{
+	forcedgc,
+	freeosmemory,
 	maxprocs,
 	publicpprof,
 }

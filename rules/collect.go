@@ -1,0 +1,473 @@
+package rules
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"go/version"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/go/ast/edge"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// collector is what forcedgc and freeosmemory have in common: a call that
+// collects by force and that is harmful in a recurring place.
+type collector struct {
+	pkg, name string // the function
+	words     []string
+	harm      string // what each call costs
+	// stage matches names of functions that end a stage of work: a call outside
+	// of the loops of such a function is meant.
+	stage *regexp.Regexp
+}
+
+// find returns the findings of c.
+func (c collector) find(s *rewrite.Snapshot) []rewrite.Finding {
+	var out []rewrite.Finding
+	for call := range s.Calls(c.pkg, c.name) {
+		if call.File.Test || call.Pkg.Wide {
+			continue
+		}
+		stmt, ok := statement(call.At)
+		if !ok {
+			continue
+		}
+		// Have: a statement that does nothing but call it.
+		decl := enclosingDecl(call.At)
+		if decl == nil || purposeful(call.Pkg, decl) {
+			continue
+		}
+		h := heatOf(call.Pkg, call.At)
+		if h.kind != recurring {
+			continue
+		}
+		if c.stage != nil && c.stage.MatchString(decl.Name.Name) && !inLoop(call.At) && !isHandlerDecl(call.Pkg, decl) {
+			continue
+		}
+		f := rewrite.Finding{
+			Pos: call.Call.Pos(), End: call.Call.End(),
+			Message: c.pkg[strings.LastIndexByte(c.pkg, '/')+1:] + "." + c.name + " runs " + h.why + ": " + c.harm,
+		}
+		if version.Compare(call.File.Version(), "go1.19") >= 0 {
+			f.Notes = append(f.Notes, rewrite.Note{Message: "set GOMEMLIMIT or call debug.SetMemoryLimit if memory must be bounded"})
+		}
+		switch measured := measures(call.Pkg, decl); {
+		case measured && !guardsMemory(call.Pkg, call.At):
+			continue
+		case measured:
+			f.Notes = []rewrite.Note{{Message: "no fix: this is a memory limit made by hand; debug.SetMemoryLimit or GOMEMLIMIT (Go 1.19) does it without stopping callers"}}
+		case profiles(call.Pkg, decl):
+			continue
+		case usesFinalization(call.Pkg):
+			f.Notes = []rewrite.Note{{Message: "no fix: the package uses finalizers, cleanups or weak pointers, which the call may be there to drive"}}
+		case twice(call.Pkg, call.At):
+			f.Notes = []rewrite.Note{{Message: "no fix: two collections in a row empty sync.Pools and run finalizers, which may be meant"}}
+		default:
+			f.Fixes = []*rewrite.Fix{c.fix(s, call, stmt, h)}
+		}
+		out = append(out, f)
+	}
+	return append(out, c.values(s)...)
+}
+
+// inLoop reports whether a loop of the enclosing declaration is around cur.
+func inLoop(cur inspector.Cursor) bool {
+	for range cur.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil)) {
+		return true
+	}
+	return false
+}
+
+// fix removes the call, or the whole goroutine when it does nothing else.
+func (c collector) fix(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt, h heat) *rewrite.Fix {
+	if idle, decl := idleGoroutine(s, call); idle != nil {
+		return &rewrite.Fix{
+			Message: "remove the goroutine, which does nothing else; memory then goes back to the system at the runtime's own pace",
+			Safety:  rewrite.Unsafe,
+			Apply: func(e *rewrite.Edit) error {
+				e.Delete(idle, c.words...)
+				if decl != nil {
+					e.DeleteDecl(decl)
+				}
+				return nil
+			},
+		}
+	}
+	fix := &rewrite.Fix{
+		Message: "remove the call", Safety: rewrite.Safe,
+		Apply: func(e *rewrite.Edit) error {
+			e.Delete(stmt, c.words...)
+			return nil
+		},
+	}
+	switch {
+	case h.paced:
+		fix.Safety = rewrite.Unsafe
+		fix.Message += "; memory is then collected when the heap has grown, not by the clock"
+	case h.conditional:
+		fix.Safety = rewrite.Unsafe
+		fix.Message += "; the condition that guards it may have been chosen with care"
+	}
+	return fix
+}
+
+// values reports the function used as a value in a recurring place.
+func (c collector) values(s *rewrite.Snapshot) []rewrite.Finding {
+	var out []rewrite.Finding
+	for _, r := range s.Refs(c.pkg + "." + c.name) {
+		if _, called := r.Call(); called || r.File.Test || r.File.Generated || r.Pkg.Wide {
+			continue
+		}
+		if h := valueUse(r); h.kind != recurring {
+			continue
+		}
+		e := r.Expr().Node()
+		out = append(out, rewrite.Finding{
+			Pos: e.Pos(), End: e.End(),
+			Message: c.name + " is handed to code that calls it again and again: " + c.harm,
+			Notes:   []rewrite.Note{{Message: "no fix: only direct calls are removed; do not pass it on"}},
+		})
+	}
+	return out
+}
+
+// statement returns the statement that consists of the call at cur: an
+// expression statement, go or defer.
+func statement(cur inspector.Cursor) (ast.Stmt, bool) {
+	switch n := cur.Parent().Node().(type) {
+	case *ast.ExprStmt:
+		switch cur.Parent().ParentEdgeKind() {
+		case edge.BlockStmt_List, edge.CaseClause_Body, edge.CommClause_Body:
+			return n, true
+		}
+	case *ast.GoStmt:
+		return n, true
+	case *ast.DeferStmt:
+		return n, true
+	}
+	return nil, false
+}
+
+// enclosingDecl returns the function declaration around cur, nil outside of
+// functions.
+func enclosingDecl(cur inspector.Cursor) *ast.FuncDecl {
+	for c := range cur.Enclosing((*ast.FuncDecl)(nil)) {
+		return c.Node().(*ast.FuncDecl)
+	}
+	return nil
+}
+
+var collects = regexp.MustCompile(`(?i)(?:force|trigger|run|free|release|collect|do).?(?:gc|garbage|mem(?:ory)?\b|os.?memory)|garbage`)
+
+// purposeful reports whether the function is there to collect: its name or doc
+// comment says so, or it does nothing else but log, reply a constant, or
+// return.
+func purposeful(p *rewrite.Package, decl *ast.FuncDecl) bool {
+	if collects.MatchString(decl.Name.Name) {
+		return true
+	}
+	if isHandlerDecl(p, decl) && onlyCollects(p, decl.Body) {
+		return true
+	}
+	return decl.Doc != nil && regexp.MustCompile(`(?i)(?:force|trigger|run)\w*.{0,3}(?:gc\b|garbage)|garbage collect`).MatchString(decl.Doc.Text())
+}
+
+func isHandlerDecl(p *rewrite.Package, decl *ast.FuncDecl) bool {
+	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
+	return obj != nil && isHandler(p, obj.Signature())
+}
+
+// onlyCollects reports whether every statement of body collects, logs, writes a
+// constant reply or returns.
+func onlyCollects(p *rewrite.Package, body *ast.BlockStmt) bool {
+	for _, stmt := range body.List {
+		switch s := stmt.(type) {
+		case *ast.ReturnStmt:
+		case *ast.ExprStmt:
+			call, ok := s.X.(*ast.CallExpr)
+			if !ok || !isCollection(p, call) && !constantArgs(p, call) {
+				return false
+			}
+		case *ast.AssignStmt:
+			if len(s.Rhs) != 1 {
+				return false
+			}
+			call, ok := s.Rhs[0].(*ast.CallExpr)
+			if !ok || !constantArgs(p, call) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func isCollection(p *rewrite.Package, n ast.Node) bool {
+	return p.IsCall(n, "runtime", "GC") || p.IsCall(n, "runtime/debug", "FreeOSMemory")
+}
+
+// constantArgs reports whether call's arguments are constants, plain variables,
+// or conversions of constants: a log line, a status, a fixed reply.
+func constantArgs(p *rewrite.Package, call *ast.CallExpr) bool {
+	for _, arg := range call.Args {
+		if tv := p.Info.Types[arg]; tv.Value != nil {
+			continue
+		}
+		switch a := ast.Unparen(arg).(type) {
+		case *ast.Ident:
+			continue
+		case *ast.CallExpr:
+			if tv := p.Info.Types[a.Fun]; tv.IsType() && constantArgs(p, a) {
+				continue
+			}
+		case *ast.CompositeLit:
+			continue
+		}
+		return false
+	}
+	return true
+}
+
+// inDecl reports whether match holds for a node of decl.
+func inDecl(decl *ast.FuncDecl, match func(ast.Node) bool) bool {
+	found := false
+	ast.Inspect(decl, func(n ast.Node) bool {
+		if n != nil && match(n) {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
+// measures reports whether the function reads memory statistics or is part of a
+// test harness: a collection next to that belongs to the measurement.
+func measures(p *rewrite.Package, decl *ast.FuncDecl) bool {
+	if decl.Type.Params != nil {
+		for _, f := range decl.Type.Params.List {
+			if t := p.Info.TypeOf(f.Type); t != nil && strings.HasPrefix(strings.TrimPrefix(typeKey(t), "*"), "testing.") {
+				return true
+			}
+		}
+	}
+	return inDecl(decl, func(n ast.Node) bool {
+		return p.IsCall(n, "runtime", "ReadMemStats") || p.IsCall(n, "runtime/debug", "ReadGCStats") ||
+			p.IsCall(n, "runtime/metrics", "Read") || p.IsCall(n, "testing", "AllocsPerRun", "Benchmark")
+	})
+}
+
+// guardsMemory reports whether an if around cur decides by memory statistics
+// whether to collect.
+func guardsMemory(p *rewrite.Package, cur inspector.Cursor) bool {
+	for c := range cur.Enclosing((*ast.IfStmt)(nil)) {
+		found := false
+		ast.Inspect(c.Node().(*ast.IfStmt).Cond, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				if t := p.Info.TypeOf(sel.X); t != nil && typeKey(t) == "runtime.MemStats" {
+					found = true
+				}
+			}
+			return !found
+		})
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
+// profiles reports whether the function writes a heap profile, which a
+// collection makes current.
+func profiles(p *rewrite.Package, decl *ast.FuncDecl) bool {
+	return inDecl(decl, func(n ast.Node) bool {
+		if p.IsCall(n, "runtime/pprof", "WriteHeapProfile", "(*runtime/pprof.Profile).WriteTo") || p.IsCall(n, "runtime/debug", "WriteHeapDump") {
+			return true
+		}
+		if !p.IsCall(n, "runtime/pprof", "Lookup") && !p.IsCall(n, "net/http/pprof", "Handler") {
+			return false
+		}
+		call := n.(*ast.CallExpr)
+		if len(call.Args) == 0 {
+			return false
+		}
+		name, err := strconv.Unquote(types.ExprString(call.Args[0]))
+		return err != nil || name == "heap" || name == "allocs"
+	})
+}
+
+// usesFinalization reports whether the package uses what runs or is decided at
+// a collection.
+func usesFinalization(p *rewrite.Package) bool {
+	keys := []string{"runtime.SetFinalizer", "runtime.AddCleanup", "weak.Make", "unique.Make"}
+	for _, r := range p.Snapshot().Refs(keys...) {
+		if r.Pkg.Path == p.Path {
+			return true
+		}
+	}
+	for _, f := range p.Files {
+		if strings.Contains(string(f.Src), "/gc/finalizers") {
+			return true
+		}
+	}
+	for _, f := range p.OtherFiles() {
+		found := false
+		ast.Inspect(f, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && (sel.Sel.Name == "SetFinalizer" || sel.Sel.Name == "AddCleanup") {
+				found = true
+			}
+			return !found
+		})
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
+// twice reports whether the statement before or after the call collects too, by
+// the same function.
+func twice(p *rewrite.Package, cur inspector.Cursor) bool {
+	same := func(c inspector.Cursor, ok bool) bool {
+		if !ok {
+			return false
+		}
+		s, isExpr := c.Node().(*ast.ExprStmt)
+		return isExpr && p.IsCall(s.X, "runtime", "GC") && p.IsCall(cur.Node(), "runtime", "GC")
+	}
+	stmt := cur.Parent()
+	return same(stmt.PrevSibling()) || same(stmt.NextSibling())
+}
+
+// idleGoroutine returns the go statement whose goroutine does nothing but wait
+// for a clock and collect, and the declaration of its function when that is
+// used for nothing else.
+func idleGoroutine(s *rewrite.Snapshot, call rewrite.Call) (ast.Stmt, *ast.FuncDecl) {
+	p := call.Pkg
+	var loop inspector.Cursor
+	for c := range call.At.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		loop = c
+		break
+	}
+	var body *ast.BlockStmt
+	switch n := loop.Node().(type) {
+	case *ast.ForStmt:
+		if n.Init != nil || n.Cond != nil || n.Post != nil {
+			return nil, nil
+		}
+		body = n.Body
+	case *ast.RangeStmt:
+		if !isClock(p, n.X) {
+			return nil, nil
+		}
+		body = n.Body
+	default:
+		return nil, nil
+	}
+	if !inert(p, body.List) || loop.ParentEdgeKind() != edge.BlockStmt_List {
+		return nil, nil
+	}
+	block := loop.Parent()
+	for _, stmt := range block.Node().(*ast.BlockStmt).List {
+		if stmt != loop.Node() && !makesClock(p, stmt) {
+			return nil, nil
+		}
+	}
+	fn := block.Parent()
+	switch n := fn.Node().(type) {
+	case *ast.FuncLit:
+		c, ok := fn.Parent().Node().(*ast.CallExpr)
+		if !ok || c.Fun != n {
+			return nil, nil
+		}
+		if g, ok := fn.Parent().Parent().Node().(*ast.GoStmt); ok {
+			return g, nil
+		}
+	case *ast.FuncDecl:
+		obj, _ := p.Info.Defs[n.Name].(*types.Func)
+		if obj == nil || obj.Exported() {
+			return nil, nil
+		}
+		refs := s.Refs(rewrite.ObjectKey(obj))
+		if len(refs) != 1 || mentioned(p, obj.Name()) {
+			return nil, nil
+		}
+		if c, ok := refs[0].Call(); ok && refs[0].Pkg == p {
+			if g, ok := c.Parent().Node().(*ast.GoStmt); ok {
+				return g, n
+			}
+		}
+	}
+	return nil, nil
+}
+
+// mentioned reports whether a file of the package that is not loaded has an
+// identifier called name.
+func mentioned(p *rewrite.Package, name string) bool {
+	found := false
+	for _, f := range p.OtherFiles() {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok && id.Name == name {
+				found = true
+			}
+			return !found
+		})
+	}
+	return found
+}
+
+// inert reports whether statements only collect, wait for a clock, or return
+// when told to.
+func inert(p *rewrite.Package, list []ast.Stmt) bool {
+	for _, stmt := range list {
+		if waitsForClock(p, stmt) {
+			continue
+		}
+		switch s := stmt.(type) {
+		case *ast.ExprStmt:
+			if isCollection(p, s.X) {
+				continue
+			}
+		case *ast.ReturnStmt:
+			continue
+		case *ast.SelectStmt:
+			ok := true
+			for _, c := range s.Body.List {
+				comm := c.(*ast.CommClause)
+				if comm.Comm == nil || !receives(comm.Comm) || !inert(p, comm.Body) {
+					ok = false
+				}
+			}
+			if ok {
+				continue
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// receives reports whether stmt is a plain receive.
+func receives(stmt ast.Stmt) bool {
+	s, ok := stmt.(*ast.ExprStmt)
+	if !ok {
+		return false
+	}
+	u, ok := ast.Unparen(s.X).(*ast.UnaryExpr)
+	return ok && u.Op == token.ARROW
+}
+
+// makesClock reports whether stmt makes a ticker or defers its stop.
+func makesClock(p *rewrite.Package, stmt ast.Stmt) bool {
+	switch s := stmt.(type) {
+	case *ast.AssignStmt:
+		return len(s.Rhs) == 1 && p.IsCall(ast.Unparen(s.Rhs[0]), "time", "NewTicker", "NewTimer", "Tick")
+	case *ast.DeferStmt:
+		return p.IsCall(s.Call, "", "(*time.Ticker).Stop", "(*time.Timer).Stop")
+	}
+	return false
+}

@@ -1,0 +1,551 @@
+package rules
+
+import (
+	"fmt"
+	"go/ast"
+	"go/constant"
+	"go/token"
+	"go/types"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/go/ast/edge"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// heat says how often a place in the code is reached.
+type heat struct {
+	kind heatKind
+	// paced: the loop around it waits for a clock in every turn.
+	paced bool
+	// conditional: an if, switch or select inside the loop or handler guards it.
+	conditional bool
+	// why is the evidence: "in a loop", "for every request".
+	why string
+}
+
+type heatKind int
+
+const (
+	unknownHeat heatKind = iota
+	oneShot              // at most once in the life of the process, or nearly so
+	recurring            // again and again
+)
+
+// hot reports whether the place is reached again and again without a pause or
+// a condition.
+func (h heat) hot() bool { return h.kind == recurring && !h.paced && !h.conditional }
+
+// maxCallers is the number of functions through which callers are followed.
+const maxCallers = 4
+
+// heatOf returns the heat of the node at cur.
+func heatOf(p *rewrite.Package, cur inspector.Cursor) heat {
+	return (&heatFinder{s: p.Snapshot(), busy: make(map[string]bool)}).at(p, cur, maxCallers)
+}
+
+type heatFinder struct {
+	s    *rewrite.Snapshot
+	busy map[string]bool // functions whose callers are being looked at
+}
+
+// at climbs from cur to the loop, handler or function that decides.
+func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) heat {
+	conditional := false
+	for c := cur; ; c = c.Parent() {
+		parent := c.Parent()
+		kind := c.ParentEdgeKind()
+		switch n := parent.Node().(type) {
+		case nil, *ast.File:
+			return heat{}
+		case *ast.IfStmt:
+			if kind == edge.IfStmt_Body || kind == edge.IfStmt_Else {
+				conditional = true
+			}
+		case *ast.CaseClause:
+			conditional = true
+		case *ast.CommClause:
+			if kind == edge.CommClause_Body {
+				if n.Comm == nil || !waitsForClock(p, n.Comm) {
+					conditional = true
+				}
+			}
+		case *ast.BlockStmt:
+			// What is followed by a return or break in its block happens once.
+			if leavesAfter(n, c.Node()) && !isFuncBody(parent) {
+				conditional = true
+			}
+		case *ast.ForStmt:
+			if kind == edge.ForStmt_Body && !fewTurns(p, n) {
+				return heat{kind: recurring, paced: pacedBody(p, n.Body) || n.Post != nil && waitsForClock(p, n.Post), conditional: conditional, why: "in a loop"}
+			}
+		case *ast.RangeStmt:
+			if kind == edge.RangeStmt_Body && !fewElements(p, n.X) {
+				return heat{kind: recurring, paced: isClock(p, n.X) || pacedBody(p, n.Body), conditional: conditional, why: "in a loop"}
+			}
+		case *ast.FuncLit:
+			if kind != edge.FuncLit_Body {
+				continue
+			}
+			if isHandler(p, signatureOf(p, n)) {
+				return heat{kind: recurring, conditional: conditional, why: "for every request"}
+			}
+			h, on := literalUse(p, parent)
+			if on {
+				continue
+			}
+			h.conditional = h.conditional || conditional
+			return h
+		case *ast.FuncDecl:
+			h := f.function(p, n, depth)
+			h.conditional = h.conditional || conditional
+			return h
+		}
+	}
+}
+
+// literalUse says what becomes of a function literal: on means that it runs
+// where it stands, so that its surroundings decide.
+func literalUse(p *rewrite.Package, lit inspector.Cursor) (h heat, on bool) {
+	c := lit
+	for {
+		if _, ok := c.Parent().Node().(*ast.ParenExpr); !ok {
+			break
+		}
+		c = c.Parent()
+	}
+	call, ok := c.Parent().Node().(*ast.CallExpr)
+	if !ok {
+		return heat{}, false
+	}
+	if call.Fun == c.Node() {
+		return heat{}, true // called, deferred or started as a goroutine
+	}
+	fn := p.Callee(call)
+	if fn == nil {
+		return heat{}, false
+	}
+	switch key := rewrite.ObjectKey(fn); {
+	case key == "(*sync.Once).Do" || key == "sync.OnceFunc":
+		return heat{kind: oneShot}, false
+	case key == "(*sync.WaitGroup).Go" || strings.HasSuffix(key, "errgroup.Group).Go"):
+		return heat{}, true
+	case key == "time.AfterFunc":
+		if rearms(p, lit.Node().(*ast.FuncLit)) {
+			return heat{kind: recurring, paced: true, why: "on a timer"}, false
+		}
+	case isSchedule(fn):
+		return heat{kind: recurring, paced: true, why: "on a schedule"}, false
+	}
+	return heat{}, false
+}
+
+// isSchedule reports whether fn registers a job with a cron library.
+func isSchedule(fn *types.Func) bool {
+	return fn.Pkg() != nil && strings.Contains(fn.Pkg().Path(), "cron") && strings.HasPrefix(fn.Name(), "Add")
+}
+
+// rearms reports whether a timer's function sets a timer again.
+func rearms(p *rewrite.Package, lit *ast.FuncLit) bool {
+	found := false
+	ast.Inspect(lit.Body, func(n ast.Node) bool {
+		if p.IsCall(n, "time", "AfterFunc", "(*time.Timer).Reset") {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
+// function returns the heat of a whole declared function.
+func (f *heatFinder) function(p *rewrite.Package, decl *ast.FuncDecl, depth int) heat {
+	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
+	if obj == nil {
+		return heat{}
+	}
+	sig := obj.Signature()
+	if isHandler(p, sig) || isServiceMethod(f.s, obj) {
+		return heat{kind: recurring, why: "for every request (" + decl.Name.Name + ")"}
+	}
+	if decl.Recv == nil && (decl.Name.Name == "init" || decl.Name.Name == "main" && p.Name == "main" || decl.Name.Name == "TestMain") {
+		return heat{kind: oneShot}
+	}
+	h, callers := f.callers(obj, decl, depth)
+	if h.kind == unknownHeat && callers == 0 && looksLikeHandler(decl, sig) {
+		return heat{kind: recurring, why: "for every request, going by the name of " + decl.Name.Name}
+	}
+	return h
+}
+
+// callers combines the heat of the places that call obj, and says how many
+// there are.
+func (f *heatFinder) callers(obj *types.Func, decl *ast.FuncDecl, depth int) (heat, int) {
+	key := rewrite.ObjectKey(obj)
+	if depth == 0 || f.busy[key] {
+		return heat{}, 1
+	}
+	f.busy[key] = true
+	defer delete(f.busy, key)
+	if obj.Exported() {
+		f.s.Widen(obj.Name())
+	}
+	refs := f.s.Refs(append(interfaceKeys(f.s, obj), key)...)
+	var best heat
+	count, once := 0, 0
+	for _, r := range refs {
+		if r.File.Test {
+			continue
+		}
+		count++
+		var h heat
+		if call, ok := r.Call(); ok {
+			h = f.at(r.Pkg, call, depth-1)
+		} else {
+			h = valueUse(r)
+		}
+		if h.kind == oneShot {
+			once++
+		}
+		if h.kind == recurring {
+			pos := f.s.Position(r.Ident.Pos())
+			h.why = fmt.Sprintf("%s, through %s at %s:%d", strings.SplitN(h.why, ", through ", 2)[0], decl.Name.Name, filepath.Base(pos.Filename), pos.Line)
+			if best.kind != recurring || h.hot() && !best.hot() {
+				best = h
+			}
+		}
+	}
+	if best.kind == recurring {
+		return best, count
+	}
+	if count > 0 && once == count {
+		return heat{kind: oneShot}, count
+	}
+	return heat{}, count
+}
+
+// valueUse returns the heat of a function used as a value.
+func valueUse(r rewrite.Ref) heat {
+	e := r.Expr()
+	call, ok := e.Parent().Node().(*ast.CallExpr)
+	if !ok {
+		return heat{}
+	}
+	fn := r.Pkg.Callee(call)
+	if fn == nil {
+		return heat{}
+	}
+	switch {
+	case rewrite.ObjectKey(fn) == "(*sync.Once).Do":
+		return heat{kind: oneShot}
+	case isSchedule(fn):
+		return heat{kind: recurring, paced: true, why: "on a schedule"}
+	case fn.Pkg() != nil && strings.HasSuffix(fn.Pkg().Path(), "aws-lambda-go/lambda") && strings.HasPrefix(fn.Name(), "Start"):
+		return heat{kind: recurring, why: "for every invocation"}
+	}
+	return heat{}
+}
+
+// interfaceKeys returns the keys of interface methods through which obj may be
+// called, for interfaces that nothing else in the loaded packages implements.
+func interfaceKeys(s *rewrite.Snapshot, obj *types.Func) []string {
+	recv := obj.Signature().Recv()
+	if recv == nil {
+		return nil
+	}
+	type decl struct{ named []*types.TypeName }
+	all := s.Memo("named types", func() any {
+		var d decl
+		for _, p := range s.Packages {
+			if p.Types == nil {
+				continue
+			}
+			for _, name := range p.Types.Scope().Names() {
+				if tn, ok := p.Types.Scope().Lookup(name).(*types.TypeName); ok && !tn.IsAlias() {
+					d.named = append(d.named, tn)
+				}
+			}
+		}
+		return d
+	}).(decl)
+	var keys []string
+	for _, tn := range all.named {
+		iface, ok := tn.Type().Underlying().(*types.Interface)
+		if !ok {
+			continue
+		}
+		var method *types.Func
+		for m := range iface.Methods() {
+			if m.Name() == obj.Name() {
+				method = m
+			}
+		}
+		if method == nil || !types.Implements(recv.Type(), iface) {
+			continue
+		}
+		impls := 0
+		for _, other := range all.named {
+			if types.IsInterface(other.Type()) {
+				continue
+			}
+			if types.Implements(other.Type(), iface) || types.Implements(types.NewPointer(other.Type()), iface) {
+				impls++
+			}
+		}
+		if impls == 1 {
+			keys = append(keys, rewrite.ObjectKey(method))
+		}
+	}
+	return keys
+}
+
+func signatureOf(p *rewrite.Package, lit *ast.FuncLit) *types.Signature {
+	sig, _ := p.Info.TypeOf(lit).(*types.Signature)
+	return sig
+}
+
+// isHandler reports whether sig is that of a request handler: net/http's, or of
+// one of the common frameworks.
+func isHandler(p *rewrite.Package, sig *types.Signature) bool {
+	if sig == nil {
+		return false
+	}
+	params := sig.Params()
+	if params.Len() == 2 && isType(params.At(0).Type(), "net/http", "ResponseWriter") &&
+		isPointerTo(params.At(1).Type(), "net/http", "Request") {
+		return true
+	}
+	if params.Len() != 1 {
+		return false
+	}
+	t := params.At(0).Type()
+	if ptr, ok := t.(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	named, ok := types.Unalias(t).(*types.Named)
+	if !ok || named.Obj().Pkg() == nil {
+		return false
+	}
+	path, name := named.Obj().Pkg().Path(), named.Obj().Name()
+	switch {
+	case strings.HasPrefix(path, "github.com/gin-gonic/gin") && name == "Context",
+		strings.HasPrefix(path, "github.com/labstack/echo") && name == "Context",
+		strings.HasPrefix(path, "github.com/gofiber/fiber") && name == "Ctx",
+		strings.HasPrefix(path, "github.com/valyala/fasthttp") && name == "RequestCtx":
+		return true
+	}
+	return false
+}
+
+// isType reports whether t is the named type path.name.
+func isType(t types.Type, path, name string) bool {
+	named, ok := types.Unalias(t).(*types.Named)
+	return ok && named.Obj().Name() == name && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == path
+}
+
+func isPointerTo(t types.Type, path, name string) bool {
+	ptr, ok := types.Unalias(t).(*types.Pointer)
+	return ok && isType(ptr.Elem(), path, name)
+}
+
+var registerServer = regexp.MustCompile(`^Register\w*Server$`)
+
+// isServiceMethod reports whether obj answers remote calls: a gRPC unary method
+// or a net/rpc method, on a type that is registered as a service.
+func isServiceMethod(s *rewrite.Snapshot, obj *types.Func) bool {
+	sig := obj.Signature()
+	if sig.Recv() == nil || !obj.Exported() {
+		return false
+	}
+	params, results := sig.Params(), sig.Results()
+	isErr := func(i int) bool { return types.Identical(results.At(i).Type(), types.Universe.Lookup("error").Type()) }
+	unary := params.Len() == 2 && results.Len() == 2 && isType(params.At(0).Type(), "context", "Context") && isErr(1)
+	rpc := params.Len() == 2 && results.Len() == 1 && isErr(0)
+	if !unary && !rpc {
+		return false
+	}
+	services := s.Memo("registered services", func() any { return registered(s) }).(map[string]bool)
+	return services[typeKey(sig.Recv().Type())]
+}
+
+// registered returns the types that are passed to functions which register
+// services.
+func registered(s *rewrite.Snapshot) map[string]bool {
+	out := make(map[string]bool)
+	for _, p := range s.Packages {
+		for cur := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
+			call := cur.Node().(*ast.CallExpr)
+			fn := p.Callee(call)
+			if fn == nil || len(call.Args) == 0 {
+				continue
+			}
+			key := rewrite.ObjectKey(fn)
+			if !registerServer.MatchString(fn.Name()) && key != "net/rpc.Register" && key != "(*net/rpc.Server).Register" &&
+				key != "net/rpc.RegisterName" && key != "(*net/rpc.Server).RegisterName" {
+				continue
+			}
+			if t := p.Info.TypeOf(call.Args[len(call.Args)-1]); t != nil {
+				out[typeKey(t)] = true
+			}
+		}
+	}
+	return out
+}
+
+// typeKey names the type behind a pointer independently of how its package was
+// loaded.
+func typeKey(t types.Type) string {
+	if ptr, ok := types.Unalias(t).(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	return types.TypeString(t, func(p *types.Package) string { return p.Path() })
+}
+
+var (
+	handlerName  = regexp.MustCompile(`^(?:(?i:handle|serve|process)|on[A-Z])`)
+	requestParam = regexp.MustCompile(`(?:Request|Req|Message|Msg|Event|Job|Task)$`)
+)
+
+// looksLikeHandler reports whether the function's name and a parameter's type
+// both say that it is called for every request. It counts only where no caller
+// is to be seen.
+func looksLikeHandler(decl *ast.FuncDecl, sig *types.Signature) bool {
+	if !handlerName.MatchString(decl.Name.Name) {
+		return false
+	}
+	for v := range sig.Params().Variables() {
+		t := v.Type()
+		if ptr, ok := t.(*types.Pointer); ok {
+			t = ptr.Elem()
+		}
+		if named, ok := types.Unalias(t).(*types.Named); ok && requestParam.MatchString(named.Obj().Name()) {
+			return true
+		}
+	}
+	return false
+}
+
+func isFuncBody(block inspector.Cursor) bool {
+	k := block.ParentEdgeKind()
+	return k == edge.FuncDecl_Body || k == edge.FuncLit_Body
+}
+
+// leavesAfter reports whether the block leaves the loop or function behind
+// child.
+func leavesAfter(b *ast.BlockStmt, child ast.Node) bool {
+	if len(b.List) == 0 {
+		return false
+	}
+	last := b.List[len(b.List)-1]
+	if last == child {
+		return false
+	}
+	switch s := last.(type) {
+	case *ast.ReturnStmt:
+		return true
+	case *ast.BranchStmt:
+		return s.Tok == token.BREAK || s.Tok == token.GOTO
+	}
+	return false
+}
+
+// fewTurns reports whether the loop's trip count is a constant of at most 3.
+func fewTurns(p *rewrite.Package, n *ast.ForStmt) bool {
+	cond, ok := n.Cond.(*ast.BinaryExpr)
+	if !ok || n.Init == nil || n.Post == nil {
+		return false
+	}
+	init, ok := n.Init.(*ast.AssignStmt)
+	if !ok || len(init.Rhs) != 1 {
+		return false
+	}
+	from, ok1 := constInt(p, init.Rhs[0])
+	to, ok2 := constInt(p, cond.Y)
+	if _, isInc := n.Post.(*ast.IncDecStmt); !ok1 || !ok2 || !isInc {
+		return false
+	}
+	turns := to - from
+	if turns < 0 {
+		turns = -turns
+	}
+	if cond.Op == token.LEQ || cond.Op == token.GEQ {
+		turns++
+	}
+	return turns <= 3
+}
+
+// fewElements reports whether a range over x has at most 3 turns for sure.
+func fewElements(p *rewrite.Package, x ast.Expr) bool {
+	if n, ok := constInt(p, x); ok {
+		return n <= 3
+	}
+	if lit, ok := ast.Unparen(x).(*ast.CompositeLit); ok {
+		return len(lit.Elts) <= 3
+	}
+	if t := p.Info.TypeOf(x); t != nil {
+		if arr, ok := t.Underlying().(*types.Array); ok {
+			return arr.Len() <= 3
+		}
+	}
+	return false
+}
+
+func constInt(p *rewrite.Package, x ast.Expr) (int64, bool) {
+	tv, ok := p.Info.Types[x]
+	if !ok || tv.Value == nil {
+		return 0, false
+	}
+	return constant.Int64Val(constant.ToInt(tv.Value))
+}
+
+// pacedBody reports whether every turn of a loop waits for a clock: a sleep, a
+// receive from a timer or ticker, or a select with such a case, in the body
+// itself and not in a function literal or deeper loop.
+func pacedBody(p *rewrite.Package, body *ast.BlockStmt) bool {
+	for _, stmt := range body.List {
+		if waitsForClock(p, stmt) {
+			return true
+		}
+		if sel, ok := stmt.(*ast.SelectStmt); ok {
+			for _, c := range sel.Body.List {
+				if comm := c.(*ast.CommClause).Comm; comm != nil && waitsForClock(p, comm) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// waitsForClock reports whether stmt itself sleeps or receives from a clock.
+func waitsForClock(p *rewrite.Package, stmt ast.Node) bool {
+	var x ast.Expr
+	switch s := stmt.(type) {
+	case *ast.ExprStmt:
+		x = s.X
+	case *ast.AssignStmt:
+		if len(s.Rhs) == 1 {
+			x = s.Rhs[0]
+		}
+	}
+	if x == nil {
+		return false
+	}
+	if p.IsCall(ast.Unparen(x), "time", "Sleep") {
+		return true
+	}
+	u, ok := ast.Unparen(x).(*ast.UnaryExpr)
+	return ok && u.Op == token.ARROW && isClock(p, u.X)
+}
+
+// isClock reports whether x is a channel of times: a ticker's or timer's C,
+// time.Tick or time.After.
+func isClock(p *rewrite.Package, x ast.Expr) bool {
+	t := p.Info.TypeOf(x)
+	if t == nil {
+		return false
+	}
+	ch, ok := t.Underlying().(*types.Chan)
+	return ok && isType(ch.Elem(), "time", "Time")
+}
