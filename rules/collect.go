@@ -32,7 +32,7 @@ func (c collector) find(s *rewrite.Snapshot) []rewrite.Finding {
 		if call.File.Test || call.Pkg.Wide {
 			continue
 		}
-		stmt, ok := statement(call.At)
+		stmt, ok := callStatement(call.At)
 		if !ok {
 			continue
 		}
@@ -135,9 +135,9 @@ func (c collector) values(s *rewrite.Snapshot) []rewrite.Finding {
 	return out
 }
 
-// statement returns the statement that consists of the call at cur: an
+// callStatement returns the statement that consists of the call at cur: an
 // expression statement, go or defer.
-func statement(cur inspector.Cursor) (ast.Stmt, bool) {
+func callStatement(cur inspector.Cursor) (ast.Stmt, bool) {
 	switch n := cur.Parent().Node().(type) {
 	case *ast.ExprStmt:
 		switch cur.Parent().ParentEdgeKind() {
