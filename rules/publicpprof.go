@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"go/ast"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -54,7 +55,7 @@ func findPublicPprof(s *rewrite.Snapshot) []rewrite.Finding {
 			continue
 		}
 		prog := g.program(l.pkg)
-		if !prog.pprof || prog.replaced {
+		if !prog.pprof || prog.replaced || l.host == unknown && prog.forOperators() {
 			continue
 		}
 		// Have: profiles are served, on an address that may be public.
@@ -292,6 +293,24 @@ func (p *program) profilesOnly() bool {
 	return len(p.routes()) == 0 && !p.opaque && !p.vars && !p.routed &&
 		!slices.ContainsFunc(p.strangers, func(s string) bool { return s != "golang.org/x/net/trace" })
 }
+
+// forOperators reports whether all routes on the default mux are of the kind
+// that monitoring asks for, and there are some: an address that is given when
+// the program runs is one for operators then.
+func (p *program) forOperators() bool {
+	for _, r := range p.routes() {
+		path, ok := constString(r.ref.Pkg, r.call.Args[0])
+		if _, after, found := strings.Cut(path, " "); found {
+			path = after // the method
+		}
+		if !ok || !opsPath.MatchString(path) {
+			return false
+		}
+	}
+	return len(p.routes()) > 0 && !p.opaque && !p.routed
+}
+
+var opsPath = regexp.MustCompile(`^/(-/)?(debug|metrics?|health|healthz|livez|readyz|ready|live|status|ping|version|reload|log_?level)(/|$)`)
 
 // closed reports whether all that is registered on the default mux is pprof's
 // or in sight and in the package that listens.
