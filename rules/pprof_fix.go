@@ -1,11 +1,13 @@
 package rules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,6 +67,7 @@ func (p *program) split(l *listener) *rewrite.Fix {
 			blind = true // another package's public listener needs the routes too
 		}
 	}
+	slices.SortFunc(publics, func(a, b *listener) int { return cmp.Compare(a.call.Pos(), b.call.Pos()) })
 	closed := p.closed() && !blind
 	for _, o := range publics {
 		// A variable that holds the default mux may carry routes of its own.
@@ -93,7 +96,7 @@ func (p *program) split(l *listener) *rewrite.Fix {
 		if err != nil || admin {
 			return err
 		}
-		return adminListener(e, l, port)
+		return adminListener(e, publics, port)
 	}
 	return fix
 }
@@ -307,22 +310,68 @@ func isFilter(fn *types.Func) bool {
 	return types.TypeString(fn.Type(), nil) == "func(mux *net/http.ServeMux) net/http.Handler"
 }
 
-// adminListener serves the default mux on loopback, beside the public listener.
-func adminListener(e *rewrite.Edit, l *listener, port int) error {
+// adminListener serves the default mux on loopback, whichever of the public
+// listeners the program comes to.
+func adminListener(e *rewrite.Edit, publics []*listener, port int) error {
+	l := publics[0]
 	stmt := statement(l.at)
 	if stmt == nil {
 		return errors.New("the listener is started outside of a function")
+	}
+	for _, o := range publics[1:] {
+		if stmt = before(l.pkg, stmt, o.call); stmt == nil {
+			break
+		}
+	}
+	var main *ast.FuncDecl
+	if stmt == nil {
+		// Have: listeners in several functions.
+		for _, f := range l.pkg.Files {
+			for _, d := range f.AST.Decls {
+				if fd, ok := d.(*ast.FuncDecl); ok && fd.Recv == nil && fd.Name.Name == "main" && l.pkg.Name == "main" && fd.Body != nil {
+					main, l = fd, &listener{file: f}
+				}
+			}
+		}
+		if main == nil {
+			return errors.New("public listeners are started in several functions")
+		}
 	}
 	var println dst.Expr = rewrite.Use("log", "Println")
 	if log := importNamed(l.file, "log"); log != nil && log.Scope().Lookup("Println") != nil {
 		println = &dst.SelectorExpr{X: dst.NewIdent("log"), Sel: dst.NewIdent("Println")}
 	}
-	e.InsertBefore(stmt, rewrite.Stmts(`go func() {
+	start := rewrite.Stmts(`go func() {
 	$println(http.ListenAndServe($addr, nil)) // pprof
 }()`, rewrite.Holes{
 		"println": println,
 		"addr":    dst.Expr(&dst.BasicLit{Kind: token.STRING, Value: strconv.Quote(fmt.Sprintf("localhost:%d", port))}),
-	})...)
+	})
+	if main != nil {
+		e.Prepend(main.Body, start...)
+		return nil
+	}
+	e.InsertBefore(stmt, start...)
+	return nil
+}
+
+// before returns stmt or the innermost statement around it after which, in the
+// same list, the program comes to other, or that holds it; nil when there is
+// none in the function.
+func before(p *rewrite.Package, stmt ast.Stmt, other ast.Node) ast.Stmt {
+	c, ok := p.Inspector.Root().FindNode(stmt)
+	for ; ok && c.Node() != nil; c = c.Parent() {
+		if _, isDecl := c.Node().(*ast.FuncDecl); isDecl {
+			return nil
+		}
+		s, isStmt := c.Node().(ast.Stmt)
+		if !isStmt || !inList(c) {
+			continue
+		}
+		if list := c.Parent().Node(); list.Pos() <= other.Pos() && other.End() <= list.End() {
+			return s
+		}
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"go/ast"
 	"go/build/constraint"
 	"go/constant"
@@ -63,7 +64,10 @@ type address struct {
 	// format reports whether lit is a format for fmt.Sprintf, bare that it is
 	// the host alone.
 	format, bare bool
-	expr         ast.Expr
+	// told reports whether the address comes from the command line and the rest
+	// is about its default.
+	told bool
+	expr ast.Expr
 }
 
 // listeners returns the calls in non-test files that serve http.DefaultServeMux.
@@ -382,7 +386,10 @@ func addressOf(p *rewrite.Package, x ast.Expr) address {
 	}
 	a := classify(p, x, 0)
 	a.expr = x
-	if a.host != unknown && a.where == "" {
+	switch {
+	case a.told:
+		a.where = fmt.Sprintf("%s, by default %s", p.File(x).Text(x), a.where)
+	case a.host != unknown && a.where == "":
 		a.where = p.File(x).Text(x)
 	}
 	return a
@@ -431,7 +438,16 @@ func classify(p *rewrite.Package, x ast.Expr, step int) address {
 				return address{host: hostOf(s + ":"), lit: lit, bare: true}
 			}
 		}
+	case *ast.StarExpr:
+		if id, ok := ast.Unparen(x.X).(*ast.Ident); ok {
+			if def := definition(p, id); def != nil {
+				return flagDefault(p, def.value, false)
+			}
+		}
 	case *ast.Ident:
+		if call := flagOf(p, x); call != nil {
+			return flagDefault(p, call, true)
+		}
 		if def := definition(p, x); def != nil {
 			a := classify(p, def.value, step+1)
 			if !def.alone {
@@ -451,6 +467,58 @@ func classify(p *rewrite.Package, x ast.Expr, step int) address {
 		return address{host: hostOf(s), where: strconv.Quote(s)}
 	}
 	return address{}
+}
+
+// flagDefault returns what is known about an address that is the value of the
+// command line flag that call defines, from the flag's default. bound reports
+// whether the first argument is the variable that it is bound to.
+func flagDefault(p *rewrite.Package, call ast.Expr, bound bool) address {
+	c, ok := ast.Unparen(call).(*ast.CallExpr)
+	if !ok {
+		return address{}
+	}
+	fn := p.Callee(c)
+	if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != "flag" && fn.Pkg().Path() != "github.com/spf13/pflag" {
+		return address{}
+	}
+	at, ok := map[string]int{"String": 1, "StringP": 2, "StringVar": 2, "StringVarP": 3}[fn.Name()]
+	if !ok || at >= len(c.Args) || strings.Contains(fn.Name(), "Var") != bound {
+		return address{}
+	}
+	s, ok := constString(p, c.Args[at])
+	if !ok || s == "" {
+		return address{} // without it the program may do something else
+	}
+	return address{host: hostOf(s), where: strconv.Quote(s), told: true}
+}
+
+// flagOf returns the call that binds the variable at id to a command line flag,
+// nil when there is none or something else writes the variable.
+func flagOf(p *rewrite.Package, id *ast.Ident) ast.Expr {
+	obj, ok := p.Info.Uses[id].(*types.Var)
+	if !ok || obj.Pkg() != p.Types {
+		return nil
+	}
+	var found ast.Expr
+	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+		n := c.Node().(*ast.Ident)
+		if p.Info.ObjectOf(n) != obj {
+			continue
+		}
+		if value, ok := assignedTo(c); ok && value != nil {
+			return nil
+		}
+		u, ok := c.Parent().Node().(*ast.UnaryExpr)
+		if !ok || u.Op != token.AND {
+			continue
+		}
+		call, ok := c.Parent().Parent().Node().(*ast.CallExpr)
+		if !ok || found != nil || len(call.Args) == 0 || call.Args[0] != u {
+			return nil
+		}
+		found = call
+	}
+	return found
 }
 
 // hostOf says who can reach an address that is host:port or begins with host:.
@@ -577,7 +645,7 @@ var (
 // optIn reports whether the address is not known but asked for by a name that
 // says what is served there.
 func (l *listener) optIn() bool {
-	if l.host != unknown {
+	if l.host != unknown && !l.told {
 		return false
 	}
 	if opsName.MatchString(funcName(l.at)) {
@@ -587,6 +655,36 @@ func (l *listener) optIn() bool {
 		return true
 	}
 	return l.expr != nil && l.namesOps(l.expr, 0)
+}
+
+// aside reports whether the listener is beside the program's main business: in
+// a goroutine of its own, or under a condition on its address.
+func (l *listener) aside() bool {
+	for c := range l.at.Enclosing((*ast.GoStmt)(nil), (*ast.IfStmt)(nil)) {
+		n, ok := c.Node().(*ast.IfStmt)
+		if !ok {
+			return true
+		}
+		given := make(map[types.Object]bool)
+		ast.Inspect(n.Cond, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok {
+				given[l.pkg.Info.Uses[id]] = true
+			}
+			return true
+		})
+		found := false
+		if l.expr != nil {
+			ast.Inspect(l.expr, func(n ast.Node) bool {
+				id, ok := n.(*ast.Ident)
+				found = found || ok && l.pkg.Info.Uses[id] != nil && given[l.pkg.Info.Uses[id]]
+				return true
+			})
+		}
+		if found {
+			return true
+		}
+	}
+	return false
 }
 
 // namesOps reports whether a name or a string in x, or in the definition of a

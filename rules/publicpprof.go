@@ -55,7 +55,7 @@ func findPublicPprof(s *rewrite.Snapshot) []rewrite.Finding {
 			continue
 		}
 		prog := g.program(l.pkg)
-		if !prog.pprof || prog.replaced || l.host == unknown && prog.forOperators() {
+		if !prog.pprof || prog.replaced || (l.host == unknown || l.told) && (prog.forOperators() || prog.profilesOnly() && l.aside()) {
 			continue
 		}
 		// Have: profiles are served, on an address that may be public.
@@ -368,7 +368,7 @@ func (p *program) forProfiles(l *listener) bool {
 // finding describes l and the way to mend it.
 func (p *program) finding(l *listener) rewrite.Finding {
 	f := rewrite.Finding{Pos: l.call.Pos(), End: l.call.End()}
-	if l.host == unknown {
+	if l.host == unknown || l.told && p.profilesOnly() {
 		f.Message = "net/http/pprof is served on an address that the program is told when it runs; it may be public"
 		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: give the listener a handler of its own, or bind it to localhost"})
 		return f

@@ -1,0 +1,156 @@
+package rewrite_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/txtar"
+)
+
+const depsTree = `
+-- go.mod --
+module example.com/m
+
+go 1.24
+
+require (
+	example.com/lib v1.0.0
+	example.com/plain v1.0.0
+)
+
+replace example.com/lib => ./third/lib
+
+replace example.com/plain => ./third/plain
+-- main.go --
+package main
+
+import (
+	_ "example.com/lib"
+	_ "example.com/m/inner"
+)
+
+func main() {}
+-- main_test.go --
+package main
+
+import _ "encoding/csv"
+-- inner/inner.go --
+package inner
+
+import (
+	_ "expvar"
+	web "net/http"
+)
+
+func Use() { web.Handle("/", nil) }
+-- inner/other_plan9.go --
+package inner
+
+// example.com/plain
+-- third/lib/go.mod --
+module example.com/lib
+
+go 1.24
+
+require example.com/plain v1.0.0
+-- third/lib/lib.go --
+package lib
+
+import "net/http"
+
+type T struct{ http.Handler }
+
+func (t T) Handle() {} // not http.Handle
+-- third/plain/go.mod --
+module example.com/plain
+
+go 1.24
+-- third/plain/plain.go --
+package plain
+-- testdata/x.go --
+package x // example.com/plain
+-- nested/go.mod --
+module example.com/plain/nested
+-- nested/n.go --
+package n // example.com/plain
+`
+
+// loadTree writes a txtar archive to a directory and loads its packages.
+func loadTree(t *testing.T, archive string) (string, *rewrite.Snapshot) {
+	t.Helper()
+	dir, _ := tree(t, archive)
+	s, err := rewrite.Load(context.Background(), rewrite.Config{Dir: dir, Tests: true}, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, s
+}
+
+func TestDeps(t *testing.T) {
+	_, s := loadTree(t, depsTree)
+	p := s.Package("example.com/m")
+	deps := p.Deps()
+	for path, want := range map[string]bool{"example.com/lib": true, "example.com/m/inner": true, "expvar": true, "net/http": true, "encoding/csv": false, "example.com/m": false} {
+		if got := slices.Contains(deps, path); got != want {
+			t.Errorf("Deps contains %s: %v, want %v", path, got, want)
+		}
+	}
+	inner := []rewrite.DepUse{{Path: "example.com/m/inner", Main: true}}
+	if got := p.DepsUsing("net/http", "Handle", "HandleFunc"); !slices.Equal(got, inner) {
+		t.Errorf("DepsUsing http.Handle: %v, want %v", got, inner)
+	}
+	if got := p.DepsImporting("expvar"); !slices.Equal(got, inner) {
+		t.Errorf("DepsImporting expvar: %v, want %v", got, inner)
+	}
+}
+
+func TestGoFilesWith(t *testing.T) {
+	dir, s := loadTree(t, depsTree)
+	got, err := s.GoFilesWith(s.Package("example.com/m").Module, "example.com/plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{filepath.Join(dir, "inner", "other_plan9.go")}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestOthersRequire(t *testing.T) {
+	for _, test := range []struct {
+		name, tree, module string
+		want               bool
+	}{
+		{"a dependency requires it", depsTree, "example.com/plain", true},
+		{"no other module does", depsTree, "example.com/lib", false},
+		{"vendored", depsTree + "-- vendor/modules.txt --\n", "example.com/lib", true},
+		{"an old go.mod does not list everything", strings.Replace(depsTree, "go 1.24", "go 1.16", 1), "example.com/lib", true},
+		{"a go.mod is missing", strings.Replace(depsTree, "=> ./third/plain", "=> ./gone", 1), "example.com/lib", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir, s := loadTree(t, depsTree)
+			m := s.Package("example.com/m").Module
+			for _, f := range txtar.Parse([]byte(test.tree)).Files {
+				path := filepath.Join(dir, filepath.FromSlash(f.Name))
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if strings.Contains(test.tree, "go 1.16") {
+				old := *m
+				old.GoVersion = "1.16"
+				m = &old
+			}
+			if got := s.OthersRequire(m, test.module); got != test.want {
+				t.Errorf("OthersRequire(%s) = %v, want %v", test.module, got, test.want)
+			}
+		})
+	}
+}
