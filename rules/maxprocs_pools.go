@@ -16,15 +16,22 @@ import (
 func (q *quotas) pools() []rewrite.Finding {
 	var out []rewrite.Finding
 	for c := range q.s.Calls("runtime", "NumCPU") {
-		if c.File.Test || !q.honoursQuota(c.Pkg.Module) || !sizesPool(c.Pkg, c.At) {
+		if c.File.Test || !q.honoursQuota(c.Pkg.Module) {
+			continue
+		}
+		msg, effect := "a pool sized by runtime.NumCPU ignores the CPU quota: more goroutines than can run", "the pool gets smaller"
+		switch {
+		case setsProcs(c.At):
+			msg, effect = "a setting for GOMAXPROCS that is runtime.NumCPU switches off the CPU quota", "fewer goroutines run at once"
+		case !sizesPool(c.Pkg, c.At):
 			continue
 		}
 		// Have: the number of CPUs, taken for a number of goroutines.
 		out = append(out, rewrite.Finding{
 			Pos: c.Call.Pos(), End: c.Call.End(),
-			Message: "a pool sized by runtime.NumCPU ignores the CPU quota: more goroutines than can run",
+			Message: msg,
 			Fixes: []*rewrite.Fix{{
-				Message: "size it by runtime.GOMAXPROCS(0), which honours the quota; the pool gets smaller in a container with a CPU limit",
+				Message: "take runtime.GOMAXPROCS(0), which honours the quota; " + effect + " in a container with a CPU limit",
 				Safety:  rewrite.Unsafe,
 				Apply: func(e *rewrite.Edit) error {
 					e.Replace(c.Call, rewrite.Expr("runtime.GOMAXPROCS(0)", nil))
@@ -37,7 +44,25 @@ func (q *quotas) pools() []rewrite.Finding {
 }
 
 // poolName matches names of worker counts.
-var poolName = regexp.MustCompile(`(?i)workers?$|worker_?(num|count|s|pool)|num_?(of_?)?(workers|goroutines|threads)|concurren|parallel|pool_?size|max_?procs`)
+var poolName = regexp.MustCompile(`(?i)workers?$|worker_?(num|count|s|pool)|num_?(of_?)?(workers|goroutines|threads)|concurren|parallel|pool_?size`)
+
+var procsName = regexp.MustCompile(`(?i)^(go)?_?max_?procs$`)
+
+// setsProcs reports whether the number at c is put into a field that is called
+// like GOMAXPROCS.
+func setsProcs(c inspector.Cursor) bool {
+	switch n := c.Parent().Node().(type) {
+	case *ast.KeyValueExpr:
+		key, ok := n.Key.(*ast.Ident)
+		return ok && n.Value == c.Node() && procsName.MatchString(key.Name)
+	case *ast.AssignStmt:
+		if len(n.Lhs) == 1 && len(n.Rhs) == 1 && n.Rhs[0] == c.Node() {
+			sel, ok := n.Lhs[0].(*ast.SelectorExpr)
+			return ok && procsName.MatchString(sel.Sel.Name)
+		}
+	}
+	return false
+}
 
 // sizesPool reports whether the number at c is a count of goroutines.
 func sizesPool(p *rewrite.Package, c inspector.Cursor) bool {
@@ -193,7 +218,7 @@ func flagOfPool(p *rewrite.Package, call *ast.CallExpr) bool {
 			continue
 		}
 		name, err := strconv.Unquote(lit.Value)
-		return err == nil && poolName.MatchString(name) && name != "maxprocs"
+		return err == nil && poolName.MatchString(name)
 	}
 	return false
 }
