@@ -223,7 +223,8 @@ func (p *program) collect() {
 	}
 	for _, r := range p.roots {
 		for _, u := range slices.Concat(r.DepsUsing("net/http", "Handle", "HandleFunc", "DefaultServeMux"), r.DepsUsing("net/rpc", "HandleHTTP")) {
-			if q := p.g.s.Package(u.Path); q == nil && !slices.Contains(p.strangers, u.Path) {
+			// golang.org/x/net/http2 falls back on the default mux but puts nothing on it.
+			if q := p.g.s.Package(u.Path); q == nil && !slices.Contains(p.strangers, u.Path) && u.Path != "golang.org/x/net/http2" {
 				p.strangers = append(p.strangers, u.Path)
 			}
 		}
