@@ -154,3 +154,26 @@ func TestOthersRequire(t *testing.T) {
 		})
 	}
 }
+
+// What keeps the go command from listing anything at all is said, not taken for
+// a tree without packages.
+func TestLoadRefused(t *testing.T) {
+	dir, _ := tree(t, `
+-- go.mod --
+module example.com/m
+
+go 1.16
+
+require golang.org/x/mod v0.42.0
+-- main.go --
+package main
+
+import _ "golang.org/x/mod/semver"
+
+func main() {}
+`)
+	_, err := rewrite.Load(context.Background(), rewrite.Config{Dir: dir, Env: append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off", "GOWORK=off")}, "./...")
+	if err == nil || !strings.Contains(err.Error(), "go.sum") {
+		t.Errorf("got error %v, want one about go.sum", err)
+	}
+}

@@ -2,10 +2,12 @@ package rewrite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"go/token"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,6 +92,11 @@ func (l *loader) list(dir string, patterns []string, tests bool) ([]*packages.Pa
 	if err != nil {
 		return nil, fmt.Errorf("listing packages in %s: %w", displayDir(dir), err)
 	}
+	if len(pkgs) == 0 {
+		if err := refusal(pc, patterns); err != nil {
+			return nil, fmt.Errorf("listing packages in %s: %w", displayDir(dir), err)
+		}
+	}
 	packages.Visit(pkgs, nil, func(p *packages.Package) {
 		if old := l.meta[p.ID]; old != nil && (old.ExportFile != "" || p.ExportFile == "") {
 			return
@@ -115,6 +122,21 @@ func (l *loader) environ(dir string) []string {
 		env = append(slices.Clone(env), "GOWORK=off")
 	}
 	return env
+}
+
+// refusal returns the go command's own words on why it lists nothing, nil when
+// there is nothing to be listed. go/packages takes some complaints about go.mod
+// and go.sum for an empty list.
+func refusal(pc *packages.Config, patterns []string) error {
+	args := append([]string{"list"}, pc.BuildFlags...)
+	cmd := exec.CommandContext(pc.Context, "go", append(append(args, "--"), patterns...)...)
+	cmd.Dir, cmd.Env = pc.Dir, pc.Env
+	_, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+		return errors.New(strings.TrimSpace(string(exit.Stderr)))
+	}
+	return err
 }
 
 func displayDir(dir string) string {
