@@ -654,7 +654,7 @@ func (l *listener) optIn() bool {
 	if opsName.MatchString(l.pkg.Name) {
 		return true
 	}
-	return l.expr != nil && l.namesOps(l.expr, 0)
+	return l.expr != nil && namesOps(l.pkg, l.expr, 0)
 }
 
 // aside reports whether the listener is beside the program's main business: in
@@ -687,16 +687,21 @@ func (l *listener) aside() bool {
 	return false
 }
 
-// namesOps reports whether a name or a string in x, or in the definition of a
-// variable in x, says that the address is one for operators.
-func (l *listener) namesOps(x ast.Expr, step int) bool {
+// namesOps reports whether a name or a string in x of package p, or where the
+// variables in x come from, says that the address is one for operators.
+func namesOps(p *rewrite.Package, x ast.Expr, step int) bool {
 	found := false
 	ast.Inspect(x, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.Ident:
 			found = found || opsName.MatchString(n.Name)
-			if def := definition(l.pkg, n); def != nil && step < maxSteps {
-				found = found || l.namesOps(def.value, step+1)
+			if found || step == 2*maxSteps {
+				break
+			}
+			if def := definition(p, n); def != nil {
+				found = namesOps(p, def.value, step+1)
+			} else if arg, q := argument(p, n); arg != nil {
+				found = namesOps(q, arg, step+1)
 			}
 		case *ast.BasicLit:
 			found = found || n.Kind == token.STRING && opsName.MatchString(n.Value)
