@@ -23,7 +23,7 @@ func (l *listener) bindToLoopback() *rewrite.Fix {
 		host = "127.0.0.1"
 	}
 	return &rewrite.Fix{
-		Message: "listen on " + host + "; profiles can no longer be fetched from other machines",
+		Message: "listen on " + host + "; what it serves can no longer be fetched from other machines",
 		Safety:  rewrite.Unsafe,
 		Apply: func(e *rewrite.Edit) error {
 			s, err := strconv.Unquote(l.lit.Value)

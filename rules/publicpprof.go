@@ -359,11 +359,25 @@ func (p *program) others(l *listener) []*listener {
 	return out
 }
 
-// forProfiles reports whether l is meant for profiles though routes on the
-// default mux show up there too: another public listener serves those.
+// forProfiles reports whether l is meant for profiles though more shows up
+// there: variables or what dependencies register, or routes of the program that
+// another public listener serves.
 func (p *program) forProfiles(l *listener) bool {
-	return l.host == public && l.lit != nil && l.saysPprof() &&
+	if l.host != public || l.lit == nil || !l.saysPprof() {
+		return false
+	}
+	return len(p.routes()) == 0 && !p.opaque && !p.routed && !p.mainStrangers() ||
 		slices.ContainsFunc(p.others(l), func(o *listener) bool { return o.host == public && !o.saysPprof() })
+}
+
+// mainStrangers reports whether packages of the module that are not loaded use
+// the default mux.
+func (p *program) mainStrangers() bool {
+	return slices.ContainsFunc(p.roots, func(r *rewrite.Package) bool {
+		return slices.ContainsFunc(r.DepsUsing("net/http", "Handle", "HandleFunc", "DefaultServeMux"), func(u rewrite.DepUse) bool {
+			return u.Main && slices.Contains(p.strangers, u.Path)
+		})
+	})
 }
 
 // finding describes l and the way to mend it.
