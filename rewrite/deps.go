@@ -164,3 +164,13 @@ func (s *Snapshot) GoFilesWith(m *Module, text string) ([]string, error) {
 	})
 	return out, err
 }
+
+// FilesUsing returns the paths, in order, of the files that GoFilesWith looks
+// at and that name pkgPath.name for one of names, judged by spelling.
+func (s *Snapshot) FilesUsing(m *Module, pkgPath string, names ...string) ([]string, error) {
+	files, err := s.GoFilesWith(m, strconv.Quote(pkgPath))
+	return slices.DeleteFunc(files, func(path string) bool {
+		src, err := s.read(path)
+		return err == nil && !fileUses(src, pkgPath, names)
+	}), err
+}

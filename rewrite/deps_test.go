@@ -120,6 +120,21 @@ func TestGoFilesWith(t *testing.T) {
 	}
 }
 
+func TestFilesUsing(t *testing.T) {
+	dir, s := loadTree(t, depsTree)
+	m := s.Package("example.com/m").Module
+	got, err := s.FilesUsing(m, "net/http", "Handle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{filepath.Join(dir, "inner", "inner.go")}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, _ := s.FilesUsing(m, "net/http", "HandleFunc"); len(got) > 0 {
+		t.Errorf("HandleFunc is used nowhere, got %v", got)
+	}
+}
+
 func TestOthersRequire(t *testing.T) {
 	for _, test := range []struct {
 		name, tree, module string

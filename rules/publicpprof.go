@@ -295,6 +295,16 @@ func (p *program) profilesOnly() bool {
 		!slices.ContainsFunc(p.strangers, func(s string) bool { return s != "golang.org/x/net/trace" })
 }
 
+// whole reports whether no program but those in sight can have routes on the
+// default mux when it comes to the listener: a library may be linked into more.
+func (p *program) whole() bool {
+	if p.home.Name == "main" {
+		return true
+	}
+	files, err := p.g.s.FilesUsing(p.home.Module, "net/http", "Handle", "HandleFunc")
+	return err == nil && !slices.ContainsFunc(files, func(path string) bool { return !strings.HasSuffix(path, "_test.go") })
+}
+
 // forOperators reports whether all routes on the default mux are of the kind
 // that monitoring asks for, and there are some: an address that is given when
 // the program runs is one for operators then.
@@ -324,24 +334,51 @@ func (p *program) closed() bool {
 			return false
 		}
 	}
-	// A file that the platform leaves out may register too.
+	// A file that the platform leaves out may register too, and a test may look
+	// for the routes on the default mux.
+	for _, f := range p.home.Files {
+		if f.Test && testsDefaultMux(f.AST) {
+			return false
+		}
+	}
 	for _, f := range p.home.OtherFiles() {
-		if !strings.HasSuffix(p.g.s.Position(f.Package).Filename, "_test.go") && mentionsDefaultMux(f) {
+		if strings.HasSuffix(p.g.s.Position(f.Package).Filename, "_test.go") {
+			if testsDefaultMux(f) {
+				return false
+			}
+		} else if names(f, "http", "Handle", "HandleFunc", "DefaultServeMux", "ListenAndServe", "Serve") {
 			return false
 		}
 	}
 	return true
 }
 
-// mentionsDefaultMux reports whether a file that is not type-checked names what
-// registers on the default mux.
-func mentionsDefaultMux(f *ast.File) bool {
+// names reports whether f names pkg.name for one of names, judged by spelling.
+func names(f *ast.File, pkg string, list ...string) bool {
 	found := false
 	ast.Inspect(f, func(n ast.Node) bool {
 		if sel, ok := n.(*ast.SelectorExpr); ok {
-			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "http" && slices.Contains([]string{"Handle", "HandleFunc", "DefaultServeMux", "ListenAndServe", "Serve"}, sel.Sel.Name) {
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == pkg && slices.Contains(list, sel.Sel.Name) {
 				found = true
 			}
+		}
+		return !found
+	})
+	return found
+}
+
+// testsDefaultMux reports whether a test serves the default mux, which is what
+// httptest does for a nil handler, too.
+func testsDefaultMux(f *ast.File) bool {
+	return names(f, "http", "DefaultServeMux", "ListenAndServe", "Serve") || names(f, "httptest", "NewServer", "NewTLSServer", "NewUnstartedServer") && nilHandler(f)
+}
+
+func nilHandler(f *ast.File) bool {
+	found := false
+	ast.Inspect(f, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && len(call.Args) == 1 {
+			id, ok := call.Args[0].(*ast.Ident)
+			found = found || ok && id.Name == "nil"
 		}
 		return !found
 	})
@@ -390,7 +427,7 @@ func (p *program) finding(l *listener) rewrite.Finding {
 	}
 	f.Message = fmt.Sprintf("net/http/pprof is served on %s, to everybody who can reach the machine", l.where)
 	switch {
-	case p.profilesOnly() || p.forProfiles(l):
+	case p.profilesOnly() && p.whole() || p.forProfiles(l):
 		if l.lit == nil {
 			f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: bind the listener to localhost; the address is not written here for it alone"})
 			return f
