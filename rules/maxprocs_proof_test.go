@@ -3,15 +3,11 @@
 package rules_test
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/runtimefix/runtimefix/rewrite"
-	"github.com/runtimefix/runtimefix/rules"
 )
 
 const quotaProgram = `package main
@@ -53,32 +49,6 @@ func TestMaxprocsUnderQuota(t *testing.T) {
 	fixTree(t, dir, "maxprocs")
 	if got := under(dir); got != "3 3" {
 		t.Errorf("GOMAXPROCS and workers after the fix: %s, want 3 3", got)
-	}
-}
-
-// fixTree applies the fixes of one rule, unsafe ones included, to the files in
-// dir.
-func fixTree(t *testing.T, dir, rule string) {
-	t.Helper()
-	var finders []*rewrite.Finder
-	for _, r := range rules.All {
-		if r.Name == rule {
-			finders = append(finders, r.Finder())
-		}
-	}
-	res, err := rewrite.Run(context.Background(), rewrite.Options{
-		Config: rewrite.Config{Dir: dir, Emits: emits(finders)}, Patterns: []string{"./..."}, Admit: rewrite.Unsafe, Fix: true, Known: rules.Names(),
-	}, finders)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(res.Changes) == 0 {
-		t.Fatalf("nothing was fixed: %v %v", res.Findings, res.Problems)
-	}
-	for _, c := range res.Changes {
-		if err := os.WriteFile(c.Path, c.New, 0o644); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
