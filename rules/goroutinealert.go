@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"go/ast"
 	"go/token"
 	"go/types"
@@ -79,14 +78,12 @@ type levelAlert struct {
 	loop   ast.Stmt        // the loop that takes the samples, nil when it is elsewhere
 	caller *rewrite.Call   // the one call of the function that takes the samples
 	decl   *ast.FuncDecl   // the function that takes the samples
-	nth    int             // among the alerts of the loop
 	init   *ast.AssignStmt // the reading in the if statement's own initialisation
 }
 
 // levelAlerts returns the alerts on the level of the count in Go code.
 func levelAlerts(s *rewrite.Snapshot) []rewrite.Finding {
 	var out []rewrite.Finding
-	alerts := make(map[ast.Node]int) // by loop or function
 	for call := range s.Calls("runtime", "NumGoroutine") {
 		if call.File.Test || call.Pkg.Wide {
 			continue
@@ -110,12 +107,6 @@ func levelAlerts(s *rewrite.Snapshot) []rewrite.Finding {
 			if why != "" {
 				f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; alert when the smallest count of a window rises from one window to the next"}}
 			} else {
-				var where ast.Node = a.loop
-				if a.loop == nil {
-					where = a.decl
-				}
-				alerts[where]++
-				a.nth = alerts[where]
 				f.Fixes = []*rewrite.Fix{a.fix()}
 			}
 			out = append(out, f)
@@ -655,25 +646,28 @@ func (a *levelAlert) sample(e *rewrite.Edit) dst.Expr {
 
 // declare puts the variable that keeps the state where it outlives a sample.
 func (a *levelAlert) declare(e *rewrite.Edit, typeName string) (name string) {
-	nth := func(s string) string {
-		if a.nth > 1 {
-			return fmt.Sprintf("%s%d", s, a.nth)
-		}
-		return s
-	}
 	if a.loop != nil {
 		c, _ := a.pkg.Inspector.Root().FindNode(a.loop)
-		var decl ast.Node = a.file.AST
-		for d := range c.Enclosing((*ast.FuncDecl)(nil)) {
-			decl = d.Node()
-		}
-		name = a.file.FreeName(decl, nth("growth"))
+		name = a.file.FreeName(takeTurn(e, a.file, c), "growth")
 		e.InsertBefore(a.loop, rewrite.Stmts("var $g $type", rewrite.Holes{"g": name, "type": typeName})...)
 		return name
 	}
-	name = a.pkg.FreePackageName(a.decl.Name.Name + nth("Growth"))
+	c, _ := a.pkg.Inspector.Root().FindNode(a.decl.Name)
+	takeTurn(e, a.file, c)
+	name = a.pkg.FreePackageName(a.decl.Name.Name + "Growth")
 	e.AddDeclsBefore(a.decl, rewrite.Decls("var $g $type", rewrite.Holes{"g": name, "type": typeName})...)
 	return name
+}
+
+// takeTurn returns the declaration around cur, in which the fix is to declare a
+// name, and makes other fixes that do so wait for a later round.
+func takeTurn(e *rewrite.Edit, file *rewrite.File, cur inspector.Cursor) ast.Node {
+	within, name := ast.Node(file.AST), file.AST.Name
+	for d := range cur.Enclosing((*ast.FuncDecl)(nil)) {
+		within, name = d.Node(), d.Node().(*ast.FuncDecl).Name
+	}
+	e.Modify(name, func(dst.Node) error { return nil })
+	return within
 }
 
 // helperType returns the name of the helper's type, which it adds when the
