@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -50,6 +51,14 @@ type Result struct {
 	Files    int
 	Bytes    int64
 	Packages int
+
+	found []perView
+}
+
+// perView are the findings on one platform's snapshot, not yet resolved.
+type perView struct {
+	snap *Snapshot
+	list []Finding
 }
 
 // Excluded is a file that the platforms and tags leave out.
@@ -77,36 +86,73 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		withheld: make(map[key]string),
 		fixed:    make(map[key]bool),
 		orig:     make(map[string][]byte),
+		progress: opt.Progress,
 		disabled: make(map[string]bool),
 	}
 	for _, name := range opt.Known {
 		r.disabled[name] = true
 	}
-	l := newLoader(ctx, opt.Config)
-	if _, err := l.add(opt.Dir, opt.Patterns, opt.Tests); err != nil {
+	res, targets, err := r.scan(opt)
+	if err != nil || len(targets.groups) == 0 && len(targets.texts) == 0 {
+		return res, err
+	}
+	if err := r.loadViews(opt, targets, res); err != nil {
 		return nil, err
 	}
-	first := l.snapshot(nil, nil)
-	r.views = []*view{{l: l, snap: first}}
-
-	live, faults := r.suppress(first, r.find(r.views[0]))
-	res := &Result{Packages: len(first.Packages)}
-	for _, p := range first.Packages {
-		res.Problems = append(res.Problems, p.Errors...)
+	for _, v := range r.views {
+		live, faults := r.suppress(v.snap, r.find(v))
+		res.found = append(res.found, perView{v.snap, append(live, faults...)})
+		for _, p := range v.snap.Packages {
+			if !p.Wide {
+				res.Packages++
+				res.Problems = append(res.Problems, shorten(p.Errors)...)
+			}
+		}
 	}
+	res.Problems = dedupe(res.Problems)
 	if opt.Fix {
+		r.stage("fixing and verifying")
 		if err := r.rounds(); err != nil {
 			return nil, err
 		}
-		last, lastFaults := r.suppress(r.views[0].snap, r.find(r.views[0]))
-		res.Remaining = r.resolve(r.views[0].snap, append(last, lastFaults...))
+		for _, v := range r.views {
+			live, faults := r.suppress(v.snap, r.find(v))
+			res.Remaining = append(res.Remaining, r.resolve(v.snap, append(live, faults...))...)
+		}
 		res.Changes = r.changes()
 	}
-	res.Findings = r.resolve(first, append(live, faults...))
-	sortFound(res.Findings)
-	sortFound(res.Remaining)
+	for _, pv := range res.found {
+		res.Findings = append(res.Findings, r.resolve(pv.snap, pv.list)...)
+	}
+	res.found = nil
+	res.Findings = merge(res.Findings)
+	res.Remaining = merge(res.Remaining)
 	res.Internal = dedupe(r.internal)
 	return res, nil
+}
+
+// shorten keeps the first of a package's errors and says how many follow.
+func shorten(errs []Problem) []Problem {
+	const most = 3
+	if len(errs) <= most {
+		return errs
+	}
+	out := slices.Clone(errs[:most])
+	return append(out, Problem{Pos: errs[most].Pos, Package: errs[most].Package, Message: fmt.Sprintf("%s (and %d more errors in package %s)", errs[most].Message, len(errs)-most-1, errs[most].Package)})
+}
+
+// merge sorts findings and joins what several platforms found at one place.
+func merge(list []Found) []Found {
+	sortFound(list)
+	return slices.CompactFunc(list, func(a, b Found) bool {
+		return a.Rule == b.Rule && a.Pos == b.Pos && a.Message == b.Message
+	})
+}
+
+func (r *runner) stage(text string) {
+	if r.progress != nil {
+		r.progress(text)
+	}
 }
 
 func sortFound(list []Found) {
@@ -115,10 +161,13 @@ func sortFound(list []Found) {
 	})
 }
 
+// dedupe drops problems that read the same as an earlier one.
 func dedupe(list []Problem) []Problem {
+	seen := make(map[string]bool)
 	var out []Problem
 	for _, p := range list {
-		if !slices.Contains(out, p) {
+		if text := p.Error(); !seen[text] {
+			seen[text] = true
 			out = append(out, p)
 		}
 	}

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"go/token"
 	"go/types"
@@ -46,7 +47,10 @@ func (x *exports) importer(l *loader, p *packages.Package) types.Importer {
 		}
 		file := l.export(p, path)
 		if file == "" {
-			return nil, fmt.Errorf("no export data for %q: it is missing or does not compile", path)
+			if dep := p.Imports[path]; dep != nil && len(dep.Errors) > 0 {
+				return nil, errors.New(strings.ReplaceAll(dep.Errors[0].Msg, "\n\t", " "))
+			}
+			return nil, errors.New("it does not compile")
 		}
 		f, err := os.Open(file)
 		if err != nil {

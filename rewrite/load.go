@@ -266,7 +266,19 @@ func listErrors(p *packages.Package) []Problem {
 		if strings.HasPrefix(e.Msg, "# ") || strings.Contains(e.Msg, "\n# ") {
 			continue // the compiler's output for a package that does not build
 		}
-		out = append(out, Problem{Pos: parsePosition(e.Pos), Message: e.Msg, Package: p.PkgPath})
+		pos := parsePosition(e.Pos)
+		if pos.Filename != "" && !filepath.IsAbs(pos.Filename) {
+			// The go command writes paths relative to its directory.
+			for _, path := range slices.Concat(p.GoFiles, p.IgnoredFiles, p.OtherFiles) {
+				if filepath.Base(path) == filepath.Base(pos.Filename) {
+					pos.Filename = path
+				}
+			}
+			if !filepath.IsAbs(pos.Filename) && p.Dir != "" {
+				pos.Filename = filepath.Join(p.Dir, filepath.Base(pos.Filename))
+			}
+		}
+		out = append(out, Problem{Pos: pos, Message: e.Msg, Package: p.PkgPath})
 	}
 	return out
 }
@@ -286,9 +298,6 @@ func parsePosition(s string) token.Position {
 		pos = token.Position{Filename: rest, Line: col}
 	default:
 		pos = token.Position{Filename: s}
-	}
-	if abs, err := filepath.Abs(pos.Filename); err == nil {
-		pos.Filename = abs
 	}
 	return pos
 }

@@ -100,6 +100,7 @@ type runner struct {
 	fixed    map[key]bool
 	groups   [][]string // files that one fix changed together
 	internal []Problem
+	progress func(stage string)
 	disabled map[string]bool // rules named in ignore comments that exist but do not run
 }
 

@@ -14,7 +14,8 @@ import (
 
 // deleteGC is a finder that removes every statement that calls runtime.GC.
 var deleteGC = &rewrite.Finder{
-	Name: "deletegc",
+	Name:  "deletegc",
+	Needs: []rewrite.Need{{Import: "runtime", Idents: []string{"GC"}, Tests: true}},
 	Find: func(s *rewrite.Snapshot) []rewrite.Finding {
 		var out []rewrite.Finding
 		for c := range s.Calls("runtime", "GC") {
@@ -37,7 +38,8 @@ var deleteGC = &rewrite.Finder{
 // insertAfter returns a finder that inserts code after every call of mark.
 func insertAfter(code string) *rewrite.Finder {
 	return &rewrite.Finder{
-		Name: "insert",
+		Name:  "insert",
+		Needs: []rewrite.Need{{Idents: []string{"mark"}}},
 		Find: func(s *rewrite.Snapshot) []rewrite.Finding {
 			var out []rewrite.Finding
 			for c := range s.Calls("example.com/m", "mark") {
@@ -96,6 +98,11 @@ const goMod = "-- go.mod --\nmodule example.com/m\n\ngo 1.24\n"
 func edited(t *testing.T, src string, finders ...*rewrite.Finder) string {
 	t.Helper()
 	dir, _ := tree(t, goMod+"-- x.go --\n"+src)
+	if !strings.HasSuffix(src, "\n") { // txtar ends every file with a newline
+		if err := os.WriteFile(filepath.Join(dir, "x.go"), []byte(src), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	res := run(t, dir, finders...)
 	for _, f := range res.Findings {
 		if f.State == rewrite.Withheld {
@@ -289,7 +296,7 @@ func TestWithhold(t *testing.T) {
 // Of two fixes at one place the first by rule name goes ahead, whatever the
 // order of the rules; the other has nothing left to do.
 func TestOverlap(t *testing.T) {
-	wrap := &rewrite.Finder{Name: "wrap", Find: func(s *rewrite.Snapshot) []rewrite.Finding {
+	wrap := &rewrite.Finder{Name: "wrap", Needs: deleteGC.Needs, Find: func(s *rewrite.Snapshot) []rewrite.Finding {
 		var out []rewrite.Finding
 		for c := range s.Calls("runtime", "GC", "Gosched") {
 			if c.Obj.Name() != "GC" {
@@ -315,7 +322,7 @@ func TestOverlap(t *testing.T) {
 // A panic in a rule costs the package in which it happens, and names the rule
 // and the place.
 func TestPanic(t *testing.T) {
-	bad := &rewrite.Finder{Name: "bad", Find: func(s *rewrite.Snapshot) []rewrite.Finding {
+	bad := &rewrite.Finder{Name: "bad", Needs: []rewrite.Need{{Idents: []string{"package"}}}, Find: func(s *rewrite.Snapshot) []rewrite.Finding {
 		var out []rewrite.Finding
 		for _, p := range s.Packages {
 			if p.Name == "m" {

@@ -193,9 +193,8 @@ func (l *loader) check(s *Snapshot, m *packages.Package) *Package {
 		if perr != nil {
 			var list scanner.ErrorList
 			if errors.As(perr, &list) {
-				for _, e := range list {
-					p.Errors = append(p.Errors, Problem{Pos: e.Pos, Package: p.Path, Message: e.Msg})
-				}
+				// What follows the first error in a file is mostly its echo.
+				p.Errors = append(p.Errors, Problem{Pos: list[0].Pos, Package: p.Path, Message: list[0].Msg})
 			} else {
 				p.Errors = append(p.Errors, Problem{Pos: token.Position{Filename: path}, Package: p.Path, Message: perr.Error()})
 			}
@@ -239,6 +238,7 @@ func (l *loader) check(s *Snapshot, m *packages.Package) *Package {
 	}
 	p.Types, _ = conf.Check(m.PkgPath, l.fset, asts, p.Info) // errors went to conf.Error
 	p.Inspector = inspector.New(asts)
+	p.Errors = dedupe(p.Errors)
 	return p
 }
 

@@ -55,6 +55,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			fmt.Fprintf(stderr, "runtimefix: %v\nRun runtimefix --help for usage.\n", err)
 			return exitUsage
 		}
+		if wantsHelp(ordered) {
+			ordered = []string{"--help"}
+		}
 		if sub != nil {
 			ordered = append([]string{args[0]}, ordered...)
 		}
@@ -70,6 +73,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitLoad
 	}
 	return code
+}
+
+// wantsHelp reports whether a help flag stands anywhere among the flags. The
+// flag parser would take an argument beside it for a help topic.
+func wantsHelp(args []string) bool {
+	for _, a := range args {
+		switch a {
+		case "--":
+			return false
+		case "-h", "--h", "-help", "--help":
+			return true
+		}
+	}
+	return false
 }
 
 // subcommand returns the command that args begin with, nil for the main job.

@@ -1,0 +1,69 @@
+package scan
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Grep returns the Go files of the modules in dirs for which match returns
+// true, in order of path. It passes over what a scan passes over, and over
+// modules nested in them. match is called concurrently and must not keep data.
+func Grep(ctx context.Context, dirs []string, match func(path string, data []byte) bool) ([]string, error) {
+	paths := make(chan string, 256)
+	var mu sync.Mutex
+	var out []string
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			var buf []byte
+			for p := range paths {
+				var data []byte
+				var err error
+				if buf, data, err = readInto(buf, p, defaultMaxSize); err != nil || !match(p, data) {
+					continue
+				}
+				mu.Lock()
+				out = append(out, p)
+				mu.Unlock()
+			}
+		})
+	}
+	var err error
+	for _, root := range dirs {
+		err = filepath.WalkDir(root+string(filepath.Separator), func(p string, d fs.DirEntry, err error) error {
+			if cause := ctx.Err(); cause != nil {
+				return cause
+			}
+			if err != nil {
+				return nil // reported by the scan
+			}
+			p = filepath.Clean(p)
+			name := d.Name()
+			if d.IsDir() && p != root {
+				if name == "vendor" || name == "testdata" || name == "node_modules" || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") {
+					return fs.SkipDir
+				}
+				if _, err := os.Stat(filepath.Join(p, "go.mod")); err == nil {
+					return fs.SkipDir
+				}
+			}
+			if d.Type().IsRegular() && strings.HasSuffix(name, ".go") {
+				paths <- p
+			}
+			return nil
+		})
+		if err != nil {
+			break
+		}
+	}
+	close(paths)
+	workers.Wait()
+	slices.Sort(out)
+	return slices.Compact(out), err
+}

@@ -1,0 +1,219 @@
+package scan
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// matcher looks for the literals of all needs in one file.
+type matcher struct {
+	imports []importNeed
+	any     []Need // needs without an import path
+}
+
+// importNeed joins the needs for one import path.
+type importNeed struct {
+	quoted, raw []byte
+	needs       []Need
+	words       [][][]byte // by need
+}
+
+func (s *scanner) prepare() {
+	for _, n := range s.cfg.Needs {
+		if n.Import == "" {
+			s.m.any = append(s.m.any, n)
+			continue
+		}
+		i := slices.IndexFunc(s.m.imports, func(x importNeed) bool { return string(x.quoted) == `"`+n.Import+`"` })
+		if i < 0 {
+			i = len(s.m.imports)
+			s.m.imports = append(s.m.imports, importNeed{quoted: []byte(`"` + n.Import + `"`), raw: []byte("`" + n.Import + "`")})
+		}
+		x := &s.m.imports[i]
+		x.needs = append(x.needs, n)
+		var words [][]byte
+		for _, id := range n.Idents {
+			words = append(words, []byte(id))
+		}
+		x.words = append(x.words, words)
+	}
+}
+
+// rules returns the names of the rules that may fire in data, in the order of
+// the needs.
+func (m *matcher) rules(data []byte, test bool) []string {
+	var out []string
+	add := func(n Need) {
+		if !slices.Contains(out, n.Rule) {
+			out = append(out, n.Rule)
+		}
+	}
+	for i := range m.imports {
+		x := &m.imports[i]
+		if !bytes.Contains(data, x.quoted) && !bytes.Contains(data, x.raw) {
+			continue
+		}
+		for j, n := range x.needs {
+			if test && !n.Tests {
+				continue
+			}
+			if len(x.words[j]) == 0 || slices.ContainsFunc(x.words[j], func(w []byte) bool { return hasWord(data, w) }) {
+				add(n)
+			}
+		}
+	}
+	for _, n := range m.any {
+		if test && !n.Tests {
+			continue
+		}
+		if slices.ContainsFunc(n.Idents, func(w string) bool { return HasWord(data, w) }) {
+			add(n)
+		}
+	}
+	return out
+}
+
+// HasWord reports whether word stands in data with no letter, digit or
+// underscore beside it.
+func HasWord(data []byte, word string) bool { return hasWord(data, []byte(word)) }
+
+func hasWord(data, word []byte) bool {
+	for off := 0; ; {
+		i := bytes.Index(data[off:], word)
+		if i < 0 {
+			return false
+		}
+		i += off
+		end := i + len(word)
+		if (i == 0 || !wordByte(data[i-1])) && (end == len(data) || !wordByte(data[end])) {
+			return true
+		}
+		off = i + 1
+	}
+}
+
+func wordByte(b byte) bool {
+	return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= 0x80
+}
+
+var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.\r?$`)
+
+// isGenerated reports whether data says before its package clause that it is
+// generated (https://go.dev/s/generatedcode).
+func isGenerated(data []byte) bool {
+	for _, loc := range generated.FindAllIndex(data, -1) {
+		if !packageClause.Match(data[:loc[0]]) {
+			return true
+		}
+	}
+	return false
+}
+
+var packageClause = regexp.MustCompile(`(?m)^package\s+\w+`)
+
+var errTooBig = errors.New("the file is too big to be source")
+
+// work reads queued files until there are no more.
+func (s *scanner) work() {
+	var buf []byte
+	for j := range s.jobs {
+		var data []byte
+		var err error
+		buf, data, err = readInto(buf, j.path, s.cfg.MaxFileSize)
+		if errors.Is(err, errTooBig) && !j.named {
+			continue
+		}
+		if err != nil {
+			s.problem(j.path, err)
+			continue
+		}
+		if j.text != nil {
+			s.text(j, data)
+			continue
+		}
+		test := strings.HasSuffix(j.path, "_test.go")
+		rules := s.m.rules(data, test)
+		s.mu.Lock()
+		s.res.Files++
+		s.res.Bytes += int64(len(data))
+		s.mu.Unlock()
+		if len(rules) == 0 || isGenerated(data) {
+			continue
+		}
+		f := File{Path: j.path, Rules: rules, Excluded: s.cfg.excluded(j.path, data), Test: test}
+		s.mu.Lock()
+		s.files[j.dir] = append(s.files[j.dir], f)
+		s.mu.Unlock()
+	}
+}
+
+func (s *scanner) text(j job, data []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.res.Files++
+	s.res.Bytes += int64(len(data))
+	var rules []string
+	kind := TextKind(0)
+	for _, n := range s.cfg.TextNeeds {
+		for _, k := range j.text {
+			if slices.Contains(n.Kinds, k) && !slices.Contains(rules, n.Rule) && containsAny(data, n.Contains) {
+				rules = append(rules, n.Rule)
+				if kind == 0 {
+					kind = k
+				}
+			}
+		}
+	}
+	if len(rules) > 0 {
+		s.matched[j.pattern] = true
+		s.res.Text = append(s.res.Text, TextFile{Path: j.path, Kind: kind, Rules: rules})
+	}
+}
+
+func containsAny(data []byte, list []string) bool {
+	return len(list) == 0 || slices.ContainsFunc(list, func(s string) bool { return bytes.Contains(data, []byte(s)) })
+}
+
+// readInto reads the file at path into buf, which grows as needed.
+func readInto(buf []byte, path string, max int64) (grown, data []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return buf, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return buf, nil, err
+	}
+	size := info.Size()
+	if size > max {
+		return buf, nil, errTooBig
+	}
+	if int64(cap(buf)) < size+1 {
+		buf = make([]byte, size+size/2+512)
+	}
+	buf = buf[:cap(buf)]
+	n := 0
+	for {
+		if n == len(buf) {
+			buf = append(buf, 0)
+			buf = buf[:cap(buf)]
+		}
+		k, err := f.Read(buf[n:])
+		n += k
+		if err == io.EOF {
+			return buf, buf[:n], nil
+		}
+		if err != nil {
+			return buf, nil, err
+		}
+		if int64(n) > max {
+			return buf, nil, errTooBig
+		}
+	}
+}

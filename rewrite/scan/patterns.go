@@ -1,0 +1,263 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// patterns walks what each pattern covers.
+func (s *scanner) patterns(ctx context.Context, patterns []string) error {
+	s.files = make(map[string][]File)
+	s.matched = make([]bool, len(patterns))
+	for i, p := range patterns {
+		switch {
+		case isFileName(p):
+			s.namedFile(i, s.abs(p))
+		case isLocal(p):
+			if err := s.local(ctx, i, s.abs(clip(p)), p); err != nil {
+				return err
+			}
+		default:
+			// A path of no dots may be a directory or file too, as pre-commit
+			// and shells name them.
+			if info, err := os.Stat(s.abs(p)); err == nil && !strings.Contains(p, "...") && s.mods.byImportPath(s.cfg.Dir, p) == "" {
+				if info.IsDir() {
+					if err := s.local(ctx, i, s.abs(p), p); err != nil {
+						return err
+					}
+				} else {
+					s.namedFile(i, s.abs(p))
+				}
+				continue
+			}
+			base, rest := p, ""
+			if j := strings.Index(p, "..."); j >= 0 {
+				base, rest = strings.TrimSuffix(p[:j], "/"), "/"+p[j:]
+			}
+			dir := ""
+			if base != "" && !reserved(p) {
+				dir = s.mods.byImportPath(s.cfg.Dir, base)
+			}
+			if dir == "" {
+				s.match(i) // or not: the go command says
+				s.res.GoPatterns = append(s.res.GoPatterns, p)
+				continue
+			}
+			if err := s.local(ctx, i, dir, dir+rest); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+func reserved(p string) bool {
+	return slices.Contains([]string{"all", "std", "cmd", "work", "tool", "main"}, p)
+}
+
+func isFileName(p string) bool { return strings.HasSuffix(p, ".go") && !strings.Contains(p, "...") }
+
+// isLocal reports whether p names directories rather than import paths, as the
+// go command sees it.
+func isLocal(p string) bool {
+	return p == "." || p == ".." || strings.HasPrefix(p, "./") || strings.HasPrefix(p, "../") ||
+		filepath.IsAbs(p) || strings.HasPrefix(p, "...")
+}
+
+// clip returns the directory at which the walk for p begins.
+func clip(p string) string {
+	if i := strings.Index(p, "..."); i >= 0 {
+		p = p[:i]
+		if j := strings.LastIndexByte(p, '/'); j >= 0 {
+			return p[:j+1]
+		}
+		return "."
+	}
+	return p
+}
+
+func (s *scanner) abs(p string) string {
+	p = filepath.FromSlash(p)
+	if filepath.IsAbs(p) {
+		return filepath.Clean(p)
+	}
+	return filepath.Join(s.cfg.Dir, p)
+}
+
+// local handles a directory pattern: one directory, or a tree with wildcards.
+func (s *scanner) local(ctx context.Context, i int, root, pattern string) error {
+	info, err := os.Stat(root)
+	if err != nil {
+		return nil // matched nothing
+	}
+	if !info.IsDir() {
+		s.namedFile(i, root)
+		return nil
+	}
+	if !strings.Contains(pattern, "...") {
+		s.readDir(i, root)
+		return nil
+	}
+	match := matchPattern(filepath.ToSlash(s.abs(pattern)))
+	return s.walk(ctx, i, root, match)
+}
+
+// matchPattern returns a function that reports whether a slash-separated
+// absolute directory matches pattern, in which "..." stands for any string and
+// a final "/..." also for nothing.
+func matchPattern(pattern string) func(string) bool {
+	re := regexp.QuoteMeta(pattern)
+	re = strings.ReplaceAll(re, `\.\.\.`, `.*`)
+	if s, ok := strings.CutSuffix(re, `/.*`); ok {
+		re = s + `(/.*)?`
+	}
+	r := regexp.MustCompile(`^` + re + `$`)
+	return r.MatchString
+}
+
+// walk visits root and the directories below it.
+func (s *scanner) walk(ctx context.Context, i int, root string, match func(string) bool) error {
+	ignored := s.mods.ignored(root)
+	// The root may be a symbolic link; links below it are not followed.
+	err := filepath.WalkDir(root+string(filepath.Separator), func(p string, d fs.DirEntry, err error) error {
+		if cause := ctx.Err(); cause != nil {
+			return cause
+		}
+		p = filepath.Clean(p)
+		if err != nil {
+			s.problem(p, err)
+			if d != nil && d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !d.IsDir() {
+			return nil
+		}
+		name := d.Name()
+		if p != root {
+			if name == "vendor" || name == "testdata" || name == "node_modules" || strings.HasPrefix(name, "_") {
+				return fs.SkipDir
+			}
+			if strings.HasPrefix(name, ".") && name != "." {
+				if name == ".github" && len(s.cfg.TextNeeds) > 0 {
+					s.textTree(i, filepath.Join(p, "workflows"))
+				}
+				return fs.SkipDir
+			}
+			if more := s.mods.ignoredHere(p); more != nil {
+				ignored = append(ignored, more...)
+			}
+			if slices.Contains(ignored, p) {
+				return fs.SkipDir
+			}
+		}
+		if match(filepath.ToSlash(p)) {
+			s.readDir(i, p)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// textTree takes the text files of a directory whose Go files do not count.
+func (s *scanner) textTree(i int, dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			s.file(job{path: filepath.Join(dir, e.Name()), dir: dir, pattern: i}, e.Name(), true)
+		}
+	}
+}
+
+// readDir queues the files of one directory.
+func (s *scanner) readDir(i int, dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		s.problem(dir, err)
+		return
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if e.IsDir() || !e.Type().IsRegular() && !s.linksToFile(dir, e) {
+			continue
+		}
+		if strings.HasSuffix(name, ".go") {
+			s.match(i)
+		}
+		s.file(job{path: filepath.Join(dir, name), dir: dir, pattern: i}, name, false)
+	}
+}
+
+// linksToFile reports whether e is a symbolic link to a regular file; the go
+// command takes such source files.
+func (s *scanner) linksToFile(dir string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 || !strings.HasSuffix(e.Name(), ".go") {
+		return false
+	}
+	info, err := os.Stat(filepath.Join(dir, e.Name()))
+	if err != nil {
+		s.problem(filepath.Join(dir, e.Name()), err)
+		return false
+	}
+	return info.Mode().IsRegular()
+}
+
+// namedFile queues a file that the user named.
+func (s *scanner) namedFile(i int, p string) {
+	info, err := os.Stat(p)
+	if err != nil || info.IsDir() {
+		return
+	}
+	s.match(i)
+	s.file(job{path: p, dir: filepath.Dir(p), pattern: i, named: true}, filepath.Base(p), false)
+}
+
+// file queues one file unless its name says that no rule reads it.
+func (s *scanner) file(j job, name string, textOnly bool) {
+	if s.seen[j.path] {
+		return
+	}
+	if strings.HasSuffix(name, ".go") {
+		if textOnly || len(s.cfg.Needs) == 0 || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") ||
+			!s.cfg.Tests && strings.HasSuffix(name, "_test.go") {
+			return
+		}
+		s.seen[j.path] = true
+		s.jobs <- j
+		return
+	}
+	if len(s.cfg.TextNeeds) == 0 {
+		return
+	}
+	if j.text = textKinds(path.Join(filepath.ToSlash(j.dir), name)); len(j.text) > 0 {
+		s.seen[j.path] = true
+		s.jobs <- j
+	}
+}
+
+// match notes that pattern i matched something.
+func (s *scanner) match(i int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.matched[i] = true
+}
+
+func (s *scanner) problem(path string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.res.Problems = append(s.res.Problems, Problem{path, err})
+}

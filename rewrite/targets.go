@@ -1,0 +1,301 @@
+package rewrite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/build"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite/scan"
+	"golang.org/x/tools/go/packages"
+)
+
+// targets are what the scan left to be loaded.
+type targets struct {
+	groups []group
+	texts  []string
+	mods   []string // directories of the modules that candidates are in
+	emits  []string
+}
+
+// group is what one run of the go command lists: the candidate packages of one
+// module, or of the modules of one workspace.
+type group struct {
+	dir      string
+	noWork   bool
+	patterns []string
+}
+
+// scan finds the candidates. Without any, the targets are empty and the go
+// command is not needed.
+func (r *runner) scan(opt Options) (*Result, targets, error) {
+	r.stage("scanning")
+	res := &Result{}
+	var t targets
+	cfg := scan.Config{
+		Dir:        opt.Dir,
+		Tags:       opt.Tags,
+		Tests:      opt.Tests,
+		GOOS:       lookup(opt.Env, "GOOS", build.Default.GOOS),
+		GOARCH:     lookup(opt.Env, "GOARCH", build.Default.GOARCH),
+		CgoEnabled: lookup(opt.Env, "CGO_ENABLED", "1") != "0",
+	}
+	for _, f := range r.finders {
+		for _, n := range f.Needs {
+			n.Rule = f.Name
+			cfg.Needs = append(cfg.Needs, n)
+		}
+		for _, n := range f.TextNeeds {
+			n.Rule = f.Name
+			cfg.TextNeeds = append(cfg.TextNeeds, n)
+		}
+	}
+	// A file with an ignore comment is looked at even where nothing can fire:
+	// the comment may be of no use.
+	cfg.Needs = append(cfg.Needs, scan.Need{Rule: IgnoreRule, Idents: []string{"runtimefix:ignore"}, Tests: true})
+	patterns := opt.Patterns
+	if len(patterns) == 0 {
+		patterns = []string{"./..."}
+	}
+	found, err := scan.Run(r.ctx, cfg, patterns)
+	if err != nil {
+		return nil, t, err
+	}
+	if len(found.GoPatterns) > 0 {
+		// Only the go command knows where these packages are.
+		dirs, problems, err := locate(r.ctx, opt.Config, found.GoPatterns)
+		if err != nil {
+			return nil, t, err
+		}
+		res.Problems = append(res.Problems, problems...)
+		local := slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return slices.Contains(found.GoPatterns, p) })
+		if found, err = scan.Run(r.ctx, cfg, append(local, dirs...)); err != nil {
+			return nil, t, err
+		}
+	}
+	res.Files, res.Bytes = found.Files, found.Bytes
+	for _, p := range found.Unmatched {
+		res.Problems = append(res.Problems, Problem{Message: fmt.Sprintf("%q matched no packages or files", p)})
+	}
+	for _, p := range found.Problems {
+		prob := Problem{Message: "not read: " + errText(p.Err)}
+		prob.Pos.Filename = p.Path
+		res.Problems = append(res.Problems, prob)
+	}
+	fires := make(map[string]bool)
+	byDir := make(map[string]*group)
+	for _, p := range found.Packages {
+		included := len(opt.Platforms) > 0
+		for _, f := range p.Files {
+			if f.Excluded == "" {
+				included = true
+			}
+			for _, rule := range f.Rules {
+				fires[rule] = true
+			}
+			if f.Excluded != "" {
+				res.Excluded = append(res.Excluded, Excluded{Path: f.Path, Reason: f.Excluded})
+			}
+		}
+		if !included {
+			continue
+		}
+		dir, noWork, pattern := p.Dir, false, "."
+		if p.Module >= 0 {
+			m := found.Modules[p.Module]
+			dir, noWork = m.Dir, m.Work == ""
+			if m.Work != "" {
+				dir = filepath.Dir(m.Work)
+			}
+			if !slices.Contains(t.mods, m.Dir) {
+				t.mods = append(t.mods, m.Dir)
+			}
+			rel, err := filepath.Rel(dir, p.Dir)
+			if err != nil {
+				return nil, t, err
+			}
+			pattern = "./" + filepath.ToSlash(rel)
+		}
+		g := byDir[dir]
+		if g == nil {
+			g = &group{dir: dir, noWork: noWork}
+			byDir[dir] = g
+		}
+		if p.Module < 0 {
+			// Outside of a module the go command takes only files.
+			g.patterns = append(g.patterns, looseFiles(p.Dir)...)
+			continue
+		}
+		g.patterns = append(g.patterns, pattern)
+	}
+	for _, dir := range sortedKeys(byDir) {
+		t.groups = append(t.groups, *byDir[dir])
+	}
+	for _, f := range found.Text {
+		t.texts = append(t.texts, f.Path)
+	}
+	for _, f := range r.finders {
+		if fires[f.Name] {
+			t.emits = append(t.emits, f.Emits...)
+		}
+	}
+	slices.Sort(t.emits)
+	t.emits = slices.Compact(t.emits)
+	return res, t, nil
+}
+
+// looseFiles returns the Go files in dir that the platform includes, without
+// tests.
+func looseFiles(dir string) []string {
+	pkg, err := build.ImportDir(dir, 0)
+	if err != nil && pkg == nil {
+		return nil
+	}
+	var out []string
+	for _, name := range slices.Concat(pkg.GoFiles, pkg.CgoFiles) {
+		out = append(out, filepath.Join(dir, name))
+	}
+	return out
+}
+
+// locate returns the directories of the main modules' packages that match
+// patterns which only the go command resolves.
+func locate(ctx context.Context, cfg Config, patterns []string) (dirs []string, problems []Problem, err error) {
+	if err := needGo(); err != nil {
+		return nil, nil, err
+	}
+	pkgs, err := packages.Load(&packages.Config{
+		Context: ctx, Dir: cfg.Dir, Env: cfg.Env, Mode: packages.NeedName | packages.NeedFiles | packages.NeedModule,
+	}, patterns...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("resolving %s: %w", strings.Join(patterns, " "), err)
+	}
+	for _, p := range pkgs {
+		problems = append(problems, listErrors(p)...)
+		if p.Module != nil && p.Module.Main && p.Dir != "" && !slices.Contains(dirs, p.Dir) {
+			dirs = append(dirs, p.Dir)
+		}
+	}
+	return dirs, problems, nil
+}
+
+// needGo returns an error when there is no go command to ask.
+func needGo() error {
+	if _, err := exec.LookPath("go"); err != nil {
+		return errors.New("the go command is not on PATH; it is needed to load the packages in which something may be found")
+	}
+	return nil
+}
+
+// lookup returns the value of name in env, or in the process's environment when
+// env is nil, and def where it is not set.
+func lookup(env []string, name, def string) string {
+	if env == nil {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+		return def
+	}
+	for _, kv := range slices.Backward(env) {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			if v != "" {
+				return v
+			}
+			break
+		}
+	}
+	return def
+}
+
+// loadViews loads the candidates once for every platform.
+func (r *runner) loadViews(opt Options, t targets, res *Result) error {
+	if len(t.groups) > 0 {
+		if err := needGo(); err != nil {
+			return err
+		}
+	}
+	platforms := opt.Platforms
+	if len(platforms) == 0 {
+		platforms = []string{""}
+	}
+	included := make(map[string]bool)
+	for _, platform := range platforms {
+		r.stage(strings.TrimSpace("loading " + platform))
+		cfg := opt.Config
+		cfg.Emits = t.emits
+		if goos, goarch, ok := strings.Cut(platform, "/"); ok {
+			if cfg.Env == nil {
+				cfg.Env = os.Environ()
+			}
+			cfg.Env = append(slices.Clone(cfg.Env), "GOOS="+goos, "GOARCH="+goarch)
+		}
+		l := newLoader(r.ctx, cfg)
+		for _, g := range t.groups {
+			l.noWork[g.dir] = g.noWork
+			if _, err := l.add(g.dir, g.patterns, opt.Tests); err != nil {
+				if cause := r.ctx.Err(); cause != nil {
+					return cause
+				}
+				prob := Problem{Message: "not checked: " + err.Error()}
+				prob.Pos.Filename = g.dir
+				res.Problems = append(res.Problems, prob)
+			}
+		}
+		l.widen = func(names []string) map[string][]string { return r.mention(l, t, names) }
+		snap := l.snapshot(nil, nil)
+		for _, path := range t.texts {
+			src, err := os.ReadFile(path)
+			if err != nil {
+				prob := Problem{Message: "not read: " + errText(err)}
+				prob.Pos.Filename = path
+				res.Problems = append(res.Problems, prob)
+				continue
+			}
+			snap.Texts = append(snap.Texts, newTextFile(l.fset, path, src))
+		}
+		for _, p := range snap.Packages {
+			for _, f := range p.Files {
+				included[f.Path] = true
+			}
+		}
+		r.views = append(r.views, &view{platform: platform, l: l, snap: snap})
+	}
+	res.Excluded = slices.DeleteFunc(res.Excluded, func(x Excluded) bool { return included[x.Path] })
+	return nil
+}
+
+// mention returns the packages of the candidates' modules, by the directory to
+// list them from, that are not loaded yet and in whose files one of names
+// stands.
+func (r *runner) mention(l *loader, t targets, names []string) map[string][]string {
+	loaded := make(map[string]bool)
+	for _, m := range l.root {
+		loaded[m.Dir] = true
+	}
+	out := make(map[string][]string)
+	for _, mod := range t.mods {
+		paths, err := scan.Grep(r.ctx, []string{mod}, func(path string, data []byte) bool {
+			return !strings.HasSuffix(path, "_test.go") && slices.ContainsFunc(names, func(n string) bool { return scan.HasWord(data, n) })
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		for _, path := range paths {
+			dir := filepath.Dir(path)
+			if loaded[dir] {
+				continue
+			}
+			loaded[dir] = true
+			if rel, err := filepath.Rel(mod, dir); err == nil {
+				out[mod] = append(out[mod], "./"+filepath.ToSlash(rel))
+			}
+		}
+	}
+	return out
+}
