@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
+	"io"
 	"os"
 	"strings"
 
@@ -57,7 +58,7 @@ func (x *exports) importer(l *loader, p *packages.Package) types.Importer {
 			return nil, fmt.Errorf("reading export data of %q: %w", path, err)
 		}
 		defer f.Close()
-		r, err := gcexportdata.NewReader(bufio.NewReader(f))
+		r, err := exportData(bufio.NewReader(f))
 		if err != nil {
 			return nil, fmt.Errorf("reading export data of %q: %w", path, err)
 		}
@@ -67,6 +68,18 @@ func (x *exports) importer(l *loader, p *packages.Package) types.Importer {
 		}
 		return pkg, nil
 	})
+}
+
+// exportData returns the export data in a file that "go list -export" names.
+// Up to Go 1.27 that is the compiler's archive, in which it is one section;
+// later it is the export data itself (package gcexportdata, "Deprecations").
+func exportData(r *bufio.Reader) (io.Reader, error) {
+	const archive = "!<arch>\n"
+	if head, err := r.Peek(len(archive)); err != nil || string(head) != archive {
+		return r, err
+	}
+	//lint:ignore SA1019 the toolchains of today write archives
+	return gcexportdata.NewReader(r)
 }
 
 // universe names the set of packages that p's imports belong to: "" for the

@@ -73,12 +73,10 @@ type levelAlert struct {
 	pkg    *rewrite.Package
 	file   *rewrite.File
 	stmt   *ast.IfStmt
-	count  ast.Expr        // the reading as it is compared, conversions included
-	called *ast.CallExpr   // the call of NumGoroutine, nil when count is a variable
-	loop   ast.Stmt        // the loop that takes the samples, nil when it is elsewhere
-	caller *rewrite.Call   // the one call of the function that takes the samples
-	decl   *ast.FuncDecl   // the function that takes the samples
-	init   *ast.AssignStmt // the reading in the if statement's own initialisation
+	count  ast.Expr      // the reading as it is compared, conversions included
+	called *ast.CallExpr // the call of NumGoroutine, nil when count is a variable
+	loop   ast.Stmt      // the loop that takes the samples, nil when it is elsewhere
+	decl   *ast.FuncDecl // the function that takes the samples
 }
 
 // levelAlerts returns the alerts on the level of the count in Go code.

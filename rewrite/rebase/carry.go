@@ -209,9 +209,9 @@ func (c *carrier) closeGap(left, right string, bLeft, b, a int) string {
 	case rightLines == 0 && c.after.toks[a].tok == token.EOF:
 		return right // the file has no final line end
 	case rightLines == 0:
-		return left
+		return c.shiftGap(left, bLeft, a)
 	case leftLines == 0:
-		return right
+		return c.shiftGap(right, b, a)
 	}
 	firstLeft, lastLeft := strings.IndexByte(left, '\n')+1, strings.LastIndexByte(left, '\n')+1
 	firstRight, lastRight := strings.IndexByte(right, '\n')+1, strings.LastIndexByte(right, '\n')+1

@@ -86,6 +86,7 @@ func TestRebase(t *testing.T) {
 		{"for clause", "package p\nfunc f() { for i:=0;i<n;i++ { a( ) } }\n", "i < n", "i < m", "package p\nfunc f() { for i:=0;i<m;i++ { a( ) } }\n"},
 		{"empty statements", "package p\nfunc f() {\n  a( );;\n  b( );\n}\n", "\tb()\n", "\tx()\n", "package p\nfunc f() {\n  a( );;\n  x( );\n}\n"},
 		{"switch cases indented", "package p\nfunc f() {\n  switch x {\n    case 1:\n      a( )\n    case 2:\n      b( )\n  }\n}\n", "\t\tb()\n", "\t\tb()\n\tcase 3:\n\t\tc()\n", "package p\nfunc f() {\n  switch x {\n    case 1:\n      a( )\n    case 2:\n      b( )\n    case 3:\n      c()\n  }\n}\n"},
+		{"loop goes, its body changes", "package p\nfunc f() {\n  for _, x := range xs  {\n    g(a, func() { h(x) })\n  }\n}\n", "\tfor _, x := range xs {\n\t\tg(a, func() { h(x) })\n\t}\n", "\tys := xs\n\tg(a, func() {\n\t\tfor _, x := range ys {\n\t\t\th(x)\n\t\t}\n\t})\n", "package p\nfunc f() {\n  ys := xs\n  g(a, func() {\n    for _, x := range ys {\n      h(x)\n    }\n  })\n}\n"},
 		{"goroutine to call", "package p\nfunc f() {\n  go func(){\n    a( )\n  }()\n  b( )\n}\n", "\tgo func() {\n\t\ta()\n\t}()\n", "\twg.Go(func() {\n\t\ta()\n\t})\n", "package p\nfunc f() {\n  wg.Go(func(){\n    a( )\n  })\n  b( )\n}\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
