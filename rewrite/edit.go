@@ -288,12 +288,18 @@ func (e *Edit) Splice(t *TextFile, off, end int, text string) {
 		e.fail("%s: splice %d to %d is outside of the file", t.Path, off, end)
 		return
 	}
-	kind := claimWrite
-	e.claims = append(e.claims, claim{path: t.Path, pos: off, end: end, kind: kind})
+	e.claims = append(e.claims, claim{path: t.Path, pos: off, end: end, kind: claimWrite})
 	e.ops = append(e.ops, func() error {
 		e.trees.splice(t, off, end, text)
 		return nil
 	})
+}
+
+// Hold makes fixes that change anything between off and end of a text file
+// take turns: the splices of this one are right only as long as the rest of the
+// range stays as it is.
+func (e *Edit) Hold(t *TextFile, off, end int) {
+	e.claims = append(e.claims, claim{path: t.Path, pos: off, end: end, kind: claimWrite})
 }
 
 // GoMod changes m's go.mod through f. The file is written in the go command's

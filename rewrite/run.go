@@ -120,8 +120,8 @@ func (r *runner) find(v *view) []Finding {
 	})
 }
 
-// findOne runs one finder. When it panics, the packages are tried one by one,
-// so that only those in which it panics are lost.
+// findOne runs one finder. When it panics, the packages are tried one by one
+// and then the text files, so that only what makes it panic is lost.
 func (r *runner) findOne(f *Finder, s *Snapshot) []Finding {
 	out, err := safely(func() []Finding { return f.Find(s) })
 	if err != nil {
@@ -139,6 +139,18 @@ func (r *runner) findOne(f *Finder, s *Snapshot) []Finding {
 				continue
 			}
 			out = append(out, one...)
+		}
+		if len(s.Texts) > 0 {
+			texts, err := safely(func() []Finding { return f.Find(s.onlyTexts()) })
+			if err != nil {
+				failed++
+				pos := token.Position{Filename: s.Texts[0].Path}
+				if len(s.Texts) > 1 {
+					pos.Filename = "" // any of them
+				}
+				r.internal = append(r.internal, Problem{Pos: pos, Message: fmt.Sprintf("internal error in rule %s: %v", f.Name, err)})
+			}
+			out = append(out, texts...)
 		}
 		if failed == 0 {
 			r.internal = append(r.internal, Problem{Message: fmt.Sprintf("internal error in rule %s: %v", f.Name, err)})
@@ -163,6 +175,11 @@ func (s *Snapshot) only(p *Package) *Snapshot {
 		one.byFile[f.Path] = f
 	}
 	return one
+}
+
+// onlyTexts returns a view of s with its text files and no packages.
+func (s *Snapshot) onlyTexts() *Snapshot {
+	return &Snapshot{Fset: s.Fset, Texts: s.Texts, l: s.l, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
 }
 
 // safely calls f and turns a panic into an error that names where it happened.
@@ -202,8 +219,13 @@ func panicPlace(stack string) string {
 // identify returns the finding's key.
 func identify(s *Snapshot, f Finding) key {
 	k := key{rule: f.Rule, message: f.Message, path: s.Position(f.Pos).Filename}
-	if file := s.File(f.Pos); file != nil && f.End.IsValid() {
+	if !f.End.IsValid() {
+		return k
+	}
+	if file := s.File(f.Pos); file != nil {
 		k.text = file.TextRange(f.Pos, f.End)
+	} else if t := s.Text(f.Pos); t != nil {
+		k.text = string(t.Src[t.tf.Offset(f.Pos):t.tf.Offset(f.End)])
 	}
 	return k
 }

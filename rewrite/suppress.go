@@ -14,8 +14,8 @@ import (
 const IgnoreRule = "ignore"
 
 // ignoreText matches the directive behind the comment marker of a Go file or of
-// a text file that comments with #.
-var ignoreText = regexp.MustCompile(`(?://|#)\s?runtimefix:ignore\b[ \t]*([^\s]*)[ \t]*([^\r\n]*)`)
+// a text file that comments with # or ;.
+var ignoreText = regexp.MustCompile(`(?://|#|;)\s?runtimefix:ignore\b[ \t]*([^\s]*)[ \t]*([^\r\n]*)`)
 
 // nolintText matches golangci-lint's comment: //nolint, or //nolint:a,b, with
 // an explanation behind a second //.

@@ -19,7 +19,7 @@ import (
 // targets are what the scan left to be loaded.
 type targets struct {
 	groups []group
-	texts  []string
+	texts  []scan.TextFile
 	mods   []string // directories of the modules that candidates are in
 	emits  []string
 }
@@ -59,6 +59,9 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	// A file with an ignore comment is looked at even where nothing can fire:
 	// the comment may be of no use.
 	cfg.Needs = append(cfg.Needs, scan.Need{Rule: IgnoreRule, Idents: []string{"runtimefix:ignore"}, Tests: true})
+	for _, n := range cfg.TextNeeds {
+		cfg.TextNeeds = append(cfg.TextNeeds, scan.TextNeed{Rule: IgnoreRule, Kinds: n.Kinds, Contains: []string{"runtimefix:ignore"}})
+	}
 	patterns := opt.Patterns
 	if len(patterns) == 0 {
 		patterns = []string{"./..."}
@@ -137,9 +140,7 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	for _, dir := range sortedKeys(byDir) {
 		t.groups = append(t.groups, *byDir[dir])
 	}
-	for _, f := range found.Text {
-		t.texts = append(t.texts, f.Path)
-	}
+	t.texts = found.Text
 	for _, f := range r.finders {
 		if fires[f.Name] {
 			t.emits = append(t.emits, f.Emits...)
@@ -249,15 +250,15 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 		}
 		l.widen = func(names []string) map[string][]string { return r.mention(l, t, names) }
 		snap := l.snapshot(nil, nil)
-		for _, path := range t.texts {
-			src, err := os.ReadFile(path)
+		for _, f := range t.texts {
+			src, err := os.ReadFile(f.Path)
 			if err != nil {
 				prob := Problem{Message: "not read: " + errText(err)}
-				prob.Pos.Filename = path
+				prob.Pos.Filename = f.Path
 				res.Problems = append(res.Problems, prob)
 				continue
 			}
-			snap.Texts = append(snap.Texts, newTextFile(l.fset, path, src))
+			snap.Texts = append(snap.Texts, newTextFile(l.fset, f, src))
 		}
 		for _, p := range snap.Packages {
 			for _, f := range p.Files {

@@ -15,6 +15,25 @@ import (
 // true, in order of path. It passes over what a scan passes over, and over
 // modules nested in them. match is called concurrently and must not keep data.
 func Grep(ctx context.Context, dirs []string, match func(path string, data []byte) bool) ([]string, error) {
+	return grep(ctx, dirs, defaultMaxSize, match, func(p string, d fs.DirEntry) bool {
+		if d.IsDir() {
+			_, err := os.Stat(filepath.Join(p, "go.mod"))
+			return err != nil && d.Name() != "testdata" && !strings.HasPrefix(d.Name(), "_")
+		}
+		return strings.HasSuffix(d.Name(), ".go")
+	})
+}
+
+// GrepAll returns the files below dir for which match returns true, in order of
+// path, whatever they are, but not those that are bigger than a megabyte,
+// hidden or vendored. match is called concurrently and must not keep data.
+func GrepAll(ctx context.Context, dir string, match func(path string, data []byte) bool) ([]string, error) {
+	return grep(ctx, []string{dir}, 1<<20, match, func(string, fs.DirEntry) bool { return true })
+}
+
+// grep reads the files below dirs that take takes and that are no bigger than
+// max. Directories that take refuses are passed over.
+func grep(ctx context.Context, dirs []string, max int64, match func(path string, data []byte) bool, take func(p string, d fs.DirEntry) bool) ([]string, error) {
 	paths := make(chan string, 256)
 	var mu sync.Mutex
 	var out []string
@@ -25,7 +44,7 @@ func Grep(ctx context.Context, dirs []string, match func(path string, data []byt
 			for p := range paths {
 				var data []byte
 				var err error
-				if buf, data, err = readInto(buf, p, defaultMaxSize); err != nil || !match(p, data) {
+				if buf, data, err = readInto(buf, p, max); err != nil || !match(p, data) {
 					continue
 				}
 				mu.Lock()
@@ -46,14 +65,11 @@ func Grep(ctx context.Context, dirs []string, match func(path string, data []byt
 			p = filepath.Clean(p)
 			name := d.Name()
 			if d.IsDir() && p != root {
-				if name == "vendor" || name == "testdata" || name == "node_modules" || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") {
-					return fs.SkipDir
-				}
-				if _, err := os.Stat(filepath.Join(p, "go.mod")); err == nil {
+				if name == "vendor" || name == "node_modules" || strings.HasPrefix(name, ".") || !take(p, d) {
 					return fs.SkipDir
 				}
 			}
-			if d.Type().IsRegular() && strings.HasSuffix(name, ".go") {
+			if d.Type().IsRegular() && take(p, d) {
 				paths <- p
 			}
 			return nil

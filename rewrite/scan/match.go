@@ -122,6 +122,9 @@ var errTooBig = errors.New("the file is too big to be source")
 func (s *scanner) work() {
 	var buf []byte
 	for j := range s.jobs {
+		if j.sniff && !isShellScript(j.path) {
+			continue
+		}
 		var data []byte
 		var err error
 		buf, data, err = readInto(buf, j.path, s.cfg.MaxFileSize)
@@ -157,22 +160,26 @@ func (s *scanner) text(j job, data []byte) {
 	defer s.mu.Unlock()
 	s.res.Files++
 	s.res.Bytes += int64(len(data))
+	s.matched[j.pattern] = true
 	var rules []string
-	kind := TextKind(0)
 	for _, n := range s.cfg.TextNeeds {
-		for _, k := range j.text {
-			if slices.Contains(n.Kinds, k) && !slices.Contains(rules, n.Rule) && containsAny(data, n.Contains) {
-				rules = append(rules, n.Rule)
-				if kind == 0 {
-					kind = k
-				}
-			}
+		if n.wants(j.text) && !slices.Contains(rules, n.Rule) && containsAny(data, n.Contains) {
+			rules = append(rules, n.Rule)
 		}
 	}
 	if len(rules) > 0 {
-		s.matched[j.pattern] = true
-		s.res.Text = append(s.res.Text, TextFile{Path: j.path, Kind: kind, Rules: rules})
+		s.res.Text = append(s.res.Text, TextFile{Path: j.path, Kinds: j.text, Rules: rules})
 	}
+}
+
+// wants reports whether the need is for files of one of kinds.
+func (n *TextNeed) wants(kinds []TextKind) bool {
+	return slices.ContainsFunc(kinds, func(k TextKind) bool { return slices.Contains(n.Kinds, k) })
+}
+
+// wanted reports whether some need is for files of one of kinds.
+func (s *scanner) wanted(kinds []TextKind) bool {
+	return slices.ContainsFunc(s.cfg.TextNeeds, func(n TextNeed) bool { return n.wants(kinds) })
 }
 
 func containsAny(data []byte, list []string) bool {

@@ -147,8 +147,10 @@ func (s *scanner) walk(ctx context.Context, i int, root string, match func(strin
 				return fs.SkipDir
 			}
 			if strings.HasPrefix(name, ".") && name != "." {
-				if name == ".github" && len(s.cfg.TextNeeds) > 0 {
-					s.textTree(i, filepath.Join(p, "workflows"))
+				if slices.Contains(deployDirs, name) && len(s.cfg.TextNeeds) > 0 {
+					if err := s.textTree(ctx, i, p); err != nil {
+						return err
+					}
 				}
 				return fs.SkipDir
 			}
@@ -170,17 +172,31 @@ func (s *scanner) walk(ctx context.Context, i int, root string, match func(strin
 	return nil
 }
 
-// textTree takes the text files of a directory whose Go files do not count.
-func (s *scanner) textTree(i int, dir string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		if e.Type().IsRegular() {
-			s.file(job{path: filepath.Join(dir, e.Name()), dir: dir, pattern: i}, e.Name(), true)
+// deployDirs are the hidden directories in which build and deployment files
+// stand. The go command passes over all hidden directories.
+var deployDirs = []string{
+	".build", ".buildkite", ".ci", ".circleci", ".deploy", ".deployment", ".docker", ".github", ".gitlab", ".helm", ".k8s", ".kubernetes",
+}
+
+// textTree takes the text files below a directory whose Go files do not count.
+func (s *scanner) textTree(ctx context.Context, i int, dir string) error {
+	return filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if cause := ctx.Err(); cause != nil {
+			return cause
 		}
-	}
+		switch {
+		case err != nil:
+			s.problem(p, err)
+			if d != nil && d.IsDir() {
+				return fs.SkipDir
+			}
+		case d.IsDir() && p != dir && (d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".")):
+			return fs.SkipDir
+		case d.Type().IsRegular():
+			s.file(job{path: p, dir: filepath.Dir(p), pattern: i}, d.Name(), true)
+		}
+		return nil
+	})
 }
 
 // readDir queues the files of one directory.
@@ -243,7 +259,8 @@ func (s *scanner) file(j job, name string, textOnly bool) {
 	if len(s.cfg.TextNeeds) == 0 {
 		return
 	}
-	if j.text = textKinds(path.Join(filepath.ToSlash(j.dir), name)); len(j.text) > 0 {
+	j.text, j.sniff = textKinds(path.Join(filepath.ToSlash(j.dir), name))
+	if s.wanted(j.text) {
 		s.seen[j.path] = true
 		s.jobs <- j
 	}

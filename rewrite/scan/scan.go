@@ -8,7 +8,6 @@
 package scan
 
 import (
-	"cmp"
 	"context"
 	"runtime"
 	"slices"
@@ -97,8 +96,10 @@ type File struct {
 
 // TextFile is a candidate text file.
 type TextFile struct {
-	Path  string
-	Kind  TextKind
+	Path string
+	// Kinds are what it may be, told from its name.
+	Kinds []TextKind
+	// Rules are the rules that may fire in it, in order.
 	Rules []string
 }
 
@@ -143,6 +144,7 @@ type job struct {
 	path    string
 	dir     string
 	text    []TextKind // kinds of a text file, nil for Go
+	sniff   bool       // it is of these kinds only if its first line says so
 	pattern int        // index of the pattern that led here
 	named   bool       // the user named the file itself
 }
@@ -181,8 +183,6 @@ func (s *scanner) collect() {
 		}
 		s.res.Packages = append(s.res.Packages, p)
 	}
-	slices.SortFunc(s.res.Text, func(a, b TextFile) int {
-		return cmp.Or(strings.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind))
-	})
+	slices.SortFunc(s.res.Text, func(a, b TextFile) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(s.res.Problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
 }

@@ -1,7 +1,11 @@
 package scan
 
 import (
+	"bytes"
+	"io"
+	"os"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -14,47 +18,104 @@ const (
 	YAML                             // *.yaml, *.yml
 	JSON                             // *.json
 	Systemd                          // units, drop-ins and Quadlet files
-	EnvFile                          // .env, *.env, .env.*
-	Shell                            // *.sh, *.bash, *entrypoint*
+	EnvFile                          // .env, *.env, .env.*, environment.d/*.conf
+	Shell                            // *.sh, *.bash, *entrypoint*, files without extension that begin with #! and a shell
 	Makefile                         // Makefile, GNUmakefile, *.mk
 	Procfile                         // Procfile
-	Supervisor                       // supervisor's *.conf and *.ini
+	Supervisor                       // *.conf and *.ini, which may be supervisor's
 	TOML                             // *.toml
 	HelmTemplate                     // files in the templates folder of a chart
 )
 
-// textKinds returns the kinds that the slash-separated path may be of.
-func textKinds(p string) []TextKind {
+// notDockerfiles are the extensions of files that are about a Dockerfile.
+var notDockerfiles = []string{".md", ".rst", ".adoc", ".html", ".txt", ".js", ".ts", ".py", ".rb", ".rs", ".c", ".java", ".sh", ".yaml", ".yml", ".json", ".toml", ".dockerignore", ".png", ".svg"}
+
+// textKinds returns the kinds that the slash-separated path may be of. With
+// sniff it is of these kinds only if its first line names a shell.
+func textKinds(p string) (kinds []TextKind, sniff bool) {
 	dir, name := path.Split(p)
+	dir = strings.TrimSuffix(dir, "/")
 	lower := strings.ToLower(name)
 	ext := path.Ext(lower)
 	switch {
-	case lower == "dockerfile" || lower == "containerfile" || ext == ".dockerfile" || ext == ".containerfile" ||
-		strings.HasPrefix(lower, "dockerfile.") || strings.HasPrefix(lower, "containerfile."):
-		return []TextKind{Dockerfile}
-	case ext == ".tpl" && strings.Contains(dir, "/templates/"):
-		return []TextKind{HelmTemplate}
+	case isDockerfile(lower, ext):
+		return []TextKind{Dockerfile}, false
+	case ext == ".tpl" && strings.Contains(dir+"/", "/templates/"):
+		return []TextKind{HelmTemplate}, false
 	case ext == ".yaml" || ext == ".yml":
-		if strings.Contains(dir, "/templates/") {
-			return []TextKind{HelmTemplate, YAML}
+		if strings.Contains(dir+"/", "/templates/") {
+			return []TextKind{HelmTemplate, YAML}, false
 		}
-		return []TextKind{YAML}
+		return []TextKind{YAML}, false
 	case ext == ".json":
-		return []TextKind{JSON}
-	case ext == ".service" || ext == ".container" || ext == ".conf" && strings.HasSuffix(strings.TrimSuffix(dir, "/"), ".d"):
-		return []TextKind{Systemd}
-	case lower == ".env" || ext == ".env" || strings.HasPrefix(lower, ".env."):
-		return []TextKind{EnvFile}
-	case ext == ".sh" || ext == ".bash" || strings.Contains(lower, "entrypoint") && ext == "":
-		return []TextKind{Shell}
+		return []TextKind{JSON}, false
+	case ext == ".service" || ext == ".container" || ext == ".conf" && isDropInDir(dir):
+		return []TextKind{Systemd}, false
+	case lower == ".env" || ext == ".env" || strings.HasPrefix(lower, ".env.") || ext == ".conf" && path.Base(dir) == "environment.d":
+		return []TextKind{EnvFile}, false
+	case slices.Contains([]string{".sh", ".bash", ".ksh"}, ext):
+		return []TextKind{Shell}, false
 	case lower == "makefile" || lower == "gnumakefile" || ext == ".mk":
-		return []TextKind{Makefile}
+		return []TextKind{Makefile}, false
 	case lower == "procfile":
-		return []TextKind{Procfile}
-	case (ext == ".conf" || ext == ".ini") && strings.Contains(strings.ToLower(p), "supervis"):
-		return []TextKind{Supervisor}
+		return []TextKind{Procfile}, false
+	case ext == ".conf" || ext == ".ini":
+		return []TextKind{Supervisor}, false
 	case ext == ".toml":
-		return []TextKind{TOML}
+		return []TextKind{TOML}, false
+	case ext == "" && name != "":
+		return []TextKind{Shell}, true
 	}
-	return nil
+	return nil, false
+}
+
+func isDockerfile(lower, ext string) bool {
+	for _, base := range []string{"dockerfile", "containerfile"} {
+		if lower == base || ext == "."+base {
+			return true
+		}
+		rest, ok := strings.CutPrefix(lower, base)
+		if ok && strings.ContainsRune(".-_", rune(rest[0])) && !slices.Contains(notDockerfiles, ext) {
+			return true
+		}
+	}
+	return false
+}
+
+// isDropInDir reports whether dir holds drop-ins for a unit, as name.service.d
+// does (systemd.unit(5)).
+func isDropInDir(dir string) bool {
+	for _, suffix := range []string{".service.d", ".container.d", "service.d"} {
+		if strings.HasSuffix(dir, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// isShellScript reports whether the file's first line names a shell as its
+// interpreter.
+func isShellScript(p string) bool {
+	f, err := os.Open(p)
+	if err != nil {
+		return true // reading it whole reports the error
+	}
+	defer f.Close()
+	head := make([]byte, 80)
+	n, _ := io.ReadFull(f, head)
+	return NamesShell(head[:n])
+}
+
+// NamesShell reports whether data begins with #! and a shell's name.
+func NamesShell(data []byte) bool {
+	rest, ok := bytes.CutPrefix(data, []byte("#!"))
+	if !ok {
+		return false
+	}
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	fields := strings.Fields(string(line))
+	for len(fields) > 1 && (path.Base(fields[0]) == "env" || strings.HasPrefix(fields[0], "-")) {
+		fields = fields[1:]
+	}
+	return len(fields) > 0 && slices.Contains([]string{"sh", "bash", "dash", "ash", "ksh", "mksh", "openrc-run"}, path.Base(fields[0]))
 }
