@@ -25,6 +25,13 @@ type Options struct {
 	// Known are the names of all rules, also of those that do not run, so that
 	// an ignore comment for one of them is not taken for a mistake.
 	Known []string
+	// Edits says whether every fix is made for itself as well, for FoundFix.Edits.
+	Edits bool
+	// Select, if set, says which findings are wanted; the others are neither
+	// reported nor fixed. It is called with all findings of the files as they
+	// are, and later with single ones that come up only when a fix is made, at
+	// their place in the files as they were.
+	Select func([]Found) []bool
 	// Progress, if set, is told what Run is at.
 	Progress func(stage string)
 }
@@ -88,6 +95,7 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		orig:     make(map[string][]byte),
 		progress: opt.Progress,
 		disabled: make(map[string]bool),
+		lone:     make(map[*Fix]loneFix),
 	}
 	for _, name := range opt.Known {
 		r.disabled[name] = true
@@ -101,6 +109,7 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	}
 	for _, v := range r.views {
 		live, faults := r.suppress(v.snap, r.find(v))
+		v.base = typeErrors(v.snap) // of the packages that a rule asked for, too
 		res.found = append(res.found, perView{v.snap, append(live, faults...)})
 		for _, p := range v.snap.Packages {
 			if !p.Wide {
@@ -110,6 +119,18 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		}
 	}
 	res.Problems = dedupe(res.Problems)
+	if opt.Select != nil {
+		r.wanted(opt.Select, res.found)
+		for i, pv := range res.found {
+			res.found[i].list = r.keepWanted(pv.snap, pv.list)
+		}
+	}
+	if opt.Edits {
+		r.stage("making the fixes one by one")
+		for _, pv := range res.found {
+			r.aloneFixes(pv.snap, pv.list)
+		}
+	}
 	if opt.Fix {
 		r.stage("fixing and verifying")
 		if err := r.rounds(); err != nil {
@@ -117,7 +138,11 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		}
 		for _, v := range r.views {
 			live, faults := r.suppress(v.snap, r.find(v))
-			res.Remaining = append(res.Remaining, r.resolve(v.snap, append(live, faults...))...)
+			left := r.keepWanted(v.snap, append(live, faults...))
+			if opt.Edits {
+				r.aloneFixes(v.snap, left)
+			}
+			res.Remaining = append(res.Remaining, r.resolve(v.snap, left)...)
 		}
 		res.Changes = r.changes()
 	}

@@ -29,7 +29,10 @@ type Found struct {
 	Rule     string
 	Pos, End token.Position
 	Message  string
-	Notes    []FoundNote
+	// Source is the content of the file of Pos as the finding sees it, nil when
+	// the file is not among those loaded.
+	Source []byte
+	Notes  []FoundNote
 	// Fixes are the ways to repair it, in order of preference.
 	Fixes []FoundFix
 	// Chosen is the index in Fixes of the fix that the admitted safety
@@ -51,6 +54,12 @@ type FoundNote struct {
 type FoundFix struct {
 	Message string
 	Safety  Safety
+	// Edits are what the fix changes when no other is applied with it, in order
+	// of path and offset. They are there when Options.Edits asks for them.
+	Edits []TextEdit
+	// Why says why there are no edits though they were asked for: the result
+	// would not compile, say.
+	Why string
 }
 
 // State says what became of a finding.
@@ -102,6 +111,9 @@ type runner struct {
 	internal []Problem
 	progress func(stage string)
 	disabled map[string]bool // rules named in ignore comments that exist but do not run
+	lone     map[*Fix]loneFix
+	sel      func([]Found) []bool
+	unwanted map[place]bool // nil when all findings are wanted
 }
 
 // find runs all finders on v's snapshot. Findings are sorted by position and
@@ -244,7 +256,7 @@ func (r *runner) choose(fixes []*Fix) int {
 func (r *runner) candidates(v *view) []candidate {
 	var out []candidate
 	live, _ := r.suppress(v.snap, r.find(v))
-	for _, f := range live {
+	for _, f := range r.keepWanted(v.snap, live) {
 		i := r.choose(f.Fixes)
 		if i < 0 {
 			continue
@@ -260,9 +272,6 @@ func (r *runner) candidates(v *view) []candidate {
 
 // rounds finds, edits and verifies until nothing is left to do.
 func (r *runner) rounds() error {
-	for _, v := range r.views {
-		v.base = typeErrors(v.snap)
-	}
 	for range maxRounds {
 		progress := false
 		for _, v := range r.views {
@@ -412,7 +421,7 @@ func (r *runner) resolve(s *Snapshot, list []Finding) []Found {
 	for _, f := range list {
 		x := Found{
 			Rule: f.Rule, Pos: s.Position(f.Pos), End: s.Position(f.End), Message: f.Message,
-			Chosen: r.choose(f.Fixes),
+			Chosen: r.choose(f.Fixes), Source: s.source(f.Pos),
 		}
 		if !f.End.IsValid() {
 			x.End = x.Pos
@@ -425,7 +434,8 @@ func (r *runner) resolve(s *Snapshot, list []Finding) []Found {
 			x.Notes = append(x.Notes, note)
 		}
 		for _, fix := range f.Fixes {
-			x.Fixes = append(x.Fixes, FoundFix{Message: fix.Message, Safety: fix.Safety})
+			lone := r.lone[fix]
+			x.Fixes = append(x.Fixes, FoundFix{Message: fix.Message, Safety: fix.Safety, Edits: lone.edits, Why: lone.why})
 		}
 		k := identify(s, f)
 		switch why, no := r.withheld[k]; {

@@ -287,6 +287,22 @@ func (s *Snapshot) File(pos token.Pos) *File {
 	return s.byFile[tf.Name()]
 }
 
+// source returns the content of the loaded Go or text file that holds pos, nil
+// when there is none.
+func (s *Snapshot) source(pos token.Pos) []byte {
+	if f := s.File(pos); f != nil {
+		return f.Src
+	}
+	if tf := s.Fset.File(pos); tf != nil {
+		for _, t := range s.Texts {
+			if t.tf == tf {
+				return t.Src
+			}
+		}
+	}
+	return nil
+}
+
 // Position returns pos as file, offset, line and column of the file itself:
 // //line comments are not followed.
 func (s *Snapshot) Position(pos token.Pos) token.Position {

@@ -29,6 +29,7 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 		Admit:     rewrite.Safe,
 		Fix:       o.diff || o.apply,
 		Known:     rules.Names(),
+		Edits:     o.needsEdits(),
 		Progress:  bar.stage,
 	}
 	if o.unsafe {
@@ -43,6 +44,7 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 	if err != nil {
 		return 0, err
 	}
+	root := repoRoot(dir)
 	out := &report{o: o, res: res, dir: dir, color: useColor(o.color, stdout)}
 	code := exitOK
 	switch {
@@ -69,13 +71,18 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 			code = exitFindings
 		}
 	default:
-		if err := out.findings(stdout); err != nil {
-			return 0, err
+		if o.text() {
+			if err := out.findings(stdout); err != nil {
+				return 0, err
+			}
 		}
 		out.color = useColor(o.color, stderr)
 		if len(res.Findings) > 0 {
 			code = exitFindings
 		}
+	}
+	if err := o.writeFormats(stdout, machineReport(o, res, root)); err != nil {
+		return 0, err
 	}
 	out.problems(stderr)
 	out.summary(stderr)

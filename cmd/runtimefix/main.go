@@ -130,15 +130,22 @@ func newApp(stdout, stderr io.Writer, code *int) *cli.App {
 	}
 }
 
-// version is the module version that the binary was built from.
+// version is the module version that the binary was built from, and Go's.
 func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return toolVersion() + " " + info.GoVersion
+	}
+	return toolVersion()
+}
+
+// toolVersion is the module version that the binary was built from.
+func toolVersion() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	switch {
+	case !ok:
 		return "unknown"
+	case info.Main.Version == "":
+		return "(devel)"
 	}
-	v := info.Main.Version
-	if v == "" {
-		v = "(devel)"
-	}
-	return v + " " + info.GoVersion
+	return info.Main.Version
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
 	"github.com/runtimefix/runtimefix/rules"
 	"github.com/urfave/cli/v2"
 )
@@ -20,6 +21,7 @@ type options struct {
 	verbose             bool
 	failOn              string
 	patterns            []string
+	formats             []outputFormat
 	// flags are the flags to be repeated in a suggested command.
 	flags []string
 }
@@ -36,6 +38,8 @@ func mainFlags() []cli.Flag {
 		&cli.StringFlag{Name: "platforms", Usage: "check for each of these, as linux/amd64,windows/amd64", DefaultText: "the present one"},
 		&cli.StringFlag{Name: "C", Usage: "change to `DIR` first"},
 		&cli.StringFlag{Name: "color", Usage: "auto, always or never", Value: "auto"},
+		&cli.StringFlag{Name: "format", Usage: "text, " + strings.Join(format.Names(), ", ") + "; several at once as `NAME=FILE,NAME=FILE`", Value: "text"},
+		&cli.StringFlag{Name: "output", Usage: "write the report to `FILE` instead of stdout"},
 		&cli.StringFlag{Name: "fail-on", Usage: "with --apply, exit 1 when findings are `remaining` or files were `fixed`"},
 		&cli.BoolFlag{Name: "verbose", Usage: "say on stderr what is checked and how long it takes"},
 	}
@@ -68,6 +72,12 @@ func readOptions(c *cli.Context) (*options, error) {
 		}
 	}
 	var err error
+	if o.formats, err = readFormats(c.String("format"), c.String("output")); err != nil {
+		return nil, err
+	}
+	if o.diff && slices.ContainsFunc(o.formats, func(f outputFormat) bool { return f.name != "text" && f.file == "" }) {
+		return nil, usagef("--diff prints the patch on stdout; give the report a file with --output or --format NAME=FILE")
+	}
 	if o.rules, err = selectRules(c.String("rules"), c.String("skip")); err != nil {
 		return nil, err
 	}

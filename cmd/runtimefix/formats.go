@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
+	"github.com/runtimefix/runtimefix/rewrite"
+)
+
+// outputFormat is one report to be written; file is "" for stdout.
+type outputFormat struct{ name, file string }
+
+// readFormats reads --format, a list of NAME or NAME=FILE, and --output, the
+// file for the one format that has none of its own.
+func readFormats(list, output string) ([]outputFormat, error) {
+	var out []outputFormat
+	bare := 0
+	for _, item := range splitList(list) {
+		name, file, hasFile := strings.Cut(item, "=")
+		if name != "text" && !slices.Contains(format.Names(), name) {
+			return nil, usagef("--format takes text, %s, not %q", strings.Join(format.Names(), ", "), name)
+		}
+		if hasFile && file == "" {
+			return nil, usagef("--format %s= names no file", name)
+		}
+		if !hasFile {
+			bare++
+			file = output
+		}
+		if name == "text" && file != "" {
+			return nil, usagef("the text format goes to the terminal; redirect it with the shell")
+		}
+		out = append(out, outputFormat{name, file})
+	}
+	switch {
+	case len(out) == 0:
+		return nil, usagef("--format names no format")
+	case bare > 1:
+		return nil, usagef("only one format can go to one place; write --format NAME=FILE,NAME=FILE")
+	case output != "" && bare == 0:
+		return nil, usagef("--output names a file, but every format has one of its own")
+	}
+	return out, nil
+}
+
+// text reports whether findings are written for people.
+func (o *options) text() bool {
+	return slices.ContainsFunc(o.formats, func(f outputFormat) bool { return f.name == "text" }) ||
+		!slices.ContainsFunc(o.formats, func(f outputFormat) bool { return f.file == "" })
+}
+
+// needsEdits reports whether a format shows what fixes change.
+func (o *options) needsEdits() bool {
+	return slices.ContainsFunc(o.formats, func(f outputFormat) bool { return format.NeedsEdits(f.name) })
+}
+
+// writeFormats writes r in every format but text.
+func (o *options) writeFormats(stdout io.Writer, r *format.Report) error {
+	for _, f := range o.formats {
+		if f.name == "text" {
+			continue
+		}
+		var b bytes.Buffer
+		if err := format.Write(&b, f.name, r); err != nil {
+			return fmt.Errorf("writing %s: %w", f.name, err)
+		}
+		if f.file == "" {
+			if _, err := stdout.Write(b.Bytes()); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := os.WriteFile(f.file, b.Bytes(), 0o666); err != nil {
+			return fmt.Errorf("writing the %s report: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+// machineReport turns a result into what the formats write. After --apply it
+// holds what is left, because places and edits then are those of the files as
+// they are.
+func machineReport(o *options, res *rewrite.Result, root string) *format.Report {
+	wd, err := os.Getwd()
+	if err != nil {
+		wd = root
+	}
+	r := &format.Report{Version: toolVersion(), Root: root, WorkDir: wd, Problems: res.Problems, Excluded: res.Excluded}
+	for _, rule := range o.rules {
+		r.Rules = append(r.Rules, format.Rule{Name: rule.Name, Title: rule.Title, Doc: rule.Doc, Severity: format.Warning})
+	}
+	r.Rules = append(r.Rules, format.Rule{
+		Name: rewrite.IgnoreRule, Title: "an ignore comment without a reason, for an unknown rule, or of no use",
+		Doc: "Write //runtimefix:ignore RULE reason on the line of the finding or the one above it.", Severity: format.Warning,
+	})
+	if !o.apply {
+		r.Findings = decorate(root, res.Findings)
+		return r
+	}
+	r.Findings = decorate(root, res.Remaining)
+	r.Fixed = decorate(root, slices.DeleteFunc(slices.Clone(res.Findings), func(f rewrite.Found) bool { return f.State != rewrite.Fixed }))
+	return r
+}
+
+// decorate adds severity and fingerprint to findings.
+func decorate(root string, list []rewrite.Found) []format.Finding {
+	prints := fingerprint.Of(root, list)
+	var out []format.Finding
+	for i, f := range list {
+		out = append(out, format.Finding{Found: f, Severity: format.Warning, Fingerprint: prints[i]})
+	}
+	return out
+}

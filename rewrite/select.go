@@ -1,0 +1,88 @@
+package rewrite
+
+import (
+	"bytes"
+	"go/token"
+
+	"github.com/runtimefix/runtimefix/rewrite/diff"
+)
+
+// place identifies a finding by where it stands in the files as they were
+// before the first edit.
+type place struct {
+	rule, path, message string
+	line, column        int
+}
+
+func placeOf(f Found) place {
+	return place{rule: f.Rule, path: f.Pos.Filename, message: f.Message, line: f.Pos.Line, column: f.Pos.Column}
+}
+
+// wanted applies Options.Select to the findings of the first round: those it
+// does not want are neither reported nor fixed, in any round.
+func (r *runner) wanted(sel func([]Found) []bool, views []perView) {
+	var all []Found
+	for _, pv := range views {
+		all = append(all, r.resolve(pv.snap, pv.list)...)
+	}
+	all = merge(all)
+	r.unwanted = make(map[place]bool)
+	for i, keep := range sel(all) {
+		r.unwanted[placeOf(all[i])] = !keep
+	}
+	r.sel = sel
+}
+
+// keepWanted drops the findings that Options.Select did not want.
+func (r *runner) keepWanted(s *Snapshot, list []Finding) []Finding {
+	if r.unwanted == nil {
+		return list
+	}
+	var out []Finding
+	for _, f := range list {
+		if r.isWanted(s, f) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// isWanted reports whether f is to be kept. A finding on a line that a fix of
+// this run wrote stays: the fix was wanted. One that appears on another line
+// only now is put to Options.Select by itself.
+func (r *runner) isWanted(s *Snapshot, f Finding) bool {
+	found := r.resolve(s, []Finding{f})[0]
+	line, ok := r.lineBefore(s, found.Pos)
+	if !ok {
+		return true
+	}
+	shift := line - found.Pos.Line
+	found.Pos.Line += shift
+	found.End.Line += shift
+	drop, known := r.unwanted[placeOf(found)]
+	if !known {
+		drop = !r.sel([]Found{found})[0]
+	}
+	return !drop
+}
+
+// lineBefore returns the line at which pos stood before the first edit; ok is
+// false when an edit wrote the line.
+func (r *runner) lineBefore(s *Snapshot, pos token.Position) (line int, ok bool) {
+	before, edited := r.orig[pos.Filename]
+	now, here := s.overlay[pos.Filename]
+	if !edited || !here || bytes.Equal(before, now) {
+		return pos.Line, true
+	}
+	shift := 0
+	for _, h := range diff.Lines(before, now) {
+		if pos.Line-1 < h.NewStart {
+			break
+		}
+		if pos.Line-1 < h.NewEnd {
+			return 0, false
+		}
+		shift = h.OldEnd - h.NewEnd
+	}
+	return pos.Line + shift, true
+}
