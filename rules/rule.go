@@ -37,6 +37,7 @@ var All = []*Rule{
 	threadlock,
 	maxprocs,
 	goroutinealert,
+	crashoutput,
 	timerfanout,
 	publicpprof,
 }
