@@ -7,6 +7,7 @@ import (
 	"go/printer"
 	"go/token"
 	"slices"
+	"strings"
 
 	"github.com/dave/dst"
 	"github.com/dave/dst/decorator"
@@ -179,7 +180,11 @@ func (t *tree) insert(stmt ast.Stmt, new []dst.Stmt, after bool) error {
 	// at the end of the list.
 	if same, below := splitEnd(prev.Decorations().End); len(below) > 0 {
 		prev.Decorations().End = same
-		last.Decorations().End.Append(below...)
+		end := &last.Decorations().End
+		if n := len(*end); n > 0 && strings.HasPrefix((*end)[n-1], "//") {
+			below = below[1:] // a line comment ends its line
+		}
+		end.Append(below...)
 	}
 	prev.Decorations().After = dst.NewLine
 	*list = slices.Insert(*list, i+1, new...)
