@@ -84,7 +84,7 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	}
 	res.Files, res.Bytes = found.Files, found.Bytes
 	for _, p := range found.Unmatched {
-		res.Problems = append(res.Problems, Problem{Message: fmt.Sprintf("%q matched no packages or files", p)})
+		res.Problems = append(res.Problems, unmatched(p))
 	}
 	for _, p := range found.Problems {
 		prob := Problem{Message: "not read: " + errText(p.Err)}
@@ -177,6 +177,12 @@ func locate(ctx context.Context, cfg Config, patterns []string) (dirs []string, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("resolving %s: %w", strings.Join(patterns, " "), err)
 	}
+	if len(pkgs) == 0 {
+		// The go command has only a warning for that, which go/packages drops.
+		for _, p := range patterns {
+			problems = append(problems, unmatched(p))
+		}
+	}
 	for _, p := range pkgs {
 		problems = append(problems, listErrors(p)...)
 		if p.Module != nil && p.Module.Main && p.Dir != "" && !slices.Contains(dirs, p.Dir) {
@@ -184,6 +190,10 @@ func locate(ctx context.Context, cfg Config, patterns []string) (dirs []string, 
 		}
 	}
 	return dirs, problems, nil
+}
+
+func unmatched(pattern string) Problem {
+	return Problem{Message: fmt.Sprintf("%q matched no packages or files", pattern)}
 }
 
 // needGo returns an error when there is no go command to ask.

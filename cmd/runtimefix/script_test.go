@@ -34,9 +34,13 @@ func TestScript(t *testing.T) {
 			env.Setenv("GOCACHE", cache)
 			env.Setenv("GOPATH", path)
 			env.Setenv("GOMODCACHE", modcache)
-			env.Setenv("GOFLAGS", "-mod=readonly")
+			env.Setenv("GOFLAGS", "")
 			env.Setenv("GOPROXY", "off")
 			env.Setenv("GOTOOLCHAIN", "local")
+			// The folder with the command and nothing else.
+			if bin, err := exec.LookPath("runtimefix"); err == nil {
+				env.Setenv("BIN", filepath.Dir(bin))
+			}
 			// Nothing above the script's directory is its repository.
 			env.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(env.WorkDir))
 			return nil
