@@ -22,7 +22,9 @@ runtime.NumGoroutine counts the goroutines of idle connections and of pools, too
 
 The condition is given a second half: the smallest count of each window of samples has risen for some windows in a row. Limit and message stay as they are. The windows are constants in the added type, counted in samples.
 
-It fires when a loop that waits for a clock compares the count with a limit and all that hangs on it is a message. It stays silent where work is refused or put off, where two readings are compared, where the count is waited for or exported, and in tests.`,
+Alerting rules of Prometheus get the same half: the smallest go_goroutines of the last ten minutes is above that of an hour before.
+
+It fires when a loop that waits for a clock compares the count with a limit and all that hangs on it is a message, and when an alerting rule compares go_goroutines, its sum or average with a number. It stays silent where the change of the count is looked at (deriv, delta, offset), in recording rules, where work is refused or put off, where two readings are compared, where the count is waited for or exported, and in tests.`,
 	Before: `for range time.Tick(10 * time.Second) {
 	if n := runtime.NumGoroutine(); n > limit {
 		alert("goroutine leak")
@@ -34,8 +36,11 @@ for range time.Tick(10 * time.Second) {
 		alert("goroutine leak")
 	}
 }`,
-	Needs: []rewrite.Need{{Import: "runtime", Idents: []string{"NumGoroutine"}}},
-	Find:  levelAlerts,
+	Needs:     []rewrite.Need{{Import: "runtime", Idents: []string{"NumGoroutine"}}},
+	TextNeeds: []rewrite.TextNeed{{Kinds: []rewrite.TextKind{rewrite.YAML, rewrite.JSON}, Contains: []string{"go_goroutines"}}},
+	Find: func(s *rewrite.Snapshot) []rewrite.Finding {
+		return append(levelAlerts(s), promqlAlerts(s)...)
+	},
 }
 
 // growthDecl is the helper that tells a rising floor from a plateau.
