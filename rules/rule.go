@@ -37,6 +37,7 @@ var All = []*Rule{
 	threadlock,
 	maxprocs,
 	goroutinealert,
+	panicfault,
 	crashoutput,
 	timerfanout,
 	publicpprof,
