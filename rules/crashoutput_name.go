@@ -31,11 +31,11 @@ type nameReader struct {
 var freshWords = regexp.MustCompile(`^(time|timestamp|stamp|ts|now|date|day|today|pid|uuid|guid|ulid|xid|nonce|rand|random|session|run|tmp|temp|tempdir|tmpdir|attempt|epoch|unix|seq|id|suffix|unique)$`)
 
 func isFreshName(name string) bool {
-	return slices.ContainsFunc(nameWords(name), freshWords.MatchString)
+	return slices.ContainsFunc(camelWords(name), freshWords.MatchString)
 }
 
-// nameWords splits a name in camel or snake case into its words in lower case.
-func nameWords(name string) []string {
+// camelWords splits a name in camel or snake case into its words in lower case.
+func camelWords(name string) []string {
 	var words []string
 	start := 0
 	for i := 1; i <= len(name); i++ {
