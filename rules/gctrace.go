@@ -33,6 +33,7 @@ It fires when a GODEBUG value has an element gctrace=N with N above zero in a Do
 	c.Env = append(os.Environ(), "GODEBUG=http2server=0")
 	return c
 }`,
+	Needs: []rewrite.Need{{Idents: []string{"gctrace"}}},
 	TextNeeds: []rewrite.TextNeed{{
 		Kinds:    traceFileKinds,
 		Contains: append([]string{"gctrace"}, otherTraces...),
@@ -51,7 +52,7 @@ var traceFileKinds = []rewrite.TextKind{
 var otherTraces = []string{"schedtrace", "scheddetail", "scavtrace", "gcpacertrace", "inittrace", "checkfinalizers"}
 
 func findGctrace(s *rewrite.Snapshot) []rewrite.Finding {
-	var out []rewrite.Finding
+	out := goTraces(s)
 	for _, x := range textTraces(s) {
 		out = append(out, x.findings(s)...)
 	}
@@ -310,7 +311,7 @@ func namesTrace(name string) bool {
 // developmentWord returns the word in name that says that it is not for
 // production, "" when there is none.
 func developmentWord(name string) string {
-	for _, w := range nameWords(name) {
+	for _, w := range pathWords(name) {
 		switch {
 		case strings.Contains(w, "debug"), strings.Contains(w, "bench"), strings.HasPrefix(w, "local"),
 			strings.HasPrefix(w, "example"), strings.HasPrefix(w, "sample"), strings.HasPrefix(w, "demo"),
@@ -323,9 +324,9 @@ func developmentWord(name string) string {
 	return ""
 }
 
-// nameWords returns the words of a path or name in lower case: loadTest, say,
+// pathWords returns the words of a path or name in lower case: loadTest, say,
 // is load and test.
-func nameWords(name string) []string {
+func pathWords(name string) []string {
 	var out []string
 	for _, part := range strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) }) {
 		begin := 0

@@ -36,6 +36,7 @@ var All = []*Rule{
 	freeosmemory,
 	threadlock,
 	maxprocs,
+	gctrace,
 	goroutinealert,
 	panicfault,
 	crashoutput,
