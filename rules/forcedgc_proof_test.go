@@ -1,0 +1,97 @@
+package rules_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// gcProgram handles 50 requests and works through 50 batches. Each asks for
+// memory to be given up, in vain or at once.
+const gcProgram = `package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"runtime/debug"
+)
+
+func handle(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprint(w, r.URL.Path)
+	runtime.GC() // hold memory down
+}
+
+func work(batches []int) (sum int) {
+	for _, b := range batches {
+		sum += b
+		debug.FreeOSMemory()
+	}
+	return sum
+}
+
+func main() {
+	bytes := 0
+	for range 50 {
+		w := httptest.NewRecorder()
+		handle(w, httptest.NewRequest("GET", "/", nil))
+		bytes += w.Body.Len()
+	}
+	fmt.Println(bytes, work(make([]int, 50)))
+}
+`
+
+// Each request and each batch costs one forced collection before the fix, and
+// none after it; the results are the same. The runtime's own trace counts them.
+func TestForcedCollections(t *testing.T) {
+	dir := t.TempDir()
+	writeTree(t, dir, map[string][]byte{
+		"go.mod":  []byte("module example.com/proof\n\ngo 1.24\n"),
+		"main.go": []byte(gcProgram),
+	})
+	run := func() (forced int, out string) {
+		t.Helper()
+		bin := build(t, dir)
+		cmd := exec.Command(bin)
+		cmd.Env = append(os.Environ(), "GODEBUG=gctrace=1", "GOGC=off")
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v: %s", err, stderr.String())
+		}
+		return strings.Count(stderr.String(), "(forced)"), stdout.String()
+	}
+	forced, out := run()
+	if forced != 100 {
+		t.Fatalf("%d forced collections before the fixes, want 100", forced)
+	}
+	for _, step := range []struct {
+		rule   string
+		forced int
+	}{{"forcedgc", 50}, {"freeosmemory", 0}} {
+		fixTree(t, dir, step.rule)
+		got, same := run()
+		if got != step.forced {
+			t.Errorf("%d forced collections after the fix of %s, want %d", got, step.rule, step.forced)
+		}
+		if same != out {
+			t.Errorf("after the fix of %s the program prints %q, before it %q", step.rule, same, out)
+		}
+	}
+}
+
+// build builds the program in dir and returns the path of the binary.
+func build(t *testing.T, dir string) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "prog")
+	cmd := exec.Command("go", "build", "-o", bin, ".")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building: %v\n%s", err, out)
+	}
+	return bin
+}
