@@ -34,6 +34,7 @@ type Rule struct {
 var All = []*Rule{
 	forcedgc,
 	freeosmemory,
+	finalizercycle,
 	threadlock,
 	maxprocs,
 	gctrace,

@@ -1,0 +1,363 @@
+package rules
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+)
+
+var finalizercycle = &Rule{
+	Name:  "finalizercycle",
+	Title: "SetFinalizer on an object in a cycle",
+	Doc: `Descriptors, files or C memory of dropped objects are never released, although the objects have finalizers.
+
+The collector keeps everything that is reachable from an object with a finalizer, and from the finalizer's function, until the finalizer has run (runtime/mgcmark.go, gcScanFinalizer). If one of them leads back to the object, it is reachable from itself: it is never freed, and its finalizer never runs. One finalizer in the cycle is enough. A pointer from an object to itself does no harm, nor does a chain.
+
+A function literal that captures the object gets it as its parameter instead. An object in a cycle of fields gets a cleanup (runtime.AddCleanup, Go 1.24): it takes the fields it needs by value when it is registered, and what the object refers to does not keep it. Where Close cleared the finalizer, it stops the cleanup.
+
+It fires when the finalizer's function captures the object, or when the registering function, or another one of the package, closes a cycle over fields, slices, maps, interfaces or closures. The fields must not change after the registration, else it only reports. It stays silent for pointers of an object to itself, chains, wrappers around a cyclic inner object, and what package-level variables hold. In tests it only reports.`,
+	Before: `db := &DB{tmp: tmp}
+db.root = &cursor{db: db}
+runtime.SetFinalizer(db, func(d *DB) {
+	os.Remove(d.tmp)
+})`,
+	After: `db := &DB{tmp: tmp}
+db.root = &cursor{db: db}
+runtime.AddCleanup(db, func(tmp string) {
+	os.Remove(tmp)
+}, db.tmp)`,
+	Needs: []rewrite.Need{{Import: "runtime", Idents: []string{"SetFinalizer", "AddCleanup"}, Tests: true}},
+	Find:  findFinalizerCycles,
+}
+
+func findFinalizerCycles(s *rewrite.Snapshot) []rewrite.Finding {
+	all := finalizersOf(s)
+	c := &cycles{s: s, all: all, heaps: make(map[*ast.FuncDecl]*heap)}
+	var found []*cyclic
+	for _, x := range all.all {
+		if x.clears || x.wrapper != nil || x.File.Generated || x.Pkg.Wide {
+			continue
+		}
+		if y := c.check(x); y != nil {
+			found = append(found, y)
+		}
+	}
+	return c.findings(found)
+}
+
+// cycles looks for objects that are reachable from themselves.
+type cycles struct {
+	s     *rewrite.Snapshot
+	all   *finalizers
+	heaps map[*ast.FuncDecl]*heap
+}
+
+// cyclic is a registration for an object that never becomes unreachable.
+type cyclic struct {
+	*finalization
+	way []step // from the object back to it
+	// captured reports whether the function itself refers to the object.
+	captured bool
+	// decl is the function that closes the cycle, where it is not the one that
+	// registers.
+	decl *ast.FuncDecl
+	// partly reports whether a branch may leave the cycle open.
+	partly bool
+}
+
+// check returns how x's object keeps itself reachable, nil when it does not.
+func (c *cycles) check(x *finalization) *cyclic {
+	decl := enclosingDecl(x.At)
+	if decl == nil || decl.Body == nil {
+		return nil
+	}
+	h := c.heap(x.Pkg, decl)
+	var way []step
+	for _, r := range h.registered {
+		if r.call != x.Call.Call {
+			continue
+		}
+		for _, o := range r.objs {
+			if w := cycle(o, x.cleanup); w != nil && (way == nil || w[0].path == "(finalizer)") {
+				way = w
+			}
+		}
+	}
+	if way != nil {
+		y := &cyclic{finalization: x, way: way, captured: way[0].path == "(finalizer)"}
+		y.partly = !y.captured && c.conditional(y)
+		return y
+	}
+	if x.cleanup || x.elem == nil || x.File.Test {
+		return nil
+	}
+	return c.elsewhere(x)
+}
+
+func (c *cycles) heap(p *rewrite.Package, decl *ast.FuncDecl) *heap {
+	h := c.heaps[decl]
+	if h == nil {
+		h = runHeap(c.s, p, decl)
+		c.heaps[decl] = h
+	}
+	return h
+}
+
+// conditional reports whether a store that closes the cycle stands on a branch
+// that the registration does not stand on.
+func (c *cycles) conditional(y *cyclic) bool {
+	for _, s := range y.way {
+		for _, b := range s.edge.conds {
+			if b.stmt.Pos() > y.Call.Call.Pos() || y.Call.Call.End() > b.stmt.End() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// elsewhere looks for another function of the object's package that puts objects
+// of its type into a cycle.
+func (c *cycles) elsewhere(x *finalization) *cyclic {
+	key := finalizedKey(x.elem)
+	named, ok := types.Unalias(x.elem).(*types.Named)
+	if !ok || named.Obj().Pkg() == nil || named.Obj().Pkg().Path() != x.Pkg.Path {
+		return nil
+	}
+	for _, f := range x.Pkg.Files {
+		if f.Test {
+			continue
+		}
+		for _, d := range f.AST.Decls {
+			decl, ok := d.(*ast.FuncDecl)
+			if !ok || decl.Body == nil || !stores(decl.Body) {
+				continue
+			}
+			h := c.heap(x.Pkg, decl)
+			for _, o := range h.symbols {
+				if o.typ == nil || isPointer(o.typ) || finalizedKey(o.typ) != key || o.level != 1 {
+					continue
+				}
+				way := cycle(o, false)
+				if way == nil || way[0].path == "(finalizer)" || c.undone(x, way) {
+					continue
+				}
+				return &cyclic{finalization: x, way: way, decl: decl, partly: true}
+			}
+		}
+	}
+	return nil
+}
+
+// stores reports whether something is stored in a field or element below n.
+func stores(n ast.Node) bool {
+	return containsNode(n, func(n ast.Node) bool {
+		a, ok := n.(*ast.AssignStmt)
+		if !ok {
+			return false
+		}
+		for _, l := range a.Lhs {
+			switch ast.Unparen(l).(type) {
+			case *ast.SelectorExpr, *ast.IndexExpr:
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// undone reports whether the package takes back one of the stores of way: it
+// sets the field to nil, deletes from it, or sets it anew from a part of itself.
+func (c *cycles) undone(x *finalization, way []step) bool {
+	for _, s := range way {
+		name, _, _ := strings.Cut(s.path, ".")
+		for _, part := range strings.Split(s.path, ".") {
+			if part != "[]" {
+				name = part
+			}
+		}
+		if name == "[]" || name == "" {
+			continue
+		}
+		for _, f := range x.Pkg.Files {
+			if f.Test {
+				continue
+			}
+			for _, d := range f.AST.Decls {
+				if containsNode(d, func(n ast.Node) bool { return takesBack(x.Pkg, n, name) }) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func takesBack(p *rewrite.Package, n ast.Node, field string) bool {
+	named := func(x ast.Expr) bool {
+		sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
+		return ok && sel.Sel.Name == field
+	}
+	switch n := n.(type) {
+	case *ast.AssignStmt:
+		for i, l := range n.Lhs {
+			target := ast.Unparen(l)
+			if ix, ok := target.(*ast.IndexExpr); ok {
+				target = ix.X
+			}
+			if !named(target) || len(n.Lhs) != len(n.Rhs) {
+				continue
+			}
+			if isNil(p, n.Rhs[i]) || containsNode(n.Rhs[i], func(n ast.Node) bool { _, ok := n.(*ast.SliceExpr); return ok }) {
+				return true
+			}
+		}
+	case *ast.CallExpr:
+		if (isBuiltin(p, n, "delete") || isBuiltin(p, n, "clear")) && len(n.Args) > 0 {
+			return named(n.Args[0])
+		}
+		if sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr); ok && (sel.Sel.Name == "Remove" || sel.Sel.Name == "Delete") {
+			return named(sel.X)
+		}
+	}
+	return false
+}
+
+// findings returns what is to be reported. A fix is only offered where all
+// finalizers of the cycle go: one that stays keeps the others from running.
+func (c *cycles) findings(found []*cyclic) []rewrite.Finding {
+	var out []rewrite.Finding
+	plans := make(map[*cyclic]*migration)
+	for _, y := range found {
+		if !y.captured {
+			plans[y] = c.plan(y)
+		}
+	}
+	for _, y := range found {
+		call := y.Call.Call
+		f := rewrite.Finding{Pos: call.Pos(), End: call.End(), Message: y.message()}
+		f.Notes = y.notes()
+		var fix *rewrite.Fix
+		var why string
+		switch {
+		case y.File.Test:
+			why = "tests are only reported"
+		case y.captured && y.cleanup:
+			why = "pass what the cleanup needs by value, without the object"
+		case y.captured:
+			fix, why = c.useParameter(y)
+		default:
+			m := plans[y]
+			if why = m.why; why == "" {
+				if z := c.partner(y, found, plans); z != "" {
+					why = z
+				} else {
+					fix = m.fix()
+				}
+			}
+		}
+		if fix != nil {
+			f.Fixes = []*rewrite.Fix{fix}
+		} else {
+			f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + why})
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// partner says why another finalizer of y's cycle keeps it closed, "" when none
+// does.
+func (c *cycles) partner(y *cyclic, found []*cyclic, plans map[*cyclic]*migration) string {
+	own := finalizedKey(y.elem)
+	for _, s := range y.way[1:] {
+		if s.from.typ == nil || s.from.isVar {
+			continue
+		}
+		key := finalizedKey(s.from.typ)
+		for _, z := range c.all.set[key] {
+			if z.cleanup || z == y.finalization || key == own && z.At.Parent() == y.At.Parent() {
+				continue
+			}
+			ok := false
+			for _, other := range found {
+				ok = ok || other.finalization == z && plans[other] != nil && plans[other].why == ""
+			}
+			if !ok {
+				return "an object of type " + c.typeName(s.from.typ) + " in the same cycle keeps its finalizer; " + byHand
+			}
+		}
+	}
+	return ""
+}
+
+func (c *cycles) typeName(t types.Type) string {
+	return types.TypeString(t, func(p *types.Package) string { return p.Name() })
+}
+
+// byHand is what remains to be done where nothing can be rewritten.
+const byHand = "break the cycle (an integer id instead of the pointer back), put the finalizer on an inner object that holds the resource and does not point back, or rely on an explicit Close"
+
+func (y *cyclic) message() string {
+	what := "finalizer"
+	if y.cleanup {
+		what = "cleanup"
+	}
+	if y.captured {
+		if y.cleanup {
+			return "the cleanup never runs: its function or argument leads back to the object"
+		}
+		return "the finalizer never runs: its function refers to the object itself"
+	}
+	never := "never runs"
+	if y.partly {
+		never = "may never run"
+	}
+	return "the " + what + " " + never + ": the object leads back to itself through " + y.path()
+}
+
+// path names the fields that the cycle leads through.
+func (y *cyclic) path() string {
+	var out []string
+	for _, s := range y.way {
+		if s.from.isVar || s.from.typ == nil && s.path != "held" && s.path != "kept" {
+			continue
+		}
+		name := strings.ReplaceAll(s.path, ".[]", "")
+		switch {
+		case s.path == "[]":
+			continue
+		case s.path == "held" || s.path == "kept":
+			continue
+		}
+		t := types.Unalias(s.from.typ)
+		if n, ok := t.(*types.Named); ok {
+			name = n.Obj().Name() + "." + name
+		}
+		out = append(out, name)
+	}
+	if len(out) == 0 {
+		return "a closure"
+	}
+	return strings.Join(out, " and ")
+}
+
+func (y *cyclic) notes() []rewrite.Note {
+	var out []rewrite.Note
+	seen := map[token.Pos]bool{}
+	for _, s := range y.way {
+		if s.from.isVar || s.path == "(finalizer)" || !s.edge.pos.IsValid() || seen[s.edge.pos] {
+			continue
+		}
+		seen[s.edge.pos] = true
+		if s.path == "captures" || s.path == "receiver" {
+			out = append(out, rewrite.Note{Pos: s.edge.pos, Message: "the object is captured here"})
+			continue
+		}
+		out = append(out, rewrite.Note{Pos: s.edge.pos, Message: "a reference of the cycle is stored here"})
+	}
+	return out
+}
