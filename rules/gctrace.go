@@ -56,7 +56,7 @@ func findGctrace(s *rewrite.Snapshot) []rewrite.Finding {
 	for _, x := range textTraces(s) {
 		out = append(out, x.findings(s)...)
 	}
-	return out
+	return append(out, gctraceYAML(s)...)
 }
 
 // textTraces returns the places in text files that switch traces on.

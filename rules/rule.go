@@ -36,6 +36,7 @@ var All = []*Rule{
 	freeosmemory,
 	finalizercycle,
 	threadlock,
+	gctrace,
 	maxprocs,
 	gctrace,
 	goroutinealert,

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"cmp"
 	"strings"
 
@@ -10,10 +11,22 @@ import (
 )
 
 // parsedYAML returns the documents of t, nil when it is not YAML as it stands: a
-// template, say.
+// template, say, whose unquoted {{ expressions }} read as mappings of mappings.
 func parsedYAML(s *rewrite.Snapshot, t *rewrite.TextFile) *yamledit.File {
 	return s.Memo(yamlKey{t}, func() any {
 		f, _ := yamledit.Parse(t.Src)
+		if f == nil || t.Is(rewrite.HelmTemplate) && bytes.Contains(t.Src, []byte("{{")) {
+			return (*yamledit.File)(nil)
+		}
+		template := false
+		for _, doc := range f.Docs {
+			walkYAML(doc, func(n *yaml.Node) {
+				template = template || n.Kind == yaml.MappingNode && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode
+			})
+		}
+		if template {
+			return (*yamledit.File)(nil)
+		}
 		return f
 	}).(*yamledit.File)
 }
