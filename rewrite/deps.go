@@ -18,6 +18,9 @@ import (
 // visitDeps calls f for every package that p's own build, without tests,
 // depends on, directly or not. p itself is left out.
 func (p *Package) visitDeps(f func(*packages.Package)) {
+	if p.snap.outside() {
+		return
+	}
 	root := p.meta
 	if l := p.snap.l; l != nil && l.meta[p.Path] != nil {
 		root = l.meta[p.Path] // not the test variant, which imports more
@@ -131,6 +134,9 @@ func fileUses(src []byte, pkgPath string, names []string) bool {
 // those that the go command ignores (testdata, names beginning with . or _) do
 // not. The present edits are taken into account.
 func (s *Snapshot) GoFilesWith(m *Module, text string) ([]string, error) {
+	if s.outside() {
+		return nil, errOutside
+	}
 	var out []string
 	err := filepath.WalkDir(m.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

@@ -13,6 +13,9 @@ import (
 
 // GoModOf parses m's go.mod, the present edits taken into account.
 func (s *Snapshot) GoModOf(m *Module) (*modfile.File, error) {
+	if s.outside() {
+		return nil, errOutside
+	}
 	data, err := s.read(m.GoMod)
 	if err != nil {
 		return nil, err

@@ -181,7 +181,7 @@ func (r *runner) findOne(f *Finder, s *Snapshot) []Finding {
 
 // only returns a view of s with nothing but p in it.
 func (s *Snapshot) only(p *Package) *Snapshot {
-	one := &Snapshot{Fset: s.Fset, Texts: nil, l: s.l, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
+	one := &Snapshot{Fset: s.Fset, Texts: nil, l: s.l, unit: s.unit, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
 	one.Packages = []*Package{p.in(one)}
 	for _, f := range one.Packages[0].Files {
 		one.byFile[f.Path] = f
@@ -191,7 +191,7 @@ func (s *Snapshot) only(p *Package) *Snapshot {
 
 // onlyTexts returns a view of s with its text files and no packages.
 func (s *Snapshot) onlyTexts() *Snapshot {
-	return &Snapshot{Fset: s.Fset, Texts: s.Texts, l: s.l, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
+	return &Snapshot{Fset: s.Fset, Texts: s.Texts, l: s.l, unit: s.unit, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
 }
 
 // safely calls f and turns a panic into an error that names where it happened.

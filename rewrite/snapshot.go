@@ -36,6 +36,7 @@ type Snapshot struct {
 	l       *loader
 	overlay map[string][]byte
 	byFile  map[string]*File
+	unit    *unitView // not nil for the snapshot of a Unit
 
 	mu    sync.Mutex
 	memo  map[any]any

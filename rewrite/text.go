@@ -110,6 +110,9 @@ func (s *Snapshot) Root(path string) string {
 			}
 			d = up
 		}
+		if s.outside() {
+			return dir
+		}
 		if rel, err := filepath.Rel(s.l.cfg.Dir, dir); err == nil && filepath.IsLocal(rel) {
 			return s.l.cfg.Dir
 		}
@@ -134,6 +137,9 @@ func (s *Snapshot) Rel(path string) string {
 // are big or binary. match must not keep data and may be called concurrently.
 // What edits changed is not reflected.
 func (s *Snapshot) FilesWith(dir string, match func(path string, data []byte) bool) ([]string, error) {
+	if s.outside() {
+		return nil, errOutside
+	}
 	return scan.GrepAll(s.l.ctx, dir, match)
 }
 

@@ -21,6 +21,12 @@ func (s *Snapshot) Widen(names ...string) {
 			fresh = append(fresh, n)
 		}
 	}
+	if s.unit != nil {
+		if slices.ContainsFunc(names, func(n string) bool { return !s.local(n) }) {
+			s.outside()
+		}
+		return
+	}
 	if len(fresh) == 0 || s.l.widen == nil {
 		return
 	}

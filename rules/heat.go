@@ -174,6 +174,9 @@ func (f *heatFinder) function(p *rewrite.Package, decl *ast.FuncDecl, depth int)
 	}
 	h, callers := f.callers(obj, decl, depth)
 	if h.kind == unknownHeat && callers == 0 && looksLikeHandler(decl, sig) {
+		if obj.Exported() {
+			f.s.Widen(obj.Name()) // that nobody calls it must be known
+		}
 		return heat{kind: recurring, why: "for every request, going by the name of " + decl.Name.Name}
 	}
 	return h
@@ -189,7 +192,7 @@ func (f *heatFinder) callers(obj *types.Func, decl *ast.FuncDecl, depth int) (he
 	f.busy[key] = true
 	defer delete(f.busy, key)
 	if obj.Exported() {
-		f.s.Widen(obj.Name())
+		f.s.TryWiden(obj.Name())
 	}
 	refs := f.s.Refs(append(interfaceKeys(f.s, obj), key)...)
 	var best heat

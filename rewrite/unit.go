@@ -1,0 +1,225 @@
+package rewrite
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/tools/go/ast/inspector"
+	"golang.org/x/tools/go/gcexportdata"
+)
+
+// Unit is one type-checked package that another program loaded, go vet say.
+// Rules run on it as on a Snapshot, but nothing outside of it is to be had: not
+// the packages that import it, the sources of its dependencies or the go.mod.
+type Unit struct {
+	Fset      *token.FileSet
+	Files     []*ast.File
+	Types     *types.Package
+	Info      *types.Info
+	Inspector *inspector.Inspector // over Files, in their order
+	Sizes     types.Sizes
+	// Module is nil outside of modules; it needs no directory.
+	Module *Module
+	// Tests reports whether all of the package are tests.
+	Tests    bool
+	ReadFile func(name string) ([]byte, error)
+}
+
+// UnitFinding is a finding in a Unit with the edits of its first fix that the
+// admitted safety selects and that stays within the Unit.
+type UnitFinding struct {
+	Finding
+	Fix   *Fix // nil when there is none
+	Edits []TextEdit
+}
+
+// errOutside says that something is needed that a Unit does not have.
+var errOutside = errors.New("what is outside of the package is not at hand")
+
+// Find runs a rule on the unit. Ignore comments hold; faults in them are not
+// reported, because other rules may use them. A finding keeps no fix when the
+// rule asked for something outside of the unit, when the fix changes a file
+// outside of it, or when its result does not type-check. The error says that
+// the rule failed.
+func (u *Unit) Find(f *Finder, admit Safety) ([]UnitFinding, error) {
+	s, err := u.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{finders: []*Finder{f}, admit: admit}
+	list := r.findOne(f, s)
+	if len(r.internal) > 0 {
+		return nil, r.internal[0]
+	}
+	list, _ = r.suppress(s, list)
+	blind := s.unit.asked
+	var out []UnitFinding
+	for _, finding := range list {
+		x := UnitFinding{Finding: finding}
+		if i := r.choose(finding.Fixes); i >= 0 && !blind {
+			s.unit.asked = false
+			edits, overlay, err := editsOf(s, finding.Fixes[i], nil)
+			if err == nil && !s.unit.asked && u.holds(s, overlay) && u.compiles(s, overlay) {
+				x.Fix, x.Edits = finding.Fixes[i], edits
+			}
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// unitView marks the snapshot of a Unit, and notes whether a rule asked for
+// what is outside of it.
+type unitView struct{ asked bool }
+
+// outside reports whether s is a Unit's, and notes that it is not enough.
+func (s *Snapshot) outside() bool {
+	if s.unit == nil {
+		return false
+	}
+	s.unit.asked = true
+	return true
+}
+
+func (u *Unit) snapshot() (*Snapshot, error) {
+	s := &Snapshot{Fset: u.Fset, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool), unit: &unitView{}}
+	p := &Package{
+		ID: u.Types.Path(), Path: u.Types.Path(), Name: u.Types.Name(), Module: u.Module,
+		Types: u.Types, Info: u.Info, Inspector: u.Inspector, snap: s,
+	}
+	for _, f := range u.Files {
+		path := u.Fset.PositionFor(f.FileStart, false).Filename
+		src, err := u.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if p.Dir == "" {
+			p.Dir = filepath.Dir(path)
+		}
+		if tf := u.Fset.File(f.FileStart); tf == nil || tf.Size() != len(src) {
+			return nil, fmt.Errorf("%s: changed since it was read", path)
+		}
+		p.Files = append(p.Files, &File{
+			Path: path, Pkg: p, AST: f, Src: src,
+			Test:      u.Tests || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(u.Types.Name(), "_test"),
+			Generated: ast.IsGenerated(f),
+			Cgo:       importsC(f),
+		})
+	}
+	s.Packages = []*Package{p}
+	s.settle()
+	return s, nil
+}
+
+// holds reports whether all files of overlay are the unit's.
+func (u *Unit) holds(s *Snapshot, overlay map[string][]byte) bool {
+	for path := range overlay {
+		if s.byFile[path] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// compiles reports whether the unit type-checks under overlay.
+func (u *Unit) compiles(s *Snapshot, overlay map[string][]byte) bool {
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, f := range s.Packages[0].Files {
+		src := f.Src
+		if data, ok := overlay[f.Path]; ok {
+			src = data
+		}
+		af, err := parser.ParseFile(fset, f.Path, src, parser.SkipObjectResolution)
+		if err != nil {
+			return false
+		}
+		files = append(files, af)
+	}
+	good := true
+	conf := types.Config{Importer: u.importer(s.Packages[0].Dir), Sizes: u.Sizes, GoVersion: u.Types.GoVersion(), Error: func(error) { good = false }}
+	pkg, _ := conf.Check(u.Types.Path(), fset, files, nil)
+	return good && pkg != nil
+}
+
+// importer resolves imports to the packages that the unit has already. One
+// that only a fix adds is read from the go command's build cache.
+func (u *Unit) importer(dir string) types.Importer {
+	known := make(map[string]*types.Package)
+	var add func(*types.Package)
+	add = func(p *types.Package) {
+		if known[p.Path()] == nil {
+			known[p.Path()] = p
+			for _, q := range p.Imports() {
+				add(q)
+			}
+		}
+	}
+	for _, p := range u.Types.Imports() {
+		add(p)
+	}
+	added := maps.Clone(known)
+	return importerFunc(func(path string) (*types.Package, error) {
+		if path == "unsafe" {
+			return types.Unsafe, nil
+		}
+		if p := known[path]; p != nil && p.Complete() {
+			return p, nil
+		}
+		if strings.Contains(strings.SplitN(path, "/", 2)[0], ".") {
+			return nil, errOutside
+		}
+		cmd := exec.Command("go", "list", "-export", "-f", "{{.Export}}", "--", path)
+		cmd.Dir = dir
+		out, err := cmd.Output()
+		if err != nil {
+			return nil, fmt.Errorf("listing %s: %w", path, err)
+		}
+		f, err := os.Open(strings.TrimSpace(string(out)))
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		r, err := gcexportdata.NewReader(bufio.NewReader(f))
+		if err != nil {
+			return nil, err
+		}
+		return gcexportdata.Read(r, token.NewFileSet(), added, path)
+	})
+}
+
+// local reports whether nothing outside of the unit can use an object called
+// name: it is declared in a program, or not exported.
+func (s *Snapshot) local(name string) bool {
+	if !token.IsExported(name) {
+		return true
+	}
+	p := s.Packages[0]
+	if p.Name != "main" && !strings.HasSuffix(p.Name, "_test") {
+		return false
+	}
+	for id, obj := range p.Info.Defs {
+		if obj != nil && id.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// TryWiden is Widen for a rule to which more packages can only add findings:
+// in a Unit, which has no more, it does nothing.
+func (s *Snapshot) TryWiden(names ...string) {
+	if s.unit == nil {
+		s.Widen(names...)
+	}
+}
