@@ -37,6 +37,9 @@ func (p *Package) visitDeps(f func(*packages.Package)) {
 // is not reflected.
 func (p *Package) Deps() []string {
 	var out []string
+	if p.snap.outside() {
+		return typedDeps(p.Types)
+	}
 	p.visitDeps(func(m *packages.Package) { out = append(out, m.PkgPath) })
 	slices.Sort(out)
 	return slices.Compact(out)

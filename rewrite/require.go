@@ -13,8 +13,8 @@ import (
 
 // GoModOf parses m's go.mod, the present edits taken into account.
 func (s *Snapshot) GoModOf(m *Module) (*modfile.File, error) {
-	if s.outside() {
-		return nil, errOutside
+	if s.unit != nil {
+		return s.goModAbove(m)
 	}
 	data, err := s.read(m.GoMod)
 	if err != nil {

@@ -12,15 +12,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/ast/inspector"
 	"golang.org/x/tools/go/gcexportdata"
 )
 
 // Unit is one type-checked package that another program loaded, go vet say.
 // Rules run on it as on a Snapshot, but nothing outside of it is to be had: not
-// the packages that import it, the sources of its dependencies or the go.mod.
+// the packages that import it or the sources of its dependencies.
 type Unit struct {
 	Fset      *token.FileSet
 	Files     []*ast.File
@@ -196,6 +198,39 @@ func (u *Unit) importer(dir string) types.Importer {
 		}
 		return gcexportdata.Read(r, token.NewFileSet(), added, path)
 	})
+}
+
+// goModAbove parses the go.mod of the unit's module, which is m, where it stands
+// in a directory above the package. A build in a sandbox has none.
+func (s *Snapshot) goModAbove(m *Module) (*modfile.File, error) {
+	for dir := s.Packages[0].Dir; ; {
+		path := filepath.Join(dir, "go.mod")
+		if data, err := os.ReadFile(path); err == nil && modfile.ModulePath(data) == m.Path {
+			return modfile.Parse(path, data, nil)
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			s.outside()
+			return nil, errOutside
+		}
+		dir = up
+	}
+}
+
+// typedDeps returns the import paths that p's types tell of, in order.
+func typedDeps(p *types.Package) []string {
+	seen := make(map[string]bool)
+	var add func(*types.Package)
+	add = func(p *types.Package) {
+		for _, q := range p.Imports() {
+			if !seen[q.Path()] {
+				seen[q.Path()] = true
+				add(q)
+			}
+		}
+	}
+	add(p)
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // local reports whether nothing outside of the unit can use an object called

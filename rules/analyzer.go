@@ -16,7 +16,7 @@ import (
 // findings and fixes are made by the same code as the command's.
 //
 // A driver shows one package at a time. A rule that asks for more, the callers
-// in other packages or the go.mod, still reports what it sees, but its fixes
+// in other packages say, still reports what it sees, but its fixes
 // are left out; so are fixes that change files outside of the package. Files
 // with import "C" reach analyzers in the form that cgo generates, and nothing
 // is reported in them. The command has none of these limits.
