@@ -106,7 +106,7 @@ func newApp(stdout, stderr io.Writer, code *int) *cli.App {
 	return &cli.App{
 		Name:      "runtimefix",
 		Usage:     "find and fix misuse of the Go runtime's hooks",
-		UsageText: "runtimefix [flags] [packages | files]\n   runtimefix rules\n   runtimefix explain RULE",
+		UsageText: "runtimefix [flags] [packages | files]\n   runtimefix rules\n   runtimefix explain RULE\n   runtimefix completion SHELL",
 		Description: "Without --diff or --apply it reports what it finds in the packages named, \"./...\" if none is.\n" +
 			"Exit codes: 0 nothing found or all applied, 1 findings (without --apply), 2 usage,\n" +
 			"3 something could not be loaded or written, 4 a fix was withheld because its result does not compile.",
@@ -116,7 +116,7 @@ func newApp(stdout, stderr io.Writer, code *int) *cli.App {
 		Writer:               stdout,
 		ErrWriter:            stderr,
 		Flags:                mainFlags(),
-		Commands:             []*cli.Command{rulesCommand(stdout), explainCommand(stdout)},
+		Commands:             []*cli.Command{rulesCommand(stdout), explainCommand(stdout), completionCommand(stdout)},
 		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 		ExitErrHandler:       func(*cli.Context, error) {},
 		Action: func(c *cli.Context) error {
