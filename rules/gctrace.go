@@ -61,7 +61,11 @@ func findGctrace(s *rewrite.Snapshot) []rewrite.Finding {
 
 // textTraces returns the places in text files that switch traces on.
 func textTraces(s *rewrite.Snapshot) []traceSite {
-	return nil
+	var out []traceSite
+	for _, t := range s.TextsOf("gctrace", rewrite.Dockerfile) {
+		out = append(out, dockerTraces(t)...)
+	}
+	return out
 }
 
 // textEdit replaces the bytes from off to end of a text file.

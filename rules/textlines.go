@@ -1,0 +1,118 @@
+package rules
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+)
+
+// fileText is text that stands in a file, in one piece or in several: the
+// continuation lines of an instruction, joined.
+type fileText struct {
+	text string
+	offs []int // the offset in the file of every byte of text
+}
+
+// wholeText returns src[s.off:s.end] as one piece.
+func wholeText(src []byte, s span) fileText {
+	offs := make([]int, s.end-s.off)
+	for i := range offs {
+		offs[i] = s.off + i
+	}
+	return fileText{string(src[s.off:s.end]), offs}
+}
+
+// at returns the part of t in s, a range of its text.
+func (t fileText) at(s span) fileText { return fileText{t.text[s.off:s.end], t.offs[s.off:s.end]} }
+
+// file returns the range of the file from the first to the last byte of s.
+func (t fileText) file(s span) span {
+	if s.off == s.end {
+		switch {
+		case s.off < len(t.offs):
+			return span{t.offs[s.off], t.offs[s.off]}
+		case len(t.offs) > 0:
+			return span{t.offs[len(t.offs)-1] + 1, t.offs[len(t.offs)-1] + 1}
+		}
+		return span{}
+	}
+	return span{t.offs[s.off], t.offs[s.end-1] + 1}
+}
+
+// cut returns the edits that remove s, a range of the text, from the file, and
+// leave what stands between its pieces.
+func (t fileText) cut(s span) []textEdit {
+	var out []textEdit
+	for i := s.off; i < s.end; i++ {
+		if n := len(out); n > 0 && out[n-1].end == t.offs[i] {
+			out[n-1].end++
+		} else {
+			out = append(out, textEdit{span: span{t.offs[i], t.offs[i] + 1}})
+		}
+	}
+	return out
+}
+
+// lineStart returns the offset of the first byte of the line that off is in.
+func lineStart(src []byte, off int) int { return bytes.LastIndexByte(src[:off], '\n') + 1 }
+
+// lineEnd returns the offset behind the line break of the line that off is in.
+func lineEnd(src []byte, off int) int {
+	if i := bytes.IndexByte(src[off:], '\n'); i >= 0 {
+		return off + i + 1
+	}
+	return len(src)
+}
+
+// blank reports whether there is nothing to see in b.
+func blank(b []byte) bool { return len(bytes.TrimSpace(b)) == 0 }
+
+// cutLines returns the range to remove so that the lines of s go, with the
+// comment lines directly above that are about the trace, and without leaving
+// two blank lines in a row or one at the beginning or end of the file. comment
+// holds the characters that begin a comment line.
+func cutLines(src []byte, s span, comment string) span {
+	out := span{lineStart(src, s.off), lineEnd(src, max(s.off, s.end-1))}
+	out.off = withComments(src, out.off, comment)
+	before := out.off == 0 || blank(src[lineStart(src, out.off-1):out.off])
+	after := out.end == len(src) || blank(src[out.end:lineEnd(src, out.end)])
+	switch {
+	case !before || !after:
+	case out.end < len(src):
+		out.end = lineEnd(src, out.end)
+	case out.off > 0:
+		out.off = lineStart(src, out.off-1)
+	}
+	return out
+}
+
+// withComments returns the offset of the first of the comment lines directly
+// above the line that begins at off that are about the trace, off if there are
+// none.
+func withComments(src []byte, off int, comment string) int {
+	for off > 0 {
+		above := lineStart(src, off-1)
+		line := strings.TrimSpace(string(src[above:off]))
+		if line == "" || !strings.ContainsRune(comment, rune(line[0])) || strings.HasPrefix(line, "#!") || !traceComment.MatchString(line) || pendingComment.MatchString(line) {
+			break
+		}
+		off = above
+	}
+	return off
+}
+
+var (
+	traceComment     = regexp.MustCompile(`(?i)gctrace|\bgc\b|garbage.collect|\bgodebug\b`)
+	pendingComment = regexp.MustCompile(`TODO|FIXME|BUG|XXX|runtimefix:`)
+)
+
+// plainValue returns the part of the raw text of a value between its quotes. It
+// reports whether every byte of that stands for itself, as it does without
+// further quotes and escapes.
+func plainValue(raw string) (span, bool) {
+	s := span{0, len(raw)}
+	if len(raw) >= 2 && (raw[0] == '"' || raw[0] == '\'') && raw[len(raw)-1] == raw[0] {
+		s = span{1, len(raw) - 1}
+	}
+	return s, !strings.ContainsAny(raw[s.off:s.end], "\"'\\`")
+}
