@@ -93,7 +93,7 @@ func withComments(src []byte, off int, comment string) int {
 	for off > 0 {
 		above := lineStart(src, off-1)
 		line := strings.TrimSpace(string(src[above:off]))
-		if line == "" || !strings.ContainsRune(comment, rune(line[0])) || strings.HasPrefix(line, "#!") || !traceComment.MatchString(line) || pendingComment.MatchString(line) {
+		if line == "" || !strings.ContainsRune(comment, rune(line[0])) || strings.HasPrefix(line, "#!") || !aboutTrace(line) || pendingComment.MatchString(line) {
 			break
 		}
 		off = above
@@ -101,10 +101,7 @@ func withComments(src []byte, off int, comment string) int {
 	return off
 }
 
-var (
-	traceComment     = regexp.MustCompile(`(?i)gctrace|\bgc\b|garbage.collect|\bgodebug\b`)
-	pendingComment = regexp.MustCompile(`TODO|FIXME|BUG|XXX|runtimefix:`)
-)
+var pendingComment = regexp.MustCompile(`TODO|FIXME|BUG|XXX|runtimefix:`)
 
 // plainValue returns the part of the raw text of a value between its quotes. It
 // reports whether every byte of that stands for itself, as it does without
