@@ -28,6 +28,7 @@ const (
 	Supervisor   = scan.Supervisor
 	TOML         = scan.TOML
 	HelmTemplate = scan.HelmTemplate
+	GoMod        = scan.GoMod
 )
 
 // TextFile is a file that is not Go source: a Dockerfile, a manifest, a shell

@@ -21,9 +21,9 @@ var maxprocs = &Rule{
 
 Since Go 1.25 the runtime takes the CPU quota of the container for its default of GOMAXPROCS and follows its changes, on Linux, in a main module whose go line says 1.25 or later. It stops doing so as soon as the program calls runtime.GOMAXPROCS itself: the old idiom runtime.GOMAXPROCS(runtime.NumCPU()), which was without effect from Go 1.5 on, now switches the quota off, and go.uber.org/automaxprocs rounds it down and freezes it. A pool sized by runtime.NumCPU has more workers than can run.
 
-The call is removed; a pool is sized by runtime.GOMAXPROCS(0); the import of automaxprocs is dropped with its requirement.
+The call is removed; a pool is sized by runtime.GOMAXPROCS(0); the import of automaxprocs is dropped with its requirement. A container with a CPU limit whose module is older gets GOMAXPROCS in its environment.
 
-It fires when runtime.GOMAXPROCS is called for its effect with the value of runtime.NumCPU, when in a module that honours quotas runtime.NumCPU sizes a pool of goroutines or a semaphore, and when a module at go 1.25 or later imports automaxprocs for its effect. It stays silent when GOMAXPROCS gets any other value, when its result is used, in tests, and when the module switches the runtime's own quota handling off.`,
+It fires when runtime.GOMAXPROCS is called for its effect with the value of runtime.NumCPU, when in a module that honours quotas runtime.NumCPU sizes a pool of goroutines or a semaphore, when a module at go 1.25 or later imports automaxprocs for its effect, and when a Kubernetes container or a compose service with a CPU limit surely runs the program of a module below go 1.25 in the same tree, by Dockerfile and image name, and nothing sets GOMAXPROCS. It stays silent when GOMAXPROCS gets any other value, when its result is used, in tests, and when the module switches the runtime's own quota handling off.`,
 	Before: `func main() {
 	runtime.GOMAXPROCS(runtime.NumCPU())
 	serve()
@@ -35,7 +35,8 @@ It fires when runtime.GOMAXPROCS is called for its effect with the value of runt
 		{Import: "runtime", Idents: []string{"GOMAXPROCS", "NumCPU"}},
 		{Import: automaxprocsPath, Idents: []string{"package"}},
 	},
-	Find: findMaxprocs,
+	TextNeeds: maxprocsTextNeeds,
+	Find:      findMaxprocs,
 }
 
 const automaxprocsPath = "go.uber.org/automaxprocs"
@@ -45,7 +46,8 @@ func findMaxprocs(s *rewrite.Snapshot) []rewrite.Finding {
 	var out []rewrite.Finding
 	out = append(out, q.calls()...)
 	out = append(out, q.pools()...)
-	return append(out, q.imports()...)
+	out = append(out, q.imports()...)
+	return append(out, limitedContainers(s)...)
 }
 
 // quotas answers which modules take CPU quotas into account.

@@ -25,6 +25,7 @@ const (
 	Supervisor                       // *.conf and *.ini, which may be supervisor's
 	TOML                             // *.toml
 	HelmTemplate                     // files in the templates folder of a chart
+	GoMod                            // go.mod, go.work
 )
 
 // notDockerfiles are the extensions of files that are about a Dockerfile.
@@ -38,6 +39,8 @@ func textKinds(p string) (kinds []TextKind, sniff bool) {
 	lower := strings.ToLower(name)
 	ext := path.Ext(lower)
 	switch {
+	case name == "go.mod" || name == "go.work":
+		return []TextKind{GoMod}, false
 	case isDockerfile(lower, ext):
 		return []TextKind{Dockerfile}, false
 	case ext == ".tpl" && strings.Contains(dir+"/", "/templates/"):
