@@ -62,8 +62,19 @@ func findGctrace(s *rewrite.Snapshot) []rewrite.Finding {
 // textTraces returns the places in text files that switch traces on.
 func textTraces(s *rewrite.Snapshot) []traceSite {
 	var out []traceSite
-	for _, t := range s.TextsOf("gctrace", rewrite.Dockerfile) {
-		out = append(out, dockerTraces(t)...)
+	for _, kind := range []struct {
+		kind rewrite.TextKind
+		find func(*rewrite.TextFile) []traceSite
+	}{
+		{rewrite.Dockerfile, dockerTraces},
+		{rewrite.Systemd, unitTraces},
+		{rewrite.Supervisor, supervisorTraces},
+		{rewrite.EnvFile, func(t *rewrite.TextFile) []traceSite { return settingTraces(t, envFileFormat) }},
+		{rewrite.TOML, tomlTraces},
+	} {
+		for _, t := range s.TextsOf("gctrace", kind.kind) {
+			out = append(out, kind.find(t)...)
+		}
 	}
 	return out
 }

@@ -277,7 +277,11 @@ func dockerTraces(t *rewrite.TextFile) []traceSite {
 	}
 	// The last ENV counts, and what it takes over from those before.
 	for i := len(env) - 1; i >= 0; i-- {
-		site, refers := x.env(env[i], i > 0)
+		earlier := slices.ContainsFunc(env[:i], func(v dockerEnv) bool {
+			inner, _ := plainValue(v.raw())
+			return readGodebug(v.raw()[inner.off:inner.end]).rest != ""
+		})
+		site, refers := x.env(env[i], earlier)
 		if site.value.on() {
 			out = append(out, site)
 		}
@@ -291,6 +295,12 @@ func dockerTraces(t *rewrite.TextFile) []traceSite {
 type dockerEnv struct {
 	in *instruction
 	i  int
+}
+
+// raw returns the value as it is written.
+func (v dockerEnv) raw() string {
+	p := v.in.pairs[v.i].value
+	return v.in.text.text[p.off:p.end]
 }
 
 type dockerTracer struct {
@@ -474,7 +484,6 @@ func (x *dockerTracer) envFix(v dockerEnv, value fileText, g godebugValue, earli
 // if it has one for itself, or the instruction if it is the only one. Comments
 // between the lines stay.
 func (d *dockerfile) dropPair(in *instruction, i int) []textEdit {
-	p := in.text.file(in.pairs[i].whole)
 	if len(in.pairs) == 1 {
 		var out []textEdit
 		if first, last := in.lines[0], in.lines[len(in.lines)-1]; last.end-first.off == lengths(in.lines) {
@@ -488,39 +497,12 @@ func (d *dockerfile) dropPair(in *instruction, i int) []textEdit {
 		}
 		return out
 	}
-	line := lineStart(d.src, p.off)
-	var prev, next *span
-	if i > 0 {
-		s := in.text.file(in.pairs[i-1].whole)
-		prev = &s
+	var items []span
+	for _, p := range in.pairs {
+		items = append(items, in.text.file(p.whole))
 	}
-	if i+1 < len(in.pairs) {
-		s := in.text.file(in.pairs[i+1].whole)
-		next = &s
-	}
-	keyword := line <= in.text.offs[0]
-	switch {
-	case prev != nil && prev.end > line:
-		return []textEdit{{span: span{prev.end, p.end}}}
-	case next != nil && next.off < lineEnd(d.src, p.end-1):
-		return []textEdit{{span: span{p.off, next.off}}}
-	case keyword && next != nil:
-		if !bytes.ContainsRune(d.src[p.end:next.off], '#') {
-			return []textEdit{{span: span{p.off, next.off}}}
-		}
-		// ENV stays on its line, before the comment.
-		return []textEdit{{span: span{in.text.offs[0] + len(in.name), p.end}}}
-	case next != nil:
-		return []textEdit{{span: span{withComments(d.src, line, "#"), lineEnd(d.src, p.end-1)}}}
-	case prev != nil:
-		end := lineEnd(d.src, prev.end)
-		for end > prev.end && (d.src[end-1] == '\n' || d.src[end-1] == '\r') {
-			end--
-		}
-		own := textEdit{span: span{withComments(d.src, line, "#"), lineEnd(d.src, p.end-1)}}
-		return []textEdit{{span: span{prev.end, min(end, own.off)}}, own}
-	}
-	return nil
+	off := in.text.offs[0]
+	return dropItem(d.src, span{off, off + len(in.name)}, items, i, "#")
 }
 
 func lengths(list []span) int {

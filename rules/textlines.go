@@ -103,6 +103,45 @@ func withComments(src []byte, off int, comment string) int {
 
 var pendingComment = regexp.MustCompile(`TODO|FIXME|BUG|XXX|runtimefix:`)
 
+// dropItem returns the edits that remove the i-th of several items, apart by
+// blanks, which follow a keyword and may go on over lines that end in a
+// continuation character. An item that has its line for itself goes with it, and
+// with the comment lines directly above that are about the trace.
+func dropItem(src []byte, keyword span, items []span, i int, comment string) []textEdit {
+	p := items[i]
+	line := lineStart(src, p.off)
+	var prev, next *span
+	if i > 0 {
+		prev = &items[i-1]
+	}
+	if i+1 < len(items) {
+		next = &items[i+1]
+	}
+	switch {
+	case prev != nil && prev.end > line:
+		return []textEdit{{span: span{prev.end, p.end}}}
+	case next != nil && next.off < lineEnd(src, p.end-1):
+		return []textEdit{{span: span{p.off, next.off}}}
+	case line <= keyword.off && next != nil:
+		if !bytes.ContainsAny(src[p.end:next.off], comment) {
+			return []textEdit{{span: span{p.off, next.off}}}
+		}
+		// The keyword stays on its line, before the comment.
+		return []textEdit{{span: span{keyword.end, p.end}}}
+	case next != nil:
+		return []textEdit{{span: span{withComments(src, line, comment), lineEnd(src, p.end-1)}}}
+	case prev != nil:
+		// The line before has nothing to go on with.
+		end := lineEnd(src, prev.end)
+		for end > prev.end && (src[end-1] == '\n' || src[end-1] == '\r') {
+			end--
+		}
+		own := textEdit{span: span{withComments(src, line, comment), lineEnd(src, p.end-1)}}
+		return []textEdit{{span: span{prev.end, min(end, own.off)}}, own}
+	}
+	return nil
+}
+
 // plainValue returns the part of the raw text of a value between its quotes. It
 // reports whether every byte of that stands for itself, as it does without
 // further quotes and escapes.
