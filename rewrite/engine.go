@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -27,6 +28,11 @@ type Options struct {
 	Known []string
 	// Edits says whether every fix is made for itself as well, for FoundFix.Edits.
 	Edits bool
+	// Dirs, if set, says in which directories Go files may have findings.
+	Dirs func(dir string) bool
+	// Overlay holds contents that stand in for those of files on disk, by
+	// absolute path.
+	Overlay map[string][]byte
 	// Select, if set, says which findings are wanted; the others are neither
 	// reported nor fixed. It is called with all findings of the files as they
 	// are, and later with single ones that come up only when a fix is made, at
@@ -96,6 +102,12 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		progress: opt.Progress,
 		disabled: make(map[string]bool),
 		lone:     make(map[*Fix]loneFix),
+	}
+	for path, data := range opt.Overlay {
+		r.orig[path] = data
+	}
+	if opt.Overlay != nil {
+		r.overlay = maps.Clone(opt.Overlay)
 	}
 	for _, name := range opt.Known {
 		r.disabled[name] = true

@@ -28,6 +28,8 @@ type Config struct {
 	// Env is the environment of the go command; nil means os.Environ(). It
 	// decides GOOS, GOARCH, GOFLAGS and the like.
 	Env []string
+	// Settings are handed to the rules, see Snapshot.Settings.
+	Settings any
 	// Emits lists the import paths that fixes may add, so that their export
 	// data is asked for together with everything else.
 	Emits []string
@@ -53,6 +55,8 @@ type loader struct {
 	std  map[string]*packages.Package // by import path: for imports that fixes add
 	imp  *exports
 	mods map[string]*Module // by go.mod path
+
+	overlay map[string][]byte // what the go command is to see in place of the files on disk
 
 	noWork map[string]bool // directories in which the go command runs without a workspace
 	wide   map[string]bool // IDs of the roots that Widen added
@@ -84,6 +88,7 @@ func (l *loader) list(dir string, patterns []string, tests bool) ([]*packages.Pa
 		Dir:     dir,
 		Env:     l.environ(dir),
 		Tests:   tests,
+		Overlay: l.overlay,
 	}
 	if len(l.cfg.Tags) > 0 {
 		pc.BuildFlags = append(pc.BuildFlags, "-tags="+strings.Join(l.cfg.Tags, ","))

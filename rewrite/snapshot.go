@@ -321,6 +321,15 @@ func (s *Snapshot) Package(path string) *Package {
 	return nil
 }
 
+// Settings returns what the user set for the rules, nil when that is nothing.
+// The engine does not look at it.
+func (s *Snapshot) Settings() any {
+	if s.l == nil {
+		return nil
+	}
+	return s.l.cfg.Settings
+}
+
 // Memo returns the value of make for key, computed once per Snapshot. Rules
 // use it for what several of them need, a call graph say.
 func (s *Snapshot) Memo(key any, make func() any) any {

@@ -42,6 +42,8 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 		Dir:        opt.Dir,
 		Tags:       opt.Tags,
 		Tests:      opt.Tests,
+		Dirs:       opt.Dirs,
+		Overlay:    opt.Overlay,
 		GOOS:       lookup(opt.Env, "GOOS", build.Default.GOOS),
 		GOARCH:     lookup(opt.Env, "GOARCH", build.Default.GOARCH),
 		CgoEnabled: lookup(opt.Env, "CGO_ENABLED", "1") != "0",
@@ -247,6 +249,7 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 			cfg.Env = append(slices.Clone(cfg.Env), "GOOS="+goos, "GOARCH="+goarch)
 		}
 		l := newLoader(r.ctx, cfg)
+		l.overlay = opt.Overlay
 		for _, g := range t.groups {
 			l.noWork[g.dir] = g.noWork
 			if _, err := l.add(g.dir, g.patterns, opt.Tests); err != nil {
@@ -259,9 +262,9 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 			}
 		}
 		l.widen = func(names []string) map[string][]string { return r.mention(l, t, names) }
-		snap := l.snapshot(nil, nil)
+		snap := l.snapshot(r.overlay, nil)
 		for _, f := range t.texts {
-			src, err := os.ReadFile(f.Path)
+			src, err := snap.read(f.Path)
 			if err != nil {
 				prob := Problem{Message: "not read: " + errText(err)}
 				prob.Pos.Filename = f.Path

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/baseline"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rewrite/diff"
 	"github.com/runtimefix/runtimefix/rules"
@@ -21,15 +22,27 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 	if err != nil {
 		return 0, err
 	}
+	root := repoRoot(dir)
+	cfg, err := o.readConfig(dir, root)
+	if err != nil {
+		return 0, err
+	}
+	sel, err := newSelection(ctx, o, cfg, root)
+	if err != nil {
+		return 0, err
+	}
 	bar := newProgress(stderr)
 	opt := rewrite.Options{
-		Config:    rewrite.Config{Dir: dir, Tests: o.tests, Tags: o.tags},
+		Config:    rewrite.Config{Dir: dir, Tests: o.tests, Tags: o.tags, Settings: &rules.Settings{Handlers: cfg.Handlers, AsyncC: cfg.AsyncC}},
 		Patterns:  o.patterns,
 		Platforms: o.platforms,
 		Admit:     rewrite.Safe,
 		Fix:       o.diff || o.apply,
 		Known:     rules.Names(),
 		Edits:     o.needsEdits(),
+		Select:    sel.keep,
+		Dirs:      sel.dirs,
+		Overlay:   sel.overlay,
 		Progress:  bar.stage,
 	}
 	if o.unsafe {
@@ -37,14 +50,23 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 	}
 	var finders []*rewrite.Finder
 	for _, r := range o.rules {
-		finders = append(finders, r.Finder())
+		finders = append(finders, withSafety(r.Finder(), cfg))
 	}
 	res, err := rewrite.Run(ctx, opt, finders)
 	bar.clear()
 	if err != nil {
 		return 0, err
 	}
-	root := repoRoot(dir)
+	if o.writeBaseline != "" {
+		if err := baseline.Write(o.writeBaseline, root, res.Findings); err != nil {
+			return 0, fmt.Errorf("writing the baseline: %w", err)
+		}
+		fmt.Fprintf(stderr, "%s written to %s\n", count(len(res.Findings), "finding"), o.writeBaseline)
+		if len(res.Problems)+len(res.Internal) == 0 {
+			return exitOK, nil
+		}
+		res.Findings = nil // they are known now; what was not checked is not
+	}
 	out := &report{o: o, res: res, dir: dir, color: useColor(o.color, stdout)}
 	code := exitOK
 	switch {
@@ -81,11 +103,14 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 			code = exitFindings
 		}
 	}
-	if err := o.writeFormats(stdout, machineReport(o, res, root)); err != nil {
+	if err := o.writeFormats(stdout, machineReport(o, cfg, res, root)); err != nil {
 		return 0, err
 	}
 	out.problems(stderr)
 	out.summary(stderr)
+	if sel.known > 0 {
+		fmt.Fprintf(stderr, "%s in the baseline not shown\n", count(sel.known, "finding"))
+	}
 	if o.verbose {
 		fmt.Fprintf(stderr, "%s\n", out.stats(time.Since(start)))
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -86,34 +87,41 @@ func (o *options) writeFormats(stdout io.Writer, r *format.Report) error {
 // machineReport turns a result into what the formats write. After --apply it
 // holds what is left, because places and edits then are those of the files as
 // they are.
-func machineReport(o *options, res *rewrite.Result, root string) *format.Report {
+func machineReport(o *options, cfg *config.Config, res *rewrite.Result, root string) *format.Report {
 	wd, err := os.Getwd()
 	if err != nil {
 		wd = root
 	}
 	r := &format.Report{Version: toolVersion(), Root: root, WorkDir: wd, Problems: res.Problems, Excluded: res.Excluded}
 	for _, rule := range o.rules {
-		r.Rules = append(r.Rules, format.Rule{Name: rule.Name, Title: rule.Title, Doc: rule.Doc, Severity: format.Warning})
+		r.Rules = append(r.Rules, format.Rule{Name: rule.Name, Title: rule.Title, Doc: rule.Doc, Severity: severity(cfg, rule.Name)})
 	}
 	r.Rules = append(r.Rules, format.Rule{
 		Name: rewrite.IgnoreRule, Title: "an ignore comment without a reason, for an unknown rule, or of no use",
 		Doc: "Write //runtimefix:ignore RULE reason on the line of the finding or the one above it.", Severity: format.Warning,
 	})
 	if !o.apply {
-		r.Findings = decorate(root, res.Findings)
+		r.Findings = decorate(cfg, root, res.Findings)
 		return r
 	}
-	r.Findings = decorate(root, res.Remaining)
-	r.Fixed = decorate(root, slices.DeleteFunc(slices.Clone(res.Findings), func(f rewrite.Found) bool { return f.State != rewrite.Fixed }))
+	r.Findings = decorate(cfg, root, res.Remaining)
+	r.Fixed = decorate(cfg, root, slices.DeleteFunc(slices.Clone(res.Findings), func(f rewrite.Found) bool { return f.State != rewrite.Fixed }))
 	return r
 }
 
 // decorate adds severity and fingerprint to findings.
-func decorate(root string, list []rewrite.Found) []format.Finding {
+func decorate(cfg *config.Config, root string, list []rewrite.Found) []format.Finding {
 	prints := fingerprint.Of(root, list)
 	var out []format.Finding
 	for i, f := range list {
-		out = append(out, format.Finding{Found: f, Severity: format.Warning, Fingerprint: prints[i]})
+		out = append(out, format.Finding{Found: f, Severity: severity(cfg, f.Rule), Fingerprint: prints[i]})
 	}
 	return out
+}
+
+func severity(cfg *config.Config, rule string) format.Severity {
+	if s, ok := cfg.Severity[rule]; ok {
+		return s
+	}
+	return format.Warning
 }

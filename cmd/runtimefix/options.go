@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
 	"github.com/runtimefix/runtimefix/rules"
 	"github.com/urfave/cli/v2"
@@ -22,6 +23,12 @@ type options struct {
 	failOn              string
 	patterns            []string
 	formats             []outputFormat
+	changedSince        string
+	staged              bool
+	baseline            string
+	writeBaseline       string
+	config              string
+	only, skip          string
 	// flags are the flags to be repeated in a suggested command.
 	flags []string
 }
@@ -36,6 +43,11 @@ func mainFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "tests", Usage: "check test files too", Value: true},
 		&cli.StringFlag{Name: "tags", Usage: "build tags, separated by commas"},
 		&cli.StringFlag{Name: "platforms", Usage: "check for each of these, as linux/amd64,windows/amd64", DefaultText: "the present one"},
+		&cli.StringFlag{Name: "changed-since", Usage: "only findings on lines changed since the git revision `REV`"},
+		&cli.BoolFlag{Name: "staged", Usage: "check what is staged for the next commit, and only lines that it changes"},
+		&cli.StringFlag{Name: "baseline", Usage: "only findings that are not in the baseline `FILE`"},
+		&cli.StringFlag{Name: "write-baseline", Usage: "write all findings to the baseline `FILE`"},
+		&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`, or none", DefaultText: ".runtimefix.yaml, here or above, up to the repository's root"},
 		&cli.StringFlag{Name: "C", Usage: "change to `DIR` first"},
 		&cli.StringFlag{Name: "color", Usage: "auto, always or never", Value: "auto"},
 		&cli.StringFlag{Name: "format", Usage: "text, " + strings.Join(format.Names(), ", ") + "; several at once as `NAME=FILE,NAME=FILE`", Value: "text"},
@@ -52,7 +64,8 @@ func readOptions(c *cli.Context) (*options, error) {
 		tests: c.Bool("tests"), dir: c.String("C"), color: c.String("color"),
 		verbose: c.Bool("verbose"), failOn: c.String("fail-on"),
 		tags: splitList(c.String("tags")), platforms: splitList(c.String("platforms")),
-		patterns: c.Args().Slice(),
+		patterns: c.Args().Slice(), changedSince: c.String("changed-since"), staged: c.Bool("staged"),
+		baseline: c.String("baseline"), writeBaseline: c.String("write-baseline"), config: c.String("config"),
 	}
 	if o.diff && o.apply {
 		return nil, usagef("--diff and --apply exclude each other")
@@ -78,10 +91,19 @@ func readOptions(c *cli.Context) (*options, error) {
 	if o.diff && slices.ContainsFunc(o.formats, func(f outputFormat) bool { return f.name != "text" && f.file == "" }) {
 		return nil, usagef("--diff prints the patch on stdout; give the report a file with --output or --format NAME=FILE")
 	}
-	if o.rules, err = selectRules(c.String("rules"), c.String("skip")); err != nil {
+	o.only, o.skip = c.String("rules"), c.String("skip")
+	if o.rules, err = selectRules(o.only, o.skip, &config.Config{}); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"C", "rules", "skip", "tags", "platforms"} {
+	switch {
+	case o.staged && o.changedSince != "":
+		return nil, usagef("--staged and --changed-since exclude each other")
+	case o.staged && o.apply:
+		return nil, usagef("--staged reads the index, --apply writes files; try runtimefix --staged --diff | git apply --cached")
+	case o.writeBaseline != "" && (o.apply || o.diff || o.staged || o.changedSince != "" || o.baseline != ""):
+		return nil, usagef("--write-baseline takes all findings: it goes with no --apply, --diff, --baseline, --staged and --changed-since")
+	}
+	for _, name := range []string{"C", "rules", "skip", "tags", "platforms", "changed-since", "baseline", "config"} {
 		if v := c.String(name); v != "" {
 			dashes := "--"
 			if len(name) == 1 {
@@ -100,9 +122,9 @@ func splitList(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// selectRules returns the rules that only and skip leave, in the order of
+// selectRules returns the rules that only, skip and cfg leave, in the order of
 // rules.All.
-func selectRules(only, skip string) ([]*rules.Rule, error) {
+func selectRules(only, skip string, cfg *config.Config) ([]*rules.Rule, error) {
 	names := rules.Names()
 	for _, name := range append(splitList(only), splitList(skip)...) {
 		if !slices.Contains(names, name) {
@@ -112,6 +134,10 @@ func selectRules(only, skip string) ([]*rules.Rule, error) {
 	var out []*rules.Rule
 	for _, r := range rules.All {
 		if only != "" && !slices.Contains(splitList(only), r.Name) || slices.Contains(splitList(skip), r.Name) {
+			continue
+		}
+		// What the command line names runs whatever the configuration says.
+		if only == "" && (len(cfg.Enable) > 0 && !slices.Contains(cfg.Enable, r.Name) || slices.Contains(cfg.Disable, r.Name)) {
 			continue
 		}
 		out = append(out, r)

@@ -88,7 +88,7 @@ func (r *report) finding(w io.Writer, f rewrite.Found) {
 
 // excerpt writes the line of the finding with its range underlined.
 func (r *report) excerpt(w io.Writer, f rewrite.Found) {
-	line, ok := r.line(f.Pos)
+	line, ok := r.line(f.Pos, f.Source)
 	if !ok {
 		return
 	}
@@ -110,9 +110,8 @@ func (r *report) excerpt(w io.Writer, f rewrite.Found) {
 	fmt.Fprintf(w, "  %s | %s%s\n", strings.Repeat(" ", len(num)), pad, r.paint(red, strings.Repeat("^", carets)))
 }
 
-// line returns the source line of pos. The file may have been written meanwhile:
-// its content before the run is that of the change.
-func (r *report) line(pos token.Position) ([]byte, bool) {
+// line returns the line of pos in source, the content of its file.
+func (r *report) line(pos token.Position, source []byte) ([]byte, bool) {
 	if pos.Filename == "" || pos.Line == 0 {
 		return nil, false
 	}
@@ -121,9 +120,11 @@ func (r *report) line(pos token.Position) ([]byte, bool) {
 	}
 	lines, ok := r.sources[pos.Filename]
 	if !ok {
-		data, err := os.ReadFile(pos.Filename)
-		if err == nil {
-			lines = bytes.Split(data, []byte("\n"))
+		if source == nil {
+			source, _ = os.ReadFile(pos.Filename) // the directory of a package, say
+		}
+		if source != nil {
+			lines = bytes.Split(source, []byte("\n"))
 		}
 		r.sources[pos.Filename] = lines
 	}

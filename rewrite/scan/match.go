@@ -127,7 +127,14 @@ func (s *scanner) work() {
 		}
 		var data []byte
 		var err error
-		buf, data, err = readInto(buf, j.path, s.cfg.MaxFileSize)
+		if s.cfg.Dirs != nil && j.text == nil && !s.cfg.Dirs(j.dir) {
+			continue
+		}
+		if over, ok := s.cfg.Overlay[j.path]; ok {
+			data = over
+		} else {
+			buf, data, err = readInto(buf, j.path, s.cfg.MaxFileSize)
+		}
 		if errors.Is(err, errTooBig) && !j.named {
 			continue
 		}

@@ -46,6 +46,10 @@ type Config struct {
 	CgoEnabled   bool
 	// Tests says whether _test.go files are read.
 	Tests bool
+	// Dirs, if set, says in which directories Go files are read.
+	Dirs func(dir string) bool
+	// Overlay holds contents that stand in for those on disk, by path.
+	Overlay map[string][]byte
 	// MaxFileSize is the size in bytes above which a file is passed over; 0
 	// means 16 MB.
 	MaxFileSize int64
