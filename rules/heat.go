@@ -169,7 +169,7 @@ func (f *heatFinder) function(p *rewrite.Package, decl *ast.FuncDecl, depth int)
 	if isHandler(p, sig) || isServiceMethod(f.s, obj) {
 		return heat{kind: recurring, why: "for every request (" + decl.Name.Name + ")"}
 	}
-	if matchesAny(settings(f.s).Handlers, methodName(obj)) {
+	if matchesAny(settingsOf(f.s).Handlers, methodName(obj)) {
 		return heat{kind: recurring, why: "for every request, as the configuration says of " + decl.Name.Name}
 	}
 	if decl.Recv == nil && (decl.Name.Name == "init" || decl.Name.Name == "main" && p.Name == "main" || decl.Name.Name == "TestMain") {

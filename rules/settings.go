@@ -17,8 +17,8 @@ type Settings struct {
 	AsyncC []*regexp.Regexp
 }
 
-// settings returns the snapshot's settings.
-func settings(s *rewrite.Snapshot) *Settings {
+// settingsOf returns the snapshot's settings.
+func settingsOf(s *rewrite.Snapshot) *Settings {
 	if x, ok := s.Settings().(*Settings); ok {
 		return x
 	}
