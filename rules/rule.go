@@ -33,12 +33,12 @@ type Rule struct {
 // All lists the rules in the order in which they are documented.
 var All = []*Rule{
 	forcedgc,
+	memstatspoll,
 	freeosmemory,
 	finalizercycle,
 	threadlock,
 	gctrace,
 	maxprocs,
-	gctrace,
 	goroutinealert,
 	panicfault,
 	crashoutput,
