@@ -37,7 +37,6 @@ var All = []*Rule{
 	freeosmemory,
 	finalizercycle,
 	threadlock,
-	gctrace,
 	maxprocs,
 	goroutinealert,
 	panicfault,
