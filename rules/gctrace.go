@@ -70,6 +70,9 @@ func textTraces(s *rewrite.Snapshot) []traceSite {
 		{rewrite.Systemd, unitTraces},
 		{rewrite.Supervisor, supervisorTraces},
 		{rewrite.EnvFile, func(t *rewrite.TextFile) []traceSite { return settingTraces(t, envFileFormat) }},
+		{rewrite.Procfile, procfileTraces},
+		{rewrite.Shell, shellTraces},
+		{rewrite.Makefile, makefileTraces},
 		{rewrite.TOML, tomlTraces},
 	} {
 		for _, t := range s.TextsOf("gctrace", kind.kind) {

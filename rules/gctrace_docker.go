@@ -547,5 +547,48 @@ func (x *dockerTracer) args(v dockerEnv) []traceSite {
 
 // command returns the sites in the shell command of an instruction.
 func (x *dockerTracer) command(in *instruction) []traceSite {
-	return nil
+	const byHand = "; remove gctrace by hand"
+	where, safety, effect := "the image's command", rewrite.Safe, ""
+	if in.name == "run" {
+		where, safety, effect = "a command of the build", rewrite.Unsafe, "; what the build step prints changes"
+	}
+	var out []traceSite
+	report := func(text, why string) {
+		s := &script{t: x.t, text: wholeText([]byte(text), span{0, len(text)}), where: where, names: x.names}
+		for _, site := range s.traces() {
+			site.off, site.end = x.start(in), x.start(in)+len(in.name)
+			site.fix, site.why = nil, why+byHand
+			out = append(out, site)
+		}
+	}
+	node := in.node.Next
+	if in.name == "healthcheck" && node != nil {
+		node = node.Next
+	}
+	switch {
+	case node == nil:
+	case in.node.Attributes["json"]:
+		for n, prev := node, ""; n != nil; n, prev = n.Next, n.Value {
+			if v, ok := strings.CutPrefix(n.Value, "GODEBUG="); ok && strings.HasSuffix(prev, "env") {
+				if g := readGodebug(v); g.on() {
+					out = append(out, traceSite{file: x.t, off: x.start(in), end: x.start(in) + len(in.name), value: g, where: where, names: x.names, why: "it is part of a list of arguments" + byHand})
+				}
+			} else {
+				report(n.Value, "it is part of a list of arguments")
+			}
+		}
+	case len(in.node.Heredocs) > 0:
+		for _, h := range in.node.Heredocs {
+			report(h.Content, "it is part of a here-document")
+		}
+	default:
+		text := strings.TrimRightFunc(in.text.text, unicode.IsSpace)
+		if !strings.HasSuffix(text, node.Value) || x.d.escape != '\\' {
+			report(node.Value, "its place is not clear")
+			break
+		}
+		s := &script{t: x.t, text: in.text.at(span{len(text) - len(node.Value), len(text)}), where: where, names: x.names, safety: safety, effect: effect}
+		out = append(out, s.traces()...)
+	}
+	return out
 }
