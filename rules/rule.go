@@ -37,6 +37,7 @@ var All = []*Rule{
 	freeosmemory,
 	finalizercycle,
 	threadlock,
+	signalexit,
 	maxprocs,
 	goroutinealert,
 	panicfault,

@@ -1,0 +1,258 @@
+package rules_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// signalProlog is what the programs of the proof have in common: they say when
+// they are ready, and each flush prints its line.
+const signalProlog = `package main
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+)
+
+var once sync.Once
+
+func flushLogs()    { fmt.Println("logs") }
+func flushMetrics() { fmt.Println("metrics") }
+func ready()        { once.Do(func() { fmt.Println("ready") }) }
+
+var mux = http.NewServeMux()
+`
+
+// signalImports are the imports that the programs have, used or not.
+const signalImports = `package main
+
+import (
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+var _ = []any{log.Print, http.Serve, os.Exit, signal.Stop, time.Now, syscall.SIGTERM}
+`
+
+var signalPrograms = []struct {
+	name, code string
+	exit       int
+}{
+	{"loop", `
+func main() {
+	sig := make(chan os.Signal, 1)
+	signal.Notify(sig, syscall.SIGTERM)
+	go func() {
+		<-sig
+		flushLogs()
+		os.Exit(0)
+	}()
+	runServer()
+}
+
+func runServer() {
+	defer flushMetrics()
+	for {
+		ready()
+		time.Sleep(time.Hour)
+	}
+}
+`, 0},
+	{"server", `
+func main() {
+	defer flushMetrics()
+	srv := &http.Server{Addr: "localhost:0", Handler: mux}
+	time.AfterFunc(200*time.Millisecond, ready)
+
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(0)
+	}()
+
+	if err := srv.ListenAndServe(); err != nil {
+		log.Print(err)
+	}
+}
+`, 0},
+	{"fatal", `
+func main() {
+	defer flushMetrics()
+	time.AfterFunc(200*time.Millisecond, ready)
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(0)
+	}()
+	log.Fatal(http.ListenAndServe("localhost:0", mux))
+}
+`, 0},
+	{"callee", `
+func main() {
+	defer flushMetrics()
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(3)
+	}()
+	if err := serve("localhost:0"); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func serve(addr string) error {
+	time.AfterFunc(200*time.Millisecond, ready)
+	return http.ListenAndServe(addr, mux)
+}
+`, 3},
+	{"block", `
+func main() {
+	defer flushMetrics()
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(0)
+	}()
+	go func() { ready() }()
+	select {}
+}
+`, 0},
+	{"done", `
+func main() {
+	defer flushMetrics()
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(0)
+	}()
+	done := make(chan struct{})
+	go func() { ready() }()
+	<-done
+}
+`, 0},
+	{"ticker", `
+func main() {
+	defer flushMetrics()
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(0)
+	}()
+	t := time.NewTicker(10 * time.Millisecond)
+	for range t.C {
+		ready()
+	}
+}
+`, 0},
+	{"spin", `
+func main() {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(0)
+	}()
+	spin()
+}
+
+func spin() {
+	defer flushMetrics()
+	for {
+		ready()
+	}
+}
+`, 0},
+}
+
+// Before the fix SIGTERM ends each program without the deferred flush; after it
+// both flushes run once, and the exit code is the same.
+func TestSignalExitRunsDeferredCalls(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGTERM")
+	}
+	for _, test := range signalPrograms {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			writeTree(t, dir, map[string][]byte{
+				"go.mod":    []byte("module example.com/proof\n\ngo 1.24\n"),
+				"main.go":   []byte(signalImports + test.code),
+				"common.go": []byte(signalProlog),
+			})
+			lines, code := terminate(t, dir)
+			if n := strings.Count(lines, "metrics"); n != 0 || code != test.exit {
+				t.Fatalf("before the fix: exit code %d, %q; the proof would prove nothing", code, lines)
+			}
+			fixTree(t, dir, "signalexit")
+			lines, code = terminate(t, dir)
+			if strings.Count(lines, "logs\n") != 1 || strings.Count(lines, "metrics\n") != 1 || code != test.exit {
+				t.Errorf("after the fix: exit code %d, want %d; output %q", code, test.exit, lines)
+			}
+		})
+	}
+}
+
+// terminate builds and starts the program in dir, sends it SIGTERM when it is
+// ready, and returns what it printed from then on and its exit code.
+func terminate(t *testing.T, dir string) (string, int) {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "prog")
+	build := exec.Command("go", "build", "-o", bin, ".")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building: %v\n%s", err, out)
+	}
+	cmd := exec.Command(bin)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	defer kill.Stop()
+	r := bufio.NewReader(stdout)
+	if line, err := r.ReadString('\n'); err != nil || line != "ready\n" {
+		_ = cmd.Process.Kill()
+		t.Fatalf("not ready: %q %v", line, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	rest, _ := io.ReadAll(r)
+	err = cmd.Wait()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return string(rest), exit.ExitCode()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(rest), 0
+}
