@@ -29,6 +29,13 @@ func patchOf(t *testing.T, dir string, res *rewrite.Result) []byte {
 // dir.
 func fixTree(t *testing.T, dir, rule string) {
 	t.Helper()
+	fixAdmitted(t, dir, rule, rewrite.Unsafe)
+}
+
+// fixAdmitted applies the fixes of one rule that are at least as safe as admit
+// to the files in dir.
+func fixAdmitted(t *testing.T, dir, rule string, admit rewrite.Safety) {
+	t.Helper()
 	var finders []*rewrite.Finder
 	for _, r := range rules.All {
 		if r.Name == rule {
@@ -36,7 +43,7 @@ func fixTree(t *testing.T, dir, rule string) {
 		}
 	}
 	res, err := rewrite.Run(context.Background(), rewrite.Options{
-		Config: rewrite.Config{Dir: dir, Emits: emits(finders)}, Patterns: []string{"./..."}, Admit: rewrite.Unsafe, Fix: true, Known: rules.Names(),
+		Config: rewrite.Config{Dir: dir, Emits: emits(finders)}, Patterns: []string{"./..."}, Admit: admit, Fix: true, Known: rules.Names(),
 	}, finders)
 	if err != nil {
 		t.Fatal(err)
