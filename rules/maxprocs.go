@@ -23,7 +23,7 @@ Since Go 1.25 the runtime takes the CPU quota of the container for its default o
 
 The call is removed; a pool is sized by runtime.GOMAXPROCS(0); the import of automaxprocs is dropped with its requirement. A container with a CPU limit whose module is older gets GOMAXPROCS in its environment.
 
-It fires when runtime.GOMAXPROCS is called for its effect with the value of runtime.NumCPU, when in a module that honours quotas runtime.NumCPU sizes a pool of goroutines or a semaphore, when a module at go 1.25 or later imports automaxprocs for its effect, and when a Kubernetes container or a compose service with a CPU limit surely runs the program of a module below go 1.25 in the same tree, by Dockerfile and image name, and nothing sets GOMAXPROCS. It stays silent when GOMAXPROCS gets any other value, when its result is used, in tests, and when the module switches the runtime's own quota handling off.`,
+It fires when runtime.GOMAXPROCS is called for its effect with the value of runtime.NumCPU, when in a module that honours quotas runtime.NumCPU sizes a pool of goroutines or a semaphore, when a module at go 1.25 or later imports automaxprocs for its effect or calls its maxprocs.Set, and when a Kubernetes container or a compose service with a CPU limit surely runs the program of a module below go 1.25 in the same tree, by Dockerfile and image name, and nothing sets GOMAXPROCS. It stays silent when GOMAXPROCS gets any other value, when its result is used, in tests, and when the module switches the runtime's own quota handling off.`,
 	Before: `func main() {
 	runtime.GOMAXPROCS(runtime.NumCPU())
 	serve()
@@ -34,6 +34,7 @@ It fires when runtime.GOMAXPROCS is called for its effect with the value of runt
 	Needs: []rewrite.Need{
 		{Import: "runtime", Idents: []string{"GOMAXPROCS", "NumCPU"}},
 		{Import: automaxprocsPath, Idents: []string{"package"}},
+		{Import: automaxprocsPath + "/maxprocs", Idents: []string{"Set"}},
 	},
 	TextNeeds: maxprocsTextNeeds,
 	Find:      findMaxprocs,
@@ -47,6 +48,7 @@ func findMaxprocs(s *rewrite.Snapshot) []rewrite.Finding {
 	out = append(out, q.calls()...)
 	out = append(out, q.pools()...)
 	out = append(out, q.imports()...)
+	out = append(out, q.sets()...)
 	return append(out, limitedContainers(s)...)
 }
 
@@ -157,6 +159,9 @@ func (q *quotas) calls() []rewrite.Finding {
 			msg = "runtime.GOMAXPROCS(runtime.NumCPU()) switches off the CPU quota that the runtime takes for GOMAXPROCS since Go 1.25"
 		}
 		f := rewrite.Finding{Pos: c.Call.Pos(), End: c.Call.End(), Message: msg}
+		if !q.honoursQuota(m) {
+			f.Notes = append(f.Notes, rewrite.Note{Message: "in a container with a CPU limit the program still uses all CPUs: with the go line 1.25 the runtime follows the limit, below it an import of " + automaxprocsPath + " does"})
+		}
 		remove, why := removal(c.Pkg, c.At, stmt)
 		if why != "" {
 			f.Notes = append(f.Notes, rewrite.Note{Message: why})
@@ -409,6 +414,24 @@ func (q *quotas) imports() []rewrite.Finding {
 				})
 			}
 		}
+	}
+	return out
+}
+
+// sets finds calls of automaxprocs's maxprocs.Set where the runtime does the
+// same.
+func (q *quotas) sets() []rewrite.Finding {
+	var out []rewrite.Finding
+	for c := range q.s.Calls(automaxprocsPath+"/maxprocs", "Set") {
+		if c.File.Test || c.Pkg.Wide || !q.nativelyQuota(c.Pkg.Module) {
+			continue
+		}
+		// Have: automaxprocs called at go 1.25 or later.
+		out = append(out, rewrite.Finding{
+			Pos: c.Call.Pos(), End: c.Call.End(),
+			Message: "maxprocs.Set rounds the CPU quota down and freezes it; since Go 1.25 the runtime takes it for GOMAXPROCS and follows its changes",
+			Notes:   []rewrite.Note{{Message: "no fix: its results and options are part of the program; remove the call and run go mod tidy"}},
+		})
 	}
 	return out
 }

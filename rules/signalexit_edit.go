@@ -355,8 +355,6 @@ func (sv *httpServe) serverOr() ast.Expr {
 	return sv.handler
 }
 
-func isNil(p *rewrite.Package, x ast.Expr) bool { return x != nil && p.Info.Types[x].IsNil() }
-
 func nextStmt(list []ast.Stmt, s ast.Stmt) ast.Stmt {
 	if i := indexOf(list, s); i >= 0 && i+1 < len(list) {
 		return list[i+1]
