@@ -696,7 +696,10 @@ func (h *heap) assignStmt(s *ast.AssignStmt) {
 	}
 }
 
-func isNil(p *rewrite.Package, x ast.Expr) bool { return p.Info.Types[ast.Unparen(x)].IsNil() }
+// isNil reports whether x is there and is nil.
+func isNil(p *rewrite.Package, x ast.Expr) bool {
+	return x != nil && p.Info.Types[ast.Unparen(x)].IsNil()
+}
 
 // keys stores a map's key that is a reference.
 func (h *heap) keys(x ast.Expr) {

@@ -33,16 +33,17 @@ type Rule struct {
 // All lists the rules in the order in which they are documented.
 var All = []*Rule{
 	forcedgc,
-	memstatspoll,
-	freeosmemory,
 	finalizercycle,
 	threadlock,
 	signalexit,
-	maxprocs,
+	memstatspoll,
+	freeosmemory,
+	gctrace,
 	goroutinealert,
 	panicfault,
 	crashoutput,
 	timerfanout,
+	maxprocs,
 	publicpprof,
 }
 
