@@ -18,7 +18,9 @@ import (
 // has in its build cache.
 //
 // Packages recompiled for one test binary ("p [q.test]") have the import paths
-// of their ordinary selves, so each test binary has a universe of its own.
+// of their ordinary selves, so each test binary has a universe of its own. All
+// other packages are the same in every universe, complete or not: none of them
+// knows of a recompiled one.
 type exports struct {
 	fset      *token.FileSet
 	universes map[string]map[string]*types.Package
@@ -30,18 +32,23 @@ func newExports(fset *token.FileSet) *exports {
 
 // importer returns the importer for the files of p.
 func (x *exports) importer(l *loader, p *packages.Package) types.Importer {
-	u := x.universes[universe(p)]
-	if u == nil {
-		u = make(map[string]*types.Package)
-		x.universes[universe(p)] = u
-	}
+	suffix := universe(p)
+	own := x.of(suffix)
 	return importerFunc(func(path string) (*types.Package, error) {
 		if path == "unsafe" {
 			return types.Unsafe, nil
 		}
+		u := own
 		target := path
 		if dep := p.Imports[path]; dep != nil {
 			target = dep.PkgPath
+		}
+		if suffix != "" {
+			defer x.share(l, suffix)
+			x.share(l, suffix)
+			if l.meta[target+suffix] == nil {
+				u = x.of("")
+			}
 		}
 		if pkg := u[target]; pkg != nil && pkg.Complete() {
 			return pkg, nil
@@ -68,6 +75,31 @@ func (x *exports) importer(l *loader, p *packages.Package) types.Importer {
 		}
 		return pkg, nil
 	})
+}
+
+// of returns the universe of the test binary, the ordinary one for "".
+func (x *exports) of(suffix string) map[string]*types.Package {
+	u := x.universes[suffix]
+	if u == nil {
+		u = make(map[string]*types.Package)
+		x.universes[suffix] = u
+	}
+	return u
+}
+
+// share gives the universe of a test binary and the ordinary one the packages
+// of each other that are not recompiled for the test.
+func (x *exports) share(l *loader, suffix string) {
+	ordinary, own := x.of(""), x.of(suffix)
+	exchange := func(from, to map[string]*types.Package) {
+		for path, pkg := range from {
+			if to[path] == nil && l.meta[path+suffix] == nil {
+				to[path] = pkg
+			}
+		}
+	}
+	exchange(ordinary, own)
+	exchange(own, ordinary)
 }
 
 // exportData returns the export data in a file that "go list -export" names.
