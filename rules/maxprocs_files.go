@@ -60,6 +60,9 @@ func limitedContainers(s *rewrite.Snapshot) []rewrite.Finding {
 // images, before it is parsed.
 func mayLimit(t *rewrite.TextFile) bool {
 	has := func(text string) bool { return bytes.Contains(t.Src, []byte(text)) }
+	if has("\nswagger:") || has("\nopenapi:") || has(`"swagger"`) || has(`"openapi"`) {
+		return false // the description of an API about containers
+	}
 	return has("cpu") && (has("ontainers") || has("services:")) || has("GOMAXPROCS") || has("artifacts:")
 }
 
