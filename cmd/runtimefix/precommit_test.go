@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// program builds the command and returns its path.
+func program(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "runtimefix")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("building: %v\n%s", err, out)
+	}
+	return bin
+}
+
+// TestPreCommit runs the hooks of .pre-commit-hooks.yaml under the pre-commit
+// framework.
+func TestPreCommit(t *testing.T) {
+	for _, tool := range []string{"pre-commit", "git"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not installed", tool)
+		}
+	}
+	manifest, err := filepath.Abs(filepath.Join("..", "..", ".pre-commit-hooks.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := program(t)
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
+		out, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv(name, strings.TrimSpace(string(out)))
+	}
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("PRE_COMMIT_HOME", filepath.Join(home, "cache"))
+	t.Setenv("PATH", filepath.Dir(bin)+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	t.Setenv("GOFLAGS", "")
+	if out, err := exec.Command("pre-commit", "validate-manifest", manifest).CombinedOutput(); err != nil {
+		t.Fatalf("the manifest is not valid: %v\n%s", err, out)
+	}
+
+	// The hooks as they are, but for where the program comes from.
+	data, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hooks []map[string]any
+	if err := yaml.Unmarshal(data, &hooks); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range hooks {
+		h["language"] = "system"
+	}
+	config, err := yaml.Marshal(map[string]any{"repos": []any{map[string]any{"repo": "local", "hooks": hooks}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := sampleDir(t)
+	write := func(name, text string) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(".pre-commit-config.yaml", string(config))
+	loop := "package m\n\nimport \"runtime\"\n\nfunc f() {\n\tfor {\n\t\truntime.GC()\n\t}\n}\n"
+	// A second module below the first, and a name with a space.
+	write("other/go.mod", "module example.com/other\n\ngo 1.24\n")
+	write("other/loop.go", loop)
+	write("spaced/x y.go", loop)
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}} {
+		if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	hook := func(name string) (string, error) {
+		out, err := exec.Command("pre-commit", "run", "--all-files", name).CombinedOutput()
+		return string(out), err
+	}
+	out, err := hook("runtimefix")
+	if err == nil || !strings.Contains(out, "files were modified by this hook") {
+		t.Errorf("the hook does not fail on modified files: %v\n%s", err, out)
+	}
+	for _, name := range []string{"other/loop.go", "spaced/x y.go"} {
+		if data, _ := os.ReadFile(name); strings.Contains(string(data), "runtime.GC") {
+			t.Errorf("%s is not fixed:\n%s\n%s", name, data, out)
+		}
+	}
+	for _, name := range []string{"runtimefix", "runtimefix-repo"} {
+		if out, err := hook(name); err != nil {
+			t.Errorf("hook %s fails on fixed files: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// TestTwoProcesses runs two processes on files of one package at once, as
+// pre-commit does without require_serial.
+func TestTwoProcesses(t *testing.T) {
+	bin := program(t)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write := func(name, text string) {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("go.mod", "module example.com/m\n\ngo 1.24\n")
+	for _, name := range []string{"a", "b"} {
+		write(name+".go", fmt.Sprintf("package m\n\nimport \"runtime\"\n\nfunc %s() {\n\tfor {\n\t\truntime.GC()\n\t}\n}\n", name))
+	}
+	var wg sync.WaitGroup
+	outs, errs := make([]string, 2), make([]error, 2)
+	for i, name := range []string{"a.go", "b.go"} {
+		wg.Go(func() {
+			out, err := exec.Command(bin, "--apply", name).CombinedOutput()
+			outs[i], errs[i] = string(out), err
+		})
+	}
+	wg.Wait()
+	for i, name := range []string{"a.go", "b.go"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if errs[i] == nil && strings.Contains(string(data), "runtime.GC") {
+			t.Errorf("%s is not fixed, and nobody says so:\n%s", name, outs[i])
+		}
+		if out, err := exec.Command("gofmt", "-e", name).CombinedOutput(); err != nil {
+			t.Errorf("%s is broken: %s", name, out)
+		}
+	}
+}
+
+// TestHookIsQuick runs the hook on ten of a thousand files in which nothing can
+// fire.
+func TestHookIsQuick(t *testing.T) {
+	bin := program(t)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("go.mod", []byte("module example.com/m\n\ngo 1.24\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--apply"}
+	for i := range 1000 {
+		name := fmt.Sprintf("p%d/f.go", i)
+		if err := os.Mkdir(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprintf("package p%d\n\nimport \"fmt\"\n\n%s", i, strings.Repeat("// Text.\nfunc _() { fmt.Println() }\n\n", 200))
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if i < 10 {
+			args = append(args, name)
+		}
+	}
+	best := time.Hour
+	for range 5 {
+		start := time.Now()
+		if out, err := exec.Command(bin, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		best = min(best, time.Since(start))
+	}
+	t.Logf("%v", best)
+	if best > 500*time.Millisecond {
+		t.Errorf("the hook takes %v", best)
+	}
+}
