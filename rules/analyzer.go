@@ -122,11 +122,12 @@ func (r *Rule) mayFire(pass *analysis.Pass) bool {
 func (r *Rule) diagnostic(pass *analysis.Pass, f rewrite.UnitFinding) analysis.Diagnostic {
 	d := analysis.Diagnostic{Pos: f.Pos, End: f.End, Category: r.Name, Message: f.Message}
 	for _, n := range f.Notes {
-		pos := n.Pos
-		if !pos.IsValid() {
-			pos = f.Pos
+		switch {
+		case n.Pos.IsValid():
+			d.Related = append(d.Related, analysis.RelatedInformation{Pos: n.Pos, Message: n.Message})
+		case strings.HasPrefix(n.Message, "no fix: "):
+			d.Message += " (" + n.Message + ")"
 		}
-		d.Related = append(d.Related, analysis.RelatedInformation{Pos: pos, Message: n.Message})
 	}
 	if f.Fix == nil {
 		return d

@@ -45,6 +45,10 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 		Overlay:   sel.overlay,
 		Progress:  bar.stage,
 	}
+	if o.interactive {
+		// A person looks at each fix, which says what it changes.
+		opt.Edits, opt.Admit = true, rewrite.Unsafe
+	}
 	if o.unsafe {
 		opt.Admit = rewrite.Unsafe
 	}
@@ -68,6 +72,14 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 		res.Findings = nil // they are known now; what was not checked is not
 	}
 	out := &report{o: o, res: res, dir: dir, color: useColor(o.color, stdout)}
+	if o.interactive {
+		out.problems(stderr)
+		code, err := interactive(ctx, opt, finders, out, root, os.Stdin, stdout)
+		if err == nil && len(res.Problems)+len(res.Internal) > 0 {
+			code = exitLoad
+		}
+		return code, err
+	}
 	code := exitOK
 	switch {
 	case o.diff:

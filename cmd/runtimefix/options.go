@@ -23,6 +23,7 @@ type options struct {
 	failOn              string
 	patterns            []string
 	formats             []outputFormat
+	interactive         bool
 	changedSince        string
 	staged              bool
 	baseline            string
@@ -37,6 +38,7 @@ func mainFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "diff", Usage: "print the patch that would be applied, for git apply; change nothing"},
 		&cli.BoolFlag{Name: "apply", Usage: "write the fixes"},
+		&cli.BoolFlag{Name: "interactive", Usage: "ask about the fixes one by one, as git add -p does, and write those accepted"},
 		&cli.BoolFlag{Name: "unsafe", Usage: "include fixes that change behaviour on purpose; each says what changes"},
 		&cli.StringFlag{Name: "rules", Usage: "run only these rules", DefaultText: "all"},
 		&cli.StringFlag{Name: "skip", Usage: "run all but these rules"},
@@ -95,7 +97,10 @@ func readOptions(c *cli.Context) (*options, error) {
 	if o.rules, err = selectRules(o.only, o.skip, &config.Config{}); err != nil {
 		return nil, err
 	}
+	o.interactive = c.Bool("interactive")
 	switch {
+	case o.interactive && (o.diff || o.apply || o.staged || o.writeBaseline != "" || c.IsSet("format")):
+		return nil, usagef("--interactive goes with no --diff, --apply, --staged, --format and --write-baseline")
 	case o.staged && o.changedSince != "":
 		return nil, usagef("--staged and --changed-since exclude each other")
 	case o.staged && o.apply:

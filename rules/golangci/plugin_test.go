@@ -1,0 +1,116 @@
+package golangci
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/golangci/plugin-module-register/register"
+	"github.com/runtimefix/runtimefix/rules"
+)
+
+func TestSettings(t *testing.T) {
+	newPlugin, err := register.GetPlugin("runtimefix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := func(settings any) (names []string) {
+		t.Helper()
+		p, err := newPlugin(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := p.BuildAnalyzers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range list {
+			names = append(names, a.Name)
+		}
+		return names
+	}
+	if got, want := len(build(nil)), len(rules.Analyzers()); got != want {
+		t.Errorf("%d analyzers without settings, want %d", got, want)
+	}
+	got := build(map[string]any{"unsafe": true, "enable": []string{"forcedgc", "threadlock"}, "disable": []string{"threadlock"}})
+	if strings.Join(got, " ") != "forcedgc" {
+		t.Errorf("analyzers %v, want forcedgc", got)
+	}
+	for _, bad := range []map[string]any{{"enable": []string{"nosuch"}}, {"colour": "red"}} {
+		if _, err := newPlugin(bad); err == nil {
+			t.Errorf("no error for %v", bad)
+		}
+	}
+}
+
+// TestCustomBuild builds golangci-lint with the plugin, by the steps of
+// "golangci-lint custom", and runs it. It takes minutes, so it has to be asked
+// for.
+func TestCustomBuild(t *testing.T) {
+	const version = "v2.15.0"
+	if os.Getenv("RUNTIMEFIX_GOLANGCI") == "" {
+		t.Skip("set RUNTIMEFIX_GOLANGCI=1 to build golangci-lint " + version)
+	}
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	run := func(dir, name string, args ...string) string {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+		out, err := cmd.CombinedOutput()
+		if err != nil && name == "go" {
+			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+		}
+		return string(out)
+	}
+	write := func(name, text string) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("get/go.mod", "module get\n\ngo 1.26\n")
+	out := run(filepath.Join(dir, "get"), "go", "mod", "download", "-json", "github.com/golangci/golangci-lint/v2@"+version)
+	_, rest, _ := strings.Cut(out, `"Dir": "`)
+	source, _, ok := strings.Cut(rest, `"`)
+	if !ok {
+		t.Skipf("golangci-lint is not to be had: %s", out)
+	}
+	lint := filepath.Join(dir, "golangci-lint-source")
+	if err := os.CopyFS(lint, os.DirFS(source)); err != nil {
+		t.Fatal(err)
+	}
+	write("golangci-lint-source/cmd/golangci-lint/plugins.go", "package main\n\nimport _ \"github.com/runtimefix/runtimefix/rules/golangci\"\n")
+	if err := os.Chmod(filepath.Join(lint, "go.mod"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(lint, "go.sum"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(lint, "go", "mod", "edit", "-require=github.com/runtimefix/runtimefix@v0.0.0", "-replace=github.com/runtimefix/runtimefix="+root)
+	run(lint, "go", "mod", "tidy")
+	bin := filepath.Join(dir, "golangci-lint")
+	run(lint, "go", "build", "-o", bin, "./cmd/golangci-lint")
+
+	write("m/go.mod", "module example.com/m\n\ngo 1.24\n")
+	write("m/a.go", "package main\n\nimport \"runtime\"\n\nfunc main() {\n\tfor {\n\t\truntime.GC()\n\t}\n}\n")
+	write("m/.golangci.yml", "version: \"2\"\nlinters:\n  default: none\n  enable: [runtimefix]\n  settings:\n    custom:\n      runtimefix:\n        type: module\n")
+	m := filepath.Join(dir, "m")
+	if out := run(m, bin, "run", "./..."); !strings.Contains(out, "a.go:7:3: forcedgc: runtime.GC") {
+		t.Errorf("golangci-lint run: %s", out)
+	}
+	if out := run(m, bin, "run", "--fix", "./..."); !strings.Contains(out, "0 issues") {
+		t.Errorf("golangci-lint run --fix: %s", out)
+	}
+	if data, _ := os.ReadFile(filepath.Join(m, "a.go")); strings.Contains(string(data), "runtime.GC") {
+		t.Errorf("golangci-lint --fix leaves\n%s", data)
+	}
+}
