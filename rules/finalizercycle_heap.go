@@ -458,8 +458,8 @@ func (h *heap) in(stmt ast.Node, way int, f func()) {
 	h.conds = h.conds[:len(h.conds)-1]
 }
 
-// assign stores the value of x, of type t, in the places. clear says whether a
-// variable is declared or assigned as a whole.
+// assign stores the value of x, of type t, in the places. statement says
+// whether it overwrites what is there.
 func (h *heap) assign(to []place, x ast.Expr, t types.Type, pos token.Pos, statement bool) {
 	if isValue(t) {
 		for _, src := range h.places(x) {
@@ -472,14 +472,10 @@ func (h *heap) assign(to []place, x ast.Expr, t types.Type, pos token.Pos, state
 		}
 		return
 	}
-	var objs set
-	if refers(t) || t == nil {
-		objs = h.eval(x)
-	} else {
-		h.eval(x)
-		return
+	objs := h.eval(x)
+	if refers(t) || isNil(h.p, x) {
+		h.put(to, objs, pos, statement)
 	}
-	h.put(to, objs, pos, statement)
 }
 
 // put stores objects in places. A statement overwrites what a variable held,
