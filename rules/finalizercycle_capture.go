@@ -25,6 +25,9 @@ func (c *cycles) useParameter(y *cyclic) (*rewrite.Fix, string) {
 	if later(p, y.At.Node(), enclosingDecl(y.At), v) {
 		return nil, v.Name() + " is assigned again" + advice
 	}
+	if inner := c.embeds(y.elem); inner != "" {
+		return nil, "the object embeds " + inner + ", which has or may have a finalizer of its own; see that they do not release the same thing twice, and let the finalizer use its parameter"
+	}
 	typ := func() dst.Expr { return typeExprIn(y.File, v.Type()) }
 	if typ() == nil {
 		return nil, "its type cannot be named here" + advice
@@ -52,6 +55,23 @@ func (c *cycles) useParameter(y *cyclic) (*rewrite.Fix, string) {
 		return y.renameParameter(fn, v, typ, message)
 	}
 	return nil, "the function is made elsewhere" + advice
+}
+
+// embeds returns the name of an embedded type of t's that has a finalizer
+// itself, or of which nothing is known, "" when there is none. Such types mostly
+// share what they release.
+func (c *cycles) embeds(t types.Type) string {
+	st, ok := under(t).(*types.Struct)
+	if !ok {
+		return ""
+	}
+	for f := range st.Fields() {
+		unknown := isPointer(f.Type()) && pointerElem(f.Type()) == nil || types.Identical(f.Type(), types.Typ[types.Invalid])
+		if f.Embedded() && (unknown || c.all.backed(f.Type())) {
+			return f.Name()
+		}
+	}
+	return ""
 }
 
 // renameParameter gives the parameter the name and type of the captured
