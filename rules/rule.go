@@ -35,6 +35,7 @@ var All = []*Rule{
 	forcedgc,
 	finalizercycle,
 	threadlock,
+	keepalive,
 	signalexit,
 	memstatspoll,
 	freeosmemory,

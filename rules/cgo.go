@@ -1,0 +1,212 @@
+package rules
+
+import (
+	"go/ast"
+	"go/types"
+	"regexp"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+)
+
+// cName returns the name when x is C.name, "" else.
+func cName(p *rewrite.Package, x ast.Expr) string {
+	sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
+	if !ok {
+		return ""
+	}
+	id, ok := sel.X.(*ast.Ident)
+	if !ok || id.Name != "C" {
+		return ""
+	}
+	if pkg, ok := p.Info.Uses[id].(*types.PkgName); !ok || pkg.Imported().Path() != "C" {
+		return ""
+	}
+	return sel.Sel.Name
+}
+
+// isCgoCall reports whether x calls a C function or converts to a C type.
+func isCgoCall(p *rewrite.Package, x ast.Expr) bool {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	return ok && cName(p, call.Fun) != ""
+}
+
+// cTypeName matches the C types that cgo knows by itself and those whose
+// names say that they are types.
+var cTypeName = regexp.MustCompile(`^(?:u?char|schar|u?short|u?int|u?long|u?longlong|float|double|complex\w+|void|bool|_Bool|(?:struct|union|enum)_\w+|\w+_t|GLX?\w*|u?int(?:8|16|32|64)(?:_t)?)$`)
+
+// isCType reports whether C.name is a type. Nothing but its use tells: cgo's
+// types are not known here.
+func isCType(p *rewrite.Package, name string) bool {
+	if strings.HasPrefix(name, "sizeof_") || cTypeName.MatchString(name) && !strings.HasPrefix(name, "GL") {
+		return true
+	}
+	type key struct{ pkg *rewrite.Package }
+	known := p.Snapshot().Memo(key{p}, func() any { return cTypes(p) }).(map[string]bool)
+	return known[name]
+}
+
+// cTypes returns the names that p uses as C types.
+func cTypes(p *rewrite.Package) map[string]bool {
+	out := make(map[string]bool)
+	note := func(x ast.Expr) {
+		for x != nil {
+			if name := cName(p, x); name != "" {
+				out[name] = true
+				return
+			}
+			switch n := ast.Unparen(x).(type) {
+			case *ast.StarExpr:
+				x = n.X
+			case *ast.ArrayType:
+				x = n.Elt
+			default:
+				return
+			}
+		}
+	}
+	for _, f := range p.Files {
+		if !f.Cgo {
+			continue
+		}
+		ast.Inspect(f.AST, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Field:
+				note(n.Type)
+			case *ast.ValueSpec:
+				note(n.Type)
+			case *ast.TypeSpec:
+				note(n.Type)
+			case *ast.CompositeLit:
+				note(n.Type)
+			case *ast.ArrayType:
+				note(n.Elt)
+			case *ast.MapType:
+				note(n.Key)
+				note(n.Value)
+			case *ast.TypeAssertExpr:
+				note(n.Type)
+			case *ast.StarExpr:
+				note(n.X)
+			case *ast.CallExpr:
+				if id, ok := ast.Unparen(n.Fun).(*ast.Ident); ok && (id.Name == "new" || id.Name == "make") && len(n.Args) > 0 {
+					note(n.Args[0])
+				}
+			}
+			return true
+		})
+	}
+	return out
+}
+
+// boundary is a call that leaves Go: of a C function, or of a function of one
+// of the packages for system calls.
+type boundary struct {
+	call *ast.CallExpr
+	name string // the function's own name
+	c    bool   // a C function
+	raw  bool   // it takes pointers as uintptr and keeps them: syscall.Syscall and the like
+}
+
+// what describes the call for messages.
+func (b *boundary) what() string {
+	if b.c {
+		return "C." + b.name
+	}
+	return b.name
+}
+
+var syscallPackages = map[string]bool{"syscall": true, "golang.org/x/sys/unix": true, "golang.org/x/sys/windows": true}
+
+var rawSyscall = regexp.MustCompile(`^(?:Raw)?Syscall(?:6|9|12|15|18|N|NoError)?$`)
+
+// copiesFromC are cgo's own functions that read C memory.
+var copiesFromC = map[string]bool{"GoString": true, "GoStringN": true, "GoBytes": true}
+
+// boundaryOf returns the boundary that call crosses, nil when it is none.
+func boundaryOf(p *rewrite.Package, call *ast.CallExpr) *boundary {
+	if name := cName(p, call.Fun); name != "" {
+		switch name {
+		case "CString", "CBytes", "malloc", "calloc", "free", "realloc":
+			return nil
+		}
+		if len(call.Args) == 1 && !copiesFromC[name] && isCType(p, name) {
+			return nil
+		}
+		return &boundary{call: call, name: name, c: true}
+	}
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() == nil || !syscallPackages[fn.Pkg().Path()] {
+		return nil
+	}
+	b := &boundary{call: call, name: fn.Pkg().Name() + "." + fn.Name()}
+	if recv := fn.Signature().Recv(); recv != nil {
+		switch rewrite.ObjectKey(fn) {
+		case "(*syscall.LazyProc).Call", "(*syscall.Proc).Call", "(*golang.org/x/sys/windows.LazyProc).Call", "(*golang.org/x/sys/windows.Proc).Call":
+			b.raw = true
+			return b
+		}
+		return nil
+	}
+	b.raw = rawSyscall.MatchString(fn.Name())
+	return b
+}
+
+// converted strips conversions from x: those of Go, to C types, and the
+// address arithmetic around none.
+func converted(p *rewrite.Package, x ast.Expr) ast.Expr {
+	for {
+		x = ast.Unparen(x)
+		call, ok := x.(*ast.CallExpr)
+		if !ok || len(call.Args) != 1 {
+			return x
+		}
+		name := cName(p, call.Fun)
+		_, star := ast.Unparen(call.Fun).(*ast.StarExpr)
+		if !p.Info.Types[call.Fun].IsType() && !(star && isCPointer(p, call.Fun)) && !(name != "" && isCType(p, name)) {
+			return x
+		}
+		x = call.Args[0]
+	}
+}
+
+// isCPointer reports whether x is a type *C.name, with any number of stars.
+func isCPointer(p *rewrite.Package, x ast.Expr) bool {
+	for {
+		star, ok := ast.Unparen(x).(*ast.StarExpr)
+		if !ok {
+			return cName(p, x) != ""
+		}
+		x = star.X
+	}
+}
+
+// uintptrOfPointer returns the pointer in uintptr(unsafe.Pointer(x)), whatever
+// other conversions there are around; nil when x is no such conversion.
+func uintptrOfPointer(p *rewrite.Package, x ast.Expr) ast.Expr {
+	hidden := false
+	for {
+		x = ast.Unparen(x)
+		call, ok := x.(*ast.CallExpr)
+		if !ok || len(call.Args) != 1 {
+			return nil
+		}
+		t := p.Info.TypeOf(call.Fun)
+		basic, _ := under(t).(*types.Basic)
+		isType := p.Info.Types[call.Fun].IsType()
+		switch {
+		case isType && basic != nil && basic.Kind() == types.UnsafePointer:
+			if !hidden {
+				return nil
+			}
+			return ast.Unparen(call.Args[0])
+		case isType && basic != nil && basic.Kind() == types.Uintptr:
+			hidden = true
+		case isType && basic != nil && basic.Info()&types.IsInteger != 0:
+		case cName(p, call.Fun) != "" && isCType(p, cName(p, call.Fun)):
+		default:
+			return nil
+		}
+		x = call.Args[0]
+	}
+}

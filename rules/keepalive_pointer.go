@@ -1,0 +1,623 @@
+package rules
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"go/version"
+	"regexp"
+
+	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/go/cfg"
+)
+
+// pointers reports the Go pointers among the call's arguments that the
+// collector does not see, or that C keeps.
+func (k *keeper) pointers(x *crossing) []rewrite.Finding {
+	var out []rewrite.Finding
+	add := func(f *rewrite.Finding) {
+		if f != nil {
+			out = append(out, *f)
+		}
+	}
+	for _, arg := range x.call.Args {
+		switch {
+		case x.c:
+			add(k.hidden(x, arg))
+			add(k.retained(x, arg))
+		case x.raw:
+			add(k.early(x, arg))
+		}
+		add(k.inStruct(x, arg))
+	}
+	return out
+}
+
+// memory is the Go memory that a pointer expression leads to.
+type memory struct {
+	v     *types.Var // the variable that leads there
+	value bool       // the memory is the variable's own
+}
+
+// goMemory returns what the pointer x leads to; ok is false where it may not be
+// memory of Go.
+func (k *keeper) goMemory(x *crossing, e ast.Expr) (m memory, ok bool) {
+	p := x.p
+	e = converted(p, e)
+	switch n := e.(type) {
+	case *ast.UnaryExpr:
+		if n.Op != token.AND {
+			return m, false
+		}
+		switch t := ast.Unparen(n.X).(type) {
+		case *ast.IndexExpr:
+			id, isVar := ast.Unparen(t.X).(*ast.Ident)
+			if !isVar {
+				return m, false
+			}
+			m.v = localVar(p, id)
+			if m.v == nil {
+				return m, false
+			}
+			switch under(m.v.Type()).(type) {
+			case *types.Slice:
+				return m, k.goSlice(x, m.v)
+			case *types.Array:
+				m.value = true
+				return m, true
+			}
+		case *ast.Ident:
+			m.v, m.value = localVar(p, t), true
+			return m, m.v != nil
+		case *ast.SelectorExpr:
+			root, chain := fieldChain(p, t)
+			if !chain {
+				return m, false
+			}
+			m.v = localVar(p, root)
+			if m.v == nil {
+				return m, false
+			}
+			_, m.value = under(m.v.Type()).(*types.Struct)
+			return m, m.value
+		}
+	case *ast.CallExpr:
+		if p.IsCall(n, "unsafe", "SliceData") || isUnsafe(p, n, "SliceData") {
+			if id, isVar := ast.Unparen(n.Args[0]).(*ast.Ident); isVar {
+				m.v = localVar(p, id)
+				return m, m.v != nil && k.goSlice(x, m.v)
+			}
+		}
+	case *ast.Ident:
+		m.v = localVar(p, n)
+		if m.v == nil {
+			return m, false
+		}
+		def := onlyValue(p, x.body, m.v)
+		if def == nil {
+			return m, false
+		}
+		if under(m.v.Type()) == types.Typ[types.UnsafePointer] {
+			return k.goMemory(x, def)
+		}
+		return m, pointerElem(m.v.Type()) != nil && k.fresh(p, def, 0)
+	}
+	return m, false
+}
+
+// isUnsafe reports whether call is of the function of package unsafe.
+func isUnsafe(p *rewrite.Package, call *ast.CallExpr, name string) bool {
+	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	b, ok := p.Info.Uses[sel.Sel].(*types.Builtin)
+	return ok && b.Name() == name
+}
+
+// goSlice reports whether the slice v has its array in Go's memory as far as
+// one can see: it was not made from a pointer.
+func (k *keeper) goSlice(x *crossing, v *types.Var) bool {
+	for _, val := range assignedValues(x.p, x.body, v) {
+		if val == nil {
+			return false
+		}
+		if containsNode(val, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return false
+			}
+			id, ok := sel.X.(*ast.Ident)
+			return ok && (id.Name == "C" || id.Name == "unsafe" || id.Name == "reflect")
+		}) || containsNode(val, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return false
+			}
+			fn := x.p.Callee(call)
+			return fn != nil && fn.Name() == "Mmap"
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// hidden reports a Go pointer that goes to C as an integer.
+func (k *keeper) hidden(x *crossing, arg ast.Expr) *rewrite.Finding {
+	ptr := uintptrOfPointer(x.p, arg)
+	if ptr == nil {
+		id, ok := converted(x.p, arg).(*ast.Ident)
+		if !ok {
+			return nil
+		}
+		if v := localVar(x.p, id); v != nil {
+			if def := onlyValue(x.p, x.body, v); def != nil {
+				ptr = uintptrOfPointer(x.p, def)
+			}
+		}
+	}
+	if ptr == nil {
+		return nil
+	}
+	m, ok := k.goMemory(x, ptr)
+	if !ok || k.alive(x, m.v) || k.flow(x.p, x.body).holding(m.v).stored || k.passes(x, m.v) && !m.value && !onlyLength(x, m.v) {
+		return nil
+	}
+	f := &rewrite.Finding{
+		Pos: arg.Pos(), End: arg.End(),
+		Message: "a Go pointer hidden in an integer: " + m.v.Name() + " may be collected while " + x.what() + " works on it",
+	}
+	if m.value {
+		f.Notes = []rewrite.Note{{Message: "no fix: " + m.v.Name() + " may stand on the stack, which moves; pass it as a pointer, or pin it with runtime.Pinner"}}
+		return f
+	}
+	if fix, why := k.keepFix(m.v, []*crossing{x}); fix != nil {
+		f.Fixes = []*rewrite.Fix{fix}
+	} else {
+		f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; pass it as a pointer"}}
+	}
+	return f
+}
+
+// onlyLength reports whether the call's arguments beside the hidden pointer use
+// v only for its length.
+func onlyLength(x *crossing, v *types.Var) bool {
+	for _, arg := range x.call.Args {
+		if uintptrOfPointer(x.p, arg) != nil {
+			continue
+		}
+		a := converted(x.p, arg)
+		if call, ok := a.(*ast.CallExpr); ok {
+			if id, ok := call.Fun.(*ast.Ident); ok && (id.Name == "len" || id.Name == "cap") {
+				continue
+			}
+		}
+		if containsNode(a, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			return ok && x.p.Info.Uses[id] == v
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// early reports a uintptr for a system call that was made before the call's own
+// line: only a conversion in the argument list keeps the memory alive and in
+// place (package unsafe, pattern 4).
+func (k *keeper) early(x *crossing, arg ast.Expr) *rewrite.Finding {
+	p := x.p
+	id, ok := converted(p, arg).(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	v := localVar(p, id)
+	if v == nil || under(v.Type()) != types.Typ[types.Uintptr] {
+		return nil
+	}
+	all := assignedValues(p, x.body, v)
+	if len(all) != 1 || all[0] == nil {
+		return nil
+	}
+	def := ast.Unparen(all[0])
+	ptr := uintptrOfPointer(p, def)
+	if ptr == nil {
+		return nil
+	}
+	m, ok := k.goMemory(x, ptr)
+	if !ok {
+		return nil
+	}
+	f := &rewrite.Finding{
+		Pos: arg.Pos(), End: arg.End(),
+		Message: "the uintptr was made before the call: " + m.v.Name() + " may be moved or collected meanwhile",
+	}
+	why := k.cannotMove(x, v, arg, def)
+	if why != "" {
+		f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; write the conversion in the argument list of the call"}}
+		return f
+	}
+	cur, found := p.Inspector.Root().FindNode(def)
+	if !found {
+		return nil
+	}
+	_, decl := listStmt(cur)
+	f.Fixes = []*rewrite.Fix{{
+		Message: "move the conversion into the call", Safety: rewrite.Safe,
+		Apply: func(e *rewrite.Edit) error {
+			e.Replace(id, e.Clone(def))
+			e.Delete(decl, v.Name())
+			return nil
+		},
+	}}
+	return f
+}
+
+// cannotMove says why the conversion def of v cannot be moved into the call.
+func (k *keeper) cannotMove(x *crossing, v *types.Var, arg, def ast.Expr) string {
+	p := x.p
+	uses := 0
+	for id, obj := range p.Info.Uses {
+		if obj == v {
+			uses++
+			_ = id
+		}
+	}
+	if uses != 1 {
+		return v.Name() + " is used elsewhere, too"
+	}
+	if !pureUnsafe(p, def) {
+		return "the conversion calls something"
+	}
+	cur, ok := p.Inspector.Root().FindNode(def)
+	if !ok {
+		return "its statement is not in sight"
+	}
+	declCur, decl := listStmt(cur)
+	switch d := decl.(type) {
+	case *ast.AssignStmt:
+		if len(d.Lhs) != 1 || d.Tok != token.DEFINE {
+			return v.Name() + " is declared together with others, or apart"
+		}
+	case *ast.DeclStmt:
+		if g, ok := d.Decl.(*ast.GenDecl); !ok || len(g.Specs) != 1 || len(g.Specs[0].(*ast.ValueSpec).Names) != 1 {
+			return v.Name() + " is declared together with others"
+		}
+	default:
+		return "its declaration is part of another statement"
+	}
+	callCur, _ := listStmt(x.cur)
+	if declCur.Parent() != callCur.Parent() {
+		return "the conversion and the call stand in different blocks"
+	}
+	// What def reads must not change between.
+	l := k.flow(p, x.body)
+	changed := ""
+	ast.Inspect(def, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		w, ok := p.Info.Uses[id].(*types.Var)
+		if !ok || w.IsField() {
+			return true
+		}
+		if !visible(p, w, x.call.Pos()) {
+			changed = w.Name()
+		}
+		ast.Inspect(x.body, func(n ast.Node) bool {
+			if as, ok := n.(*ast.AssignStmt); ok && as.Pos() > decl.End() && as.Pos() <= x.call.Pos() {
+				for _, lhs := range as.Lhs {
+					if lid, ok := ast.Unparen(lhs).(*ast.Ident); ok && l.object(lid) == w {
+						changed = w.Name()
+					}
+				}
+			}
+			return true
+		})
+		return true
+	})
+	if changed != "" {
+		return changed + " changes in between"
+	}
+	return ""
+}
+
+// pureUnsafe reports whether x calls nothing but conversions and functions of
+// package unsafe.
+func pureUnsafe(p *rewrite.Package, x ast.Expr) bool {
+	return !containsNode(x, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		return ok && !p.Info.Types[call.Fun].IsType() && !isUnsafe(p, call, "SliceData") && !isUnsafe(p, call, "StringData")
+	})
+}
+
+// inStruct reports a Go pointer that a struct, given to the call by address,
+// holds as an integer: the collector does not follow it.
+func (k *keeper) inStruct(x *crossing, arg ast.Expr) *rewrite.Finding {
+	p := x.p
+	ptr := uintptrOfPointer(p, arg)
+	if ptr == nil {
+		ptr = converted(p, arg)
+	}
+	addr, ok := converted(p, ptr).(*ast.UnaryExpr)
+	if !ok || addr.Op != token.AND {
+		return nil
+	}
+	id, ok := ast.Unparen(addr.X).(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	s := localVar(p, id)
+	if s == nil {
+		return nil
+	}
+	if _, isStruct := under(s.Type()).(*types.Struct); !isStruct {
+		return nil
+	}
+	var found *rewrite.Finding
+	check := func(x2 ast.Expr) {
+		hidden := uintptrOfPointer(p, x2)
+		if hidden == nil || found != nil {
+			return
+		}
+		m, ok := k.goMemory(x, hidden)
+		if !ok || k.alive(x, m.v) {
+			return
+		}
+		found = &rewrite.Finding{
+			Pos: x2.Pos(), End: x2.End(),
+			Message: "a Go pointer hidden in an integer field: " + m.v.Name() + " may be moved or collected while " + x.what() + " works on it",
+			Notes:   []rewrite.Note{{Message: "no fix: the field's type is part of the interface; declare it as unsafe.Pointer, or pin " + m.v.Name() + " with runtime.Pinner until the call is done"}},
+		}
+	}
+	ast.Inspect(x.body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			for i, lhs := range n.Lhs {
+				sel, ok := ast.Unparen(lhs).(*ast.SelectorExpr)
+				if !ok || len(n.Lhs) != len(n.Rhs) || n.Pos() > x.call.Pos() {
+					if lid, ok := ast.Unparen(lhs).(*ast.Ident); ok && len(n.Lhs) == len(n.Rhs) && n.Pos() < x.call.Pos() && k.flow(p, x.body).object(lid) == s {
+						if lit, ok := ast.Unparen(n.Rhs[i]).(*ast.CompositeLit); ok {
+							for _, elt := range lit.Elts {
+								if kv, ok := elt.(*ast.KeyValueExpr); ok {
+									elt = kv.Value
+								}
+								check(elt)
+							}
+						}
+					}
+					continue
+				}
+				if root, ok := fieldChain(p, sel); ok && p.Info.Uses[root] == s {
+					check(n.Rhs[i])
+				}
+			}
+		case *ast.FuncLit:
+			return false
+		}
+		return true
+	})
+	return found
+}
+
+var (
+	// keepsPointer matches C functions that by their names work on after they
+	// have returned.
+	keepsPointer = regexp.MustCompile(`(?i)(?:^|_)(?:async|submit|enqueue|nonblock(?:ing)?|nowait)|(?:async|nonblocking|nowait)(?:$|_)|[a-z](?:Async|Submit|Enqueue)|^aio_|_aio_|set_?user_?data`)
+	// mayKeepPointer matches those of which it is likely when something waits
+	// for them afterwards.
+	mayKeepPointer = regexp.MustCompile(`(?i)post_|start_|register|set_?data|callback`)
+	// waitsForC matches what waits for the end of the work.
+	waitsForC = regexp.MustCompile(`(?i)wait|join|done|complete|drain`)
+)
+
+// retained reports a pointer to Go memory that C keeps after the call.
+func (k *keeper) retained(x *crossing, arg ast.Expr) *rewrite.Finding {
+	strong := keepsPointer.MatchString(x.name)
+	if !strong && !mayKeepPointer.MatchString(x.name) || waitsForC.MatchString(x.name) {
+		return nil
+	}
+	p := x.p
+	m, ok := k.goMemory(x, arg)
+	if !ok || isHandle(p.Info.TypeOf(arg)) && !isPointerArg(p, arg) {
+		return nil
+	}
+	if m.value && k.alive(x, m.v) {
+		return nil // the function's result, most likely
+	}
+	if k.pinned(x, m.v) {
+		return nil
+	}
+	waits := k.waitsAfter(x)
+	if !strong && !waits {
+		return nil
+	}
+	// Have: a Go pointer that C works on after the call has returned.
+	f := &rewrite.Finding{
+		Pos: x.call.Pos(), End: x.call.End(),
+		Message: x.what() + " keeps the pointer to " + m.v.Name() + " after it has returned: the memory may be collected or reused while C works on it",
+	}
+	modern := version.Compare(x.file.Version(), "go1.21") >= 0
+	switch {
+	case waits && modern:
+		if fix := k.pinFix(x, arg); fix != nil {
+			f.Fixes = []*rewrite.Fix{fix}
+			return f
+		}
+		f.Notes = []rewrite.Note{{Message: "no fix: the call stands where no deferred Unpin can be put; pin " + m.v.Name() + " with runtime.Pinner until C is done"}}
+		return f
+	case waits:
+		f.Notes = []rewrite.Note{{Message: "no fix: runtime.Pinner needs Go 1.21; give C memory of its own (C.CBytes)"}}
+		return f
+	}
+	advice := "runtime.KeepAlive alone does not make an asynchronous call safe: pin " + m.v.Name() + " with runtime.Pinner until C is done, or give C memory of its own (C.CBytes)"
+	if m.value || k.alive(x, m.v) {
+		f.Notes = []rewrite.Note{{Message: "no fix: the end of C's work is not in sight; " + advice}}
+		return f
+	}
+	fix, why := k.keepFix(m.v, []*crossing{x})
+	if fix == nil {
+		f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; " + advice}}
+		return f
+	}
+	fix.Safety = rewrite.Unsafe
+	fix.Message = "keep " + m.v.Name() + " alive up to the end of the call; " + advice
+	f.Notes = []rewrite.Note{{Message: advice}}
+	f.Fixes = []*rewrite.Fix{fix}
+	return f
+}
+
+// isPointerArg reports whether the argument is passed as a pointer.
+func isPointerArg(p *rewrite.Package, arg ast.Expr) bool { return uintptrOfPointer(p, arg) == nil }
+
+// pinned reports whether the function pins v's memory, or something does that
+// it hands v to.
+func (k *keeper) pinned(x *crossing, v *types.Var) bool {
+	l := k.flow(x.p, x.body)
+	return containsNode(x.body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || !x.p.IsCall(call, "runtime", "(*runtime.Pinner).Pin") {
+			return false
+		}
+		if l.mentions(call, v) {
+			return true
+		}
+		if id, ok := converted(x.p, call.Args[0]).(*ast.Ident); ok {
+			if w := localVar(x.p, id); w != nil {
+				if def := onlyValue(x.p, x.body, w); def != nil && l.mentions(def, v) {
+					return true
+				}
+			}
+		}
+		return false
+	})
+}
+
+// waitsAfter reports whether every path from the call to an exit passes
+// something that waits for C, those aside that only leave because the call
+// failed.
+func (k *keeper) waitsAfter(x *crossing) bool {
+	l := k.flow(x.p, x.body)
+	waits := func(n ast.Node) bool {
+		return containsNode(n, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncLit:
+				return false
+			case *ast.CallExpr:
+				if n == x.call {
+					return false
+				}
+				if name := cName(x.p, n.Fun); name != "" {
+					return waitsForC.MatchString(name)
+				}
+				switch fun := ast.Unparen(n.Fun).(type) {
+				case *ast.Ident:
+					return waitsForC.MatchString(fun.Name)
+				case *ast.SelectorExpr:
+					return waitsForC.MatchString(fun.Sel.Name)
+				}
+			case *ast.UnaryExpr:
+				if n.Op == token.ARROW {
+					return waitsForC.MatchString(x.file.Text(n.X))
+				}
+			}
+			return false
+		})
+	}
+	failed := k.failures(x)
+	found := false
+	missed := l.leaks(x.call, func(n ast.Node) flowEffect {
+		if waits(n) {
+			found = true
+			return overwritten
+		}
+		for _, b := range failed {
+			if b.Pos() <= n.Pos() && n.End() <= b.End() {
+				return overwritten
+			}
+		}
+		return untouched
+	})
+	return found && !missed
+}
+
+// failures returns the branches that leave the function when the call failed:
+// the if statement tests its result right behind it.
+func (k *keeper) failures(x *crossing) []*ast.BlockStmt {
+	c, stmt := listStmt(x.cur)
+	var out []*ast.BlockStmt
+	leave := func(n ast.Node) {
+		s, ok := n.(*ast.IfStmt)
+		if !ok || len(s.Body.List) == 0 {
+			return
+		}
+		if _, ok := s.Body.List[len(s.Body.List)-1].(*ast.ReturnStmt); ok {
+			out = append(out, s.Body)
+		}
+	}
+	leave(stmt)
+	if next, ok := c.NextSibling(); ok {
+		if s, ok := next.Node().(*ast.IfStmt); ok {
+			if d := derived(x, stmt); d != nil && k.flow(x.p, x.body).mentions(s.Cond, d) {
+				leave(s)
+			}
+		}
+	}
+	return out
+}
+
+// leaks reports whether a path from at leads to the end of the function on
+// which no node has the effect overwritten.
+func (l *liveness) leaks(at ast.Node, effect func(ast.Node) flowEffect) bool {
+	for _, b := range l.g.Blocks {
+		for i, n := range b.Nodes {
+			if encloses(n, at) && l.leaksFrom(b, i+1, effect, make(map[*cfg.Block]bool)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (l *liveness) leaksFrom(b *cfg.Block, i int, effect func(ast.Node) flowEffect, seen map[*cfg.Block]bool) bool {
+	for _, n := range b.Nodes[min(i, len(b.Nodes)):] {
+		if effect(n) == overwritten {
+			return false
+		}
+	}
+	if len(b.Succs) == 0 {
+		return b.Live
+	}
+	for _, s := range b.Succs {
+		if !seen[s] {
+			seen[s] = true
+			if l.leaksFrom(s, 0, effect, seen) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pinFix pins the memory from before the call to the function's end.
+func (k *keeper) pinFix(x *crossing, arg ast.Expr) *rewrite.Fix {
+	c, stmt := listStmt(x.cur)
+	if stmt == nil || insideLoop(c, x.fn) {
+		return nil
+	}
+	target := converted(x.p, arg)
+	if !pureUnsafe(x.p, target) {
+		return nil
+	}
+	name := x.file.FreeName(x.fn.Node(), "pinner", "pin")
+	return &rewrite.Fix{
+		Message: "pin the memory until the function has waited for C and returns; it then stays in place and alive for longer", Safety: rewrite.Unsafe,
+		Apply: func(e *rewrite.Edit) error {
+			e.InsertBefore(stmt, rewrite.Stmts("var $pinner runtime.Pinner\ndefer $pinner.Unpin()\n$pinner.Pin($target)", rewrite.Holes{"pinner": name, "target": dst.Expr(e.Clone(target))})...)
+			return nil
+		},
+	}
+}

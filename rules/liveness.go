@@ -1,0 +1,551 @@
+package rules
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/go/cfg"
+)
+
+// liveness tells whether something in a function still refers to what a local
+// variable refers to, after a place in that function. It follows the control
+// flow, as the compiler does: a variable is dead where no path uses it again.
+// Where it cannot tell it says that the object is alive.
+type liveness struct {
+	p    *rewrite.Package
+	body *ast.BlockStmt
+	g    *cfg.CFG
+	held map[*types.Var]holding // by variable
+}
+
+// holding says where else in the function a reference to an object is.
+type holding struct {
+	vars   []*types.Var // variables that may hold one, in order of assignment
+	stored bool         // one went out of sight: into a field, a channel, another function
+}
+
+func newLiveness(p *rewrite.Package, body *ast.BlockStmt) *liveness {
+	return &liveness{
+		p: p, body: body,
+		g:    cfg.New(body, func(call *ast.CallExpr) bool { return !neverReturns(p, call) }),
+		held: make(map[*types.Var]holding),
+	}
+}
+
+// usedAfter reports whether v's value is used on a path from the end of the
+// expression or statement at to an exit. at stands in the function itself.
+func (l *liveness) usedAfter(v *types.Var, at ast.Node) bool {
+	for _, b := range l.g.Blocks {
+		for i, n := range b.Nodes {
+			if n.Pos() > at.Pos() || at.End() > n.End() || !encloses(n, at) {
+				continue
+			}
+			switch l.within(n, at, v) {
+			case used:
+				return true
+			case overwritten:
+				continue
+			}
+			if l.search(b, i+1, func(n ast.Node) flowEffect { return l.effect(n, v) }, make(map[*cfg.Block]bool)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// encloses reports whether n is at or has it inside.
+func encloses(n, at ast.Node) bool { return containsNode(n, func(x ast.Node) bool { return x == at }) }
+
+type flowEffect int
+
+const (
+	untouched flowEffect = iota
+	used
+	overwritten
+)
+
+// search walks the paths from the i-th node of b on, and reports whether on one
+// of them a node has the effect used before one has overwritten.
+func (l *liveness) search(b *cfg.Block, i int, effect func(ast.Node) flowEffect, seen map[*cfg.Block]bool) bool {
+	for _, n := range b.Nodes[min(i, len(b.Nodes)):] {
+		switch effect(n) {
+		case used:
+			return true
+		case overwritten:
+			return false
+		}
+	}
+	for _, s := range b.Succs {
+		if !seen[s] {
+			seen[s] = true
+			if l.search(s, 0, effect, seen) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// effect says what a node of the control flow does with v.
+func (l *liveness) effect(n ast.Node, v *types.Var) flowEffect {
+	sets := false
+	switch n := n.(type) {
+	case *ast.AssignStmt:
+		discards := true
+		for _, x := range n.Lhs {
+			id, ok := ast.Unparen(x).(*ast.Ident)
+			switch {
+			case ok && l.object(id) == v && (n.Tok == token.ASSIGN || n.Tok == token.DEFINE):
+				sets = true
+			case l.mentions(x, v):
+				return used
+			}
+			discards = discards && ok && id.Name == "_"
+		}
+		for _, x := range n.Rhs {
+			if id, ok := ast.Unparen(x).(*ast.Ident); ok && discards && l.object(id) == v {
+				continue // "_ = v" is no use for the compiler
+			}
+			if l.mentions(x, v) {
+				return used
+			}
+		}
+	case *ast.ValueSpec:
+		for _, x := range n.Values {
+			if l.mentions(x, v) {
+				return used
+			}
+		}
+		for _, id := range n.Names {
+			sets = sets || l.object(id) == v
+		}
+	case *ast.Ident:
+		// A range clause or receive that declares v, or a bare use.
+		if l.p.Info.Defs[n] == v {
+			return overwritten
+		}
+		if l.p.Info.Uses[n] == v {
+			return used
+		}
+	default:
+		if l.mentions(n, v) {
+			return used
+		}
+	}
+	if sets {
+		return overwritten
+	}
+	return untouched
+}
+
+// within says what the rest of node n does with v after at, a part of n, was
+// evaluated. What was called before counts as done; operands that are no calls
+// are read when the calls have returned.
+func (l *liveness) within(n, at ast.Node, v *types.Var) flowEffect {
+	if n == at {
+		return untouched
+	}
+	result := untouched
+	if as, ok := n.(*ast.AssignStmt); ok {
+		for _, x := range as.Lhs {
+			if id, ok := ast.Unparen(x).(*ast.Ident); ok && l.object(id) == v && as.Tok != token.ADD_ASSIGN {
+				result = overwritten
+			}
+		}
+	}
+	ast.Inspect(n, func(m ast.Node) bool {
+		if m == nil || result == used || m == at {
+			return false
+		}
+		switch m := m.(type) {
+		case *ast.CallExpr:
+			// A call before, unless at is one of its operands.
+			return m.End() > at.Pos()
+		case *ast.FuncLit:
+			if l.mentions(m, v) {
+				result = used
+			}
+			return false
+		case *ast.AssignStmt:
+			if m == n {
+				for _, x := range append(append([]ast.Expr(nil), m.Lhs...), m.Rhs...) {
+					if id, ok := ast.Unparen(x).(*ast.Ident); ok && l.object(id) == v && x.Pos() < at.Pos() && result == overwritten {
+						continue
+					}
+					if x != at && !encloses(x, at) && l.mentions(x, v) && !callBefore(x, at) {
+						result = used
+					}
+				}
+				for _, x := range m.Rhs {
+					if x != at && encloses(x, at) && l.within(x, at, v) == used {
+						result = used
+					}
+				}
+				for _, x := range m.Lhs {
+					if x != at && encloses(x, at) && l.within(x, at, v) == used {
+						result = used
+					}
+				}
+				return false
+			}
+		case *ast.Ident:
+			if l.object(m) == v {
+				result = used
+			}
+		}
+		return true
+	})
+	return result
+}
+
+// callBefore reports whether x is a call that is done before at is evaluated.
+func callBefore(x ast.Expr, at ast.Node) bool {
+	_, ok := ast.Unparen(x).(*ast.CallExpr)
+	return ok && x.End() <= at.Pos()
+}
+
+func (l *liveness) object(id *ast.Ident) types.Object {
+	if o := l.p.Info.Uses[id]; o != nil {
+		return o
+	}
+	return l.p.Info.Defs[id]
+}
+
+// mentions reports whether v occurs in n.
+func (l *liveness) mentions(n ast.Node, v *types.Var) bool {
+	return containsNode(n, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		return ok && l.object(id) == v
+	})
+}
+
+// kept reports whether the object that v points at is certainly, or possibly,
+// still referred to in the function after at: by v itself, by a variable that
+// may hold v, by a deferred call or by a closure.
+func (l *liveness) kept(v *types.Var, at ast.Node) bool {
+	if l.usedAfter(v, at) || l.deferred(v, at) || l.captured(v, at) {
+		return true
+	}
+	for _, w := range l.holding(v).vars {
+		if l.usedAfter(w, at) || l.deferred(w, at) || l.captured(w, at) {
+			return true
+		}
+	}
+	return false
+}
+
+// deferred reports whether a deferred call that stands before at refers to v's
+// object: its receiver, an argument or a captured variable. The fields that an
+// argument reads are read at the defer statement.
+func (l *liveness) deferred(v *types.Var, at ast.Node) bool {
+	return containsNode(l.body, func(n ast.Node) bool {
+		d, ok := n.(*ast.DeferStmt)
+		if !ok || d.Pos() > at.Pos() || encloses(d, at) {
+			return false
+		}
+		if encloseLit(l.body, d) {
+			return false
+		}
+		return l.refers(d.Call, v)
+	})
+}
+
+// encloseLit reports whether a function literal in body is around n.
+func encloseLit(body *ast.BlockStmt, n ast.Node) bool {
+	return containsNode(body, func(m ast.Node) bool {
+		lit, ok := m.(*ast.FuncLit)
+		return ok && lit.Pos() <= n.Pos() && n.End() <= lit.End()
+	})
+}
+
+// refers reports whether the value of x, or a call's operands, may refer to v's
+// object: v itself, its address or that of a part of it, a method's receiver.
+// A field's value does only where its type allows for it.
+func (l *liveness) refers(n ast.Node, v *types.Var) bool {
+	found := false
+	var walk func(ast.Node)
+	walk = func(n ast.Node) {
+		ast.Inspect(n, func(n ast.Node) bool {
+			if found {
+				return false
+			}
+			switch n := n.(type) {
+			case *ast.UnaryExpr:
+				if n.Op == token.AND && l.mentions(n.X, v) {
+					found = true
+					return false
+				}
+			case *ast.SelectorExpr:
+				sel := l.p.Info.Selections[n]
+				if sel == nil || !l.mentions(n.X, v) {
+					return true
+				}
+				if sel.Kind() != types.FieldVal {
+					// The receiver: v, or a part of it by address.
+					if root, ok := fieldChain(l.p, n.X); ok && root != nil && l.object(root) == v {
+						found = ast.Unparen(n.X) == ast.Expr(root) || !pointerLike(l.p.Info.TypeOf(n.X)) || canHold(l.p.Info.TypeOf(n.X), v.Type())
+						return false
+					}
+					return true
+				}
+				if root, ok := fieldChain(l.p, n); ok && l.object(root) == v {
+					found = canHold(l.p.Info.TypeOf(n), v.Type())
+					return false
+				}
+			case *ast.Ident:
+				if l.object(n) == v {
+					found = true
+				}
+			}
+			return true
+		})
+	}
+	walk(n)
+	return found
+}
+
+func pointerLike(t types.Type) bool {
+	switch under(t).(type) {
+	case *types.Pointer, *types.Interface, *types.Map, *types.Chan, *types.Slice, *types.Signature:
+		return true
+	}
+	return false
+}
+
+// fieldChain returns the variable at the root of x.f.g, where all selectors are
+// fields; x itself is such a chain.
+func fieldChain(p *rewrite.Package, x ast.Expr) (*ast.Ident, bool) {
+	for {
+		switch n := ast.Unparen(x).(type) {
+		case *ast.Ident:
+			return n, true
+		case *ast.SelectorExpr:
+			sel := p.Info.Selections[n]
+			if sel == nil || sel.Kind() != types.FieldVal {
+				return nil, false
+			}
+			x = n.X
+		case *ast.StarExpr:
+			x = n.X
+		default:
+			return nil, false
+		}
+	}
+}
+
+// captured reports whether a function literal that is not around at captures v.
+// One that is called where it stands is part of the flow.
+func (l *liveness) captured(v *types.Var, at ast.Node) bool {
+	now := make(map[*ast.FuncLit]bool)
+	ast.Inspect(l.body, func(n ast.Node) bool {
+		if s, ok := n.(*ast.ExprStmt); ok {
+			if call, ok := s.X.(*ast.CallExpr); ok {
+				if lit, ok := call.Fun.(*ast.FuncLit); ok {
+					now[lit] = true
+				}
+			}
+		}
+		return true
+	})
+	return containsNode(l.body, func(n ast.Node) bool {
+		lit, ok := n.(*ast.FuncLit)
+		return ok && !now[lit] && !(lit.Pos() <= at.Pos() && at.End() <= lit.End()) && l.mentions(lit, v)
+	})
+}
+
+// holding returns where references to v's object are put in the function.
+func (l *liveness) holding(v *types.Var) holding {
+	if h, ok := l.held[v]; ok {
+		return h
+	}
+	var h holding
+	known := map[*types.Var]bool{v: true}
+	holders := []*types.Var{v}
+	from := func(x ast.Expr) bool {
+		for _, w := range holders {
+			if l.mentions(x, w) {
+				return true
+			}
+		}
+		return false
+	}
+	note := func(lhs ast.Expr, rhs ast.Expr) bool {
+		if !from(rhs) || isCgoCall(l.p, rhs) {
+			return false
+		}
+		if !canHold(l.p.Info.TypeOf(lhs), v.Type()) {
+			return false
+		}
+		lhs = ast.Unparen(lhs)
+		id, ok := lhs.(*ast.Ident)
+		if !ok {
+			id = variableOf(lhs)
+		}
+		if id == nil || id.Name == "_" && id == lhs {
+			h.stored = h.stored || id == nil
+			return false
+		}
+		w, _ := l.object(id).(*types.Var)
+		if w == nil || w.IsField() || !(l.body.Pos() <= w.Pos() && w.Pos() < l.body.End()) {
+			if w != v {
+				h.stored = true
+			}
+			return false
+		}
+		if known[w] {
+			return false
+		}
+		known[w] = true
+		holders = append(holders, w)
+		h.vars = append(h.vars, w)
+		return true
+	}
+	for again := true; again; {
+		again = false
+		ast.Inspect(l.body, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.AssignStmt:
+				for i, lhs := range n.Lhs {
+					rhs := n.Rhs[0]
+					if len(n.Rhs) == len(n.Lhs) {
+						rhs = n.Rhs[i]
+					}
+					again = note(lhs, rhs) || again
+				}
+			case *ast.ValueSpec:
+				for i, lhs := range n.Names {
+					if len(n.Values) == 0 {
+						break
+					}
+					rhs := n.Values[0]
+					if len(n.Values) == len(n.Names) {
+						rhs = n.Values[i]
+					}
+					again = note(lhs, rhs) || again
+				}
+			case *ast.RangeStmt:
+				if n.Key != nil {
+					again = note(n.Key, n.X) || again
+				}
+				if n.Value != nil {
+					again = note(n.Value, n.X) || again
+				}
+			case *ast.SendStmt:
+				h.stored = h.stored || l.refers(n.Value, v)
+			case *ast.GoStmt:
+				h.stored = h.stored || l.refers(n.Call, v)
+			case *ast.CallExpr:
+				for _, a := range n.Args {
+					if l.refers(a, v) && !l.forgets(n) {
+						h.stored = true
+					}
+				}
+			case *ast.UnaryExpr:
+				// The variable's own address.
+				if id, ok := ast.Unparen(n.X).(*ast.Ident); ok && n.Op == token.AND && l.object(id) == v {
+					h.stored = true
+				}
+			}
+			return true
+		})
+	}
+	l.held[v] = h
+	return h
+}
+
+// forgets reports whether the called function keeps none of its arguments.
+func (l *liveness) forgets(call *ast.CallExpr) bool {
+	if isCgoCall(l.p, call) || l.p.Info.Types[call.Fun].IsType() {
+		return true
+	}
+	if id, ok := ast.Unparen(call.Fun).(*ast.Ident); ok {
+		if _, ok := l.p.Info.Uses[id].(*types.Builtin); ok {
+			return true // append: its result is looked at
+		}
+	}
+	fn := l.p.Callee(call)
+	if fn == nil || fn.Pkg() == nil {
+		return false
+	}
+	switch fn.Pkg().Path() {
+	case "runtime", "fmt", "log", "errors", "syscall", "golang.org/x/sys/unix", "golang.org/x/sys/windows", "unsafe":
+		return true
+	}
+	return false
+}
+
+// variableOf returns the variable that x is a part of, nil when x is behind a
+// call.
+func variableOf(x ast.Expr) *ast.Ident {
+	for {
+		switch n := ast.Unparen(x).(type) {
+		case *ast.Ident:
+			return n
+		case *ast.SelectorExpr:
+			x = n.X
+		case *ast.IndexExpr:
+			x = n.X
+		case *ast.SliceExpr:
+			x = n.X
+		case *ast.StarExpr:
+			x = n.X
+		default:
+			return nil
+		}
+	}
+}
+
+// canHold reports whether a value of type t may lead to an object that a
+// variable of type ptr points at.
+func canHold(t, ptr types.Type) bool {
+	elem := pointerElem(ptr)
+	if elem == nil {
+		return true
+	}
+	return holds(t, elem, make(map[types.Type]bool))
+}
+
+func holds(t, elem types.Type, seen map[types.Type]bool) bool {
+	if t == nil || seen[t] {
+		return false
+	}
+	seen[t] = true
+	if types.Identical(t, types.Universe.Lookup("error").Type()) {
+		return false
+	}
+	if types.Identical(t, elem) {
+		return true
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		return u.Kind() == types.UnsafePointer
+	case *types.Pointer:
+		return types.Identical(u.Elem(), elem) || holds(u.Elem(), elem, seen)
+	case *types.Slice:
+		return holds(u.Elem(), elem, seen)
+	case *types.Array:
+		return holds(u.Elem(), elem, seen)
+	case *types.Chan:
+		return holds(u.Elem(), elem, seen)
+	case *types.Map:
+		return holds(u.Key(), elem, seen) || holds(u.Elem(), elem, seen)
+	case *types.Struct:
+		for f := range u.Fields() {
+			if holds(f.Type(), elem, seen) {
+				return true
+			}
+		}
+	case *types.Tuple:
+		for v := range u.Variables() {
+			if holds(v.Type(), elem, seen) {
+				return true
+			}
+		}
+	case *types.Interface, *types.Signature:
+		return true
+	}
+	return false
+}
