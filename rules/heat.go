@@ -96,6 +96,9 @@ func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) hea
 			if on {
 				continue
 			}
+			if named, ok := f.namedLiteral(p, parent, depth); ok {
+				h = named
+			}
 			h.conditional = h.conditional || conditional
 			return h
 		case *ast.FuncDecl:
@@ -123,6 +126,9 @@ func literalUse(p *rewrite.Package, lit inspector.Cursor) (h heat, on bool) {
 	if call.Fun == c.Node() {
 		return heat{}, true // called, deferred or started as a goroutine
 	}
+	if tv := p.Info.Types[call.Fun]; tv.IsType() && isType(tv.Type, "expvar", "Func") {
+		return heat{kind: recurring, why: "for every request"}, false
+	}
 	fn := p.Callee(call)
 	if fn == nil {
 		return heat{}, false
@@ -138,8 +144,60 @@ func literalUse(p *rewrite.Package, lit inspector.Cursor) (h heat, on bool) {
 		}
 	case isSchedule(fn):
 		return heat{kind: recurring, paced: true, why: "on a schedule"}, false
+	case isScraped(fn):
+		return heat{kind: recurring, why: "for every scrape"}, false
 	}
 	return heat{}, false
+}
+
+// isScraped reports whether fn makes a metric of Prometheus from a function that
+// each scrape calls.
+func isScraped(fn *types.Func) bool {
+	return fn.Pkg() != nil && strings.Contains(fn.Pkg().Path(), "prometheus") &&
+		(fn.Name() == "NewGaugeFunc" || fn.Name() == "NewCounterFunc")
+}
+
+// namedLiteral returns the heat of a function literal that a local variable
+// names and that is only called by that name; ok is false for others.
+func (f *heatFinder) namedLiteral(p *rewrite.Package, lit inspector.Cursor, depth int) (best heat, ok bool) {
+	as, isAssign := lit.Parent().Node().(*ast.AssignStmt)
+	if !isAssign || as.Tok != token.DEFINE || len(as.Lhs) != 1 || len(as.Rhs) != 1 || depth == 0 {
+		return heat{}, false
+	}
+	id, _ := as.Lhs[0].(*ast.Ident)
+	v := p.Info.Defs[id]
+	decl := enclosingDecl(lit)
+	key := fmt.Sprintf("literal %d", as.Pos())
+	if v == nil || decl == nil || f.busy[key] {
+		return heat{}, false
+	}
+	f.busy[key] = true
+	defer delete(f.busy, key)
+	within, _ := p.Inspector.Root().FindNode(decl)
+	once, count := 0, 0
+	for c := range within.Preorder((*ast.Ident)(nil)) {
+		if p.Info.Uses[c.Node().(*ast.Ident)] != v {
+			continue
+		}
+		call, isCall := c.Parent().Node().(*ast.CallExpr)
+		if !isCall || call.Fun != c.Node() {
+			return heat{}, false
+		}
+		count++
+		h := f.at(p, c.Parent(), depth-1)
+		if h.kind == oneShot {
+			once++
+		}
+		if h.kind == recurring && (best.kind != recurring || h.hot() && !best.hot()) {
+			pos := f.s.Position(c.Node().Pos())
+			h.why = fmt.Sprintf("%s, through %s at %s:%d", strings.SplitN(h.why, ", through ", 2)[0], id.Name, filepath.Base(pos.Filename), pos.Line)
+			best = h
+		}
+	}
+	if best.kind != recurring && count > 0 && once == count {
+		best.kind = oneShot
+	}
+	return best, count > 0
 }
 
 // isSchedule reports whether fn registers a job with a cron library.
@@ -171,6 +229,9 @@ func (f *heatFinder) function(p *rewrite.Package, decl *ast.FuncDecl, depth int)
 	}
 	if matchesAny(settingsOf(f.s).Handlers, methodName(obj)) {
 		return heat{kind: recurring, why: "for every request, as the configuration says of " + decl.Name.Name}
+	}
+	if decl.Recv != nil && decl.Name.Name == "Collect" && isCollector(sig) {
+		return heat{kind: recurring, why: "for every scrape"}
 	}
 	if decl.Recv == nil && (decl.Name.Name == "init" || decl.Name.Name == "main" && p.Name == "main" || decl.Name.Name == "TestMain") {
 		return heat{kind: oneShot}
@@ -406,6 +467,19 @@ func typeKey(t types.Type) string {
 		t = ptr.Elem()
 	}
 	return types.TypeString(t, func(p *types.Package) string { return p.Path() })
+}
+
+// isCollector reports whether sig is that of a Prometheus collector's Collect.
+func isCollector(sig *types.Signature) bool {
+	if sig.Params().Len() != 1 {
+		return false
+	}
+	ch, ok := sig.Params().At(0).Type().Underlying().(*types.Chan)
+	if !ok || ch.Dir() != types.SendOnly {
+		return false
+	}
+	named, ok := types.Unalias(ch.Elem()).(*types.Named)
+	return ok && named.Obj().Name() == "Metric" && named.Obj().Pkg() != nil && strings.Contains(named.Obj().Pkg().Path(), "prometheus")
 }
 
 var (

@@ -49,7 +49,7 @@ func memPolls(s *rewrite.Snapshot) []rewrite.Finding {
 			continue
 		}
 		h := heatOf(call.Pkg, call.At)
-		if h.kind != recurring || lastTurn(call.At) {
+		if h.kind != recurring || lastTurn(call.At) || onlyOnce(call) {
 			continue
 		}
 		// Have: a reading that is taken again and again.
@@ -201,6 +201,38 @@ func lastTurn(cur inspector.Cursor) bool {
 			}
 		}
 	}
+}
+
+// onlyOnce reports whether an if statement lets the call pass once: it asks for
+// a flag that its body sets, "if !started { started = true }".
+func onlyOnce(call rewrite.Call) bool {
+	for c := range call.At.Enclosing((*ast.IfStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		n, ok := c.Node().(*ast.IfStmt)
+		if !ok {
+			return false
+		}
+		not, ok := ast.Unparen(n.Cond).(*ast.UnaryExpr)
+		if !ok || not.Op != token.NOT {
+			continue
+		}
+		id := lastName(not.X)
+		if id == nil || call.Pkg.Info.Uses[id] == nil {
+			continue
+		}
+		flag := call.Pkg.Info.Uses[id]
+		if containsNode(n.Body, func(n ast.Node) bool {
+			as, ok := n.(*ast.AssignStmt)
+			if !ok || len(as.Lhs) != 1 || len(as.Rhs) != 1 {
+				return false
+			}
+			l := lastName(as.Lhs[0])
+			tv := call.Pkg.Info.Types[as.Rhs[0]]
+			return l != nil && call.Pkg.Info.Uses[l] == flag && tv.Value != nil && tv.Value.String() == "true"
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // insideOwnLoop reports whether a loop of the same function is around cur.

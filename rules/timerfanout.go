@@ -61,7 +61,7 @@ type fanout struct {
 func timerFanouts(s *rewrite.Snapshot) []rewrite.Finding {
 	var out []rewrite.Finding
 	for call := range s.Calls("time", "AfterFunc") {
-		if call.File.Test || call.Pkg.Wide || len(call.Call.Args) != 2 {
+		if call.File.Test || call.Pkg.Wide || len(call.Call.Args) != 2 || lastTurn(call.At) {
 			continue
 		}
 		if finding, ok := countingLoop(call); ok {
