@@ -81,7 +81,11 @@ func (c *cycles) check(x *finalization) *cyclic {
 			continue
 		}
 		for _, o := range r.objs {
-			if w := cycle(o, x.cleanup); w != nil && (way == nil || w[0].path == "(finalizer)") {
+			w := cycle(o, true) // a capture, which is cured without a cleanup
+			if w == nil && !x.cleanup {
+				w = cycle(o, false)
+			}
+			if w != nil && (way == nil || w[0].path == "(finalizer)") {
 				way = w
 			}
 		}

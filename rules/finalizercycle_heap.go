@@ -18,7 +18,10 @@ type heap struct {
 	sites map[siteKey]*object
 	vars  map[types.Object]*object // of the present frame
 	conds []branch                 // the branches around the present statement
-	depth int
+	// ctx numbers the way of calls to the present function: each call makes
+	// objects of its own.
+	ctx   int
+	ctxs  map[callKey]int
 	steps int // what is left of the budget
 	// registered are the finalizations that the run came by, with their objects.
 	registered []registeredObject
@@ -40,10 +43,15 @@ type branch struct {
 }
 
 type siteKey struct {
-	node  ast.Node
-	frame int
-	path  string
-	of    *object
+	node ast.Node
+	ctx  int
+	path string
+	of   *object
+}
+
+type callKey struct {
+	ctx  int
+	call *ast.CallExpr
 }
 
 // An object is what one allocation makes, one variable, or something that was
@@ -58,7 +66,6 @@ type object struct {
 	level int // of indirections from a parameter
 	// declared are the branches around a variable's declaration.
 	declared int
-	frame    int
 	isVar    bool
 	isFunc   bool
 }
@@ -104,7 +111,7 @@ const (
 
 // runHeap runs decl, of package p.
 func runHeap(s *rewrite.Snapshot, p *rewrite.Package, decl *ast.FuncDecl) *heap {
-	h := &heap{s: s, p: p, sites: make(map[siteKey]*object), vars: make(map[types.Object]*object), steps: heapSteps}
+	h := &heap{s: s, p: p, sites: make(map[siteKey]*object), ctxs: make(map[callKey]int), vars: make(map[types.Object]*object), steps: heapSteps}
 	fn, _ := p.Info.Defs[decl.Name].(*types.Func)
 	h.stack = append(h.stack, fn)
 	var fields []*ast.Field
@@ -133,13 +140,16 @@ func (h *heap) variable(v types.Object) *object {
 	if o := h.vars[v]; o != nil {
 		return o
 	}
-	o := &object{typ: v.Type(), slots: make(map[string]*slot), known: true, isVar: true, declared: len(h.conds), frame: h.depth}
+	o := &object{typ: v.Type(), slots: make(map[string]*slot), known: true, isVar: true, declared: len(h.conds)}
 	h.vars[v] = o
 	return o
 }
 
 func (h *heap) site(n ast.Node, path string, of *object, typ types.Type) *object {
-	k := siteKey{node: n, frame: len(h.stack), path: path, of: of}
+	k := siteKey{node: n, ctx: h.ctx, path: path, of: of}
+	if of != nil {
+		k.ctx = 0 // what is behind an object is the same for all
+	}
 	if o := h.sites[k]; o != nil {
 		return o
 	}
@@ -421,7 +431,7 @@ func (h *heap) refs(x ast.Expr) set {
 // closure returns the object for a function literal: it refers to the variables
 // that it captures. Its body is run as something that may happen.
 func (h *heap) closure(x *ast.FuncLit) *object {
-	k := siteKey{node: x, frame: len(h.stack)}
+	k := siteKey{node: x, ctx: h.ctx}
 	if o := h.sites[k]; o != nil {
 		return o
 	}
@@ -858,8 +868,12 @@ func (h *heap) enter(x *ast.CallExpr, fn *types.Func, recv set, args []set) []se
 	for v, o := range outer {
 		h.vars[v] = o
 	}
-	h.depth++
 	h.stack = append(h.stack, fn)
+	caller, k := h.ctx, callKey{h.ctx, x}
+	if h.ctxs[k] == 0 {
+		h.ctxs[k] = len(h.ctxs) + 1
+	}
+	h.ctx = h.ctxs[k]
 	bind := func(name *ast.Ident, objs set, t types.Type) {
 		v := h.p.Info.Defs[name]
 		if v == nil {
@@ -885,7 +899,7 @@ func (h *heap) enter(x *ast.CallExpr, fn *types.Func, recv set, args []set) []se
 		_, variadic := f.Type.(*ast.Ellipsis)
 		for _, name := range f.Names {
 			if variadic {
-				o := h.site(x, "...", nil, nil)
+				o := h.site(f, "...", nil, nil)
 				for _, a := range args[min(i, len(args)):] {
 					h.store(place{o, "[]"}, a, name.Pos())
 				}
@@ -918,8 +932,7 @@ func (h *heap) enter(x *ast.CallExpr, fn *types.Func, recv set, args []set) []se
 		}
 	}
 	h.stack = h.stack[:len(h.stack)-1]
-	h.depth--
-	h.vars, h.results = outer, results
+	h.ctx, h.vars, h.results = caller, outer, results
 	return out
 }
 
