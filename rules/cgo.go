@@ -49,6 +49,7 @@ func isCType(p *rewrite.Package, name string) bool {
 // cTypes returns the names that p uses as C types.
 func cTypes(p *rewrite.Package) map[string]bool {
 	out := make(map[string]bool)
+	nested, called := make(map[string]int), make(map[string]int)
 	note := func(x ast.Expr) {
 		for x != nil {
 			if name := cName(p, x); name != "" {
@@ -92,9 +93,31 @@ func cTypes(p *rewrite.Package) map[string]bool {
 				if id, ok := ast.Unparen(n.Fun).(*ast.Ident); ok && (id.Name == "new" || id.Name == "make") && len(n.Args) > 0 {
 					note(n.Args[0])
 				}
+				name := cName(p, n.Fun)
+				if name == "" {
+					break
+				}
+				called[name]++
+				if copiesFromC[name] {
+					break
+				}
+				for _, a := range n.Args {
+					if inner, ok := ast.Unparen(a).(*ast.CallExpr); ok && len(inner.Args) == 1 {
+						if name := cName(p, inner.Fun); name != "" {
+							nested[name]++
+						}
+					}
+				}
 			}
 			return true
 		})
+	}
+	// What is only ever applied to one argument of a C function is a
+	// conversion, most likely.
+	for name, n := range nested {
+		if n == called[name] {
+			out[name] = true
+		}
 	}
 	return out
 }

@@ -41,7 +41,7 @@ func findKeepalive(s *rewrite.Snapshot) []rewrite.Finding {
 	k := &keeper{s: s, live: make(map[*ast.BlockStmt]*liveness), released: make(map[string]*release), busy: make(map[string]bool)}
 	k.finalizers = finalizersOf(s)
 	var out []rewrite.Finding
-	for _, p := range s.Packages {
+	for _, p := range slices.Clone(s.Packages) { // callers may be added
 		if p.Wide {
 			continue
 		}
@@ -572,9 +572,11 @@ func (k *keeper) heldByCallers(p *rewrite.Package, fn *types.Func, i int, v *typ
 	}
 	k.busy[key] = true
 	defer delete(k.busy, key)
-	refs := k.s.Refs(key)
+	if !closed {
+		k.s.Widen(fn.Name())
+	}
 	held := false
-	for _, r := range refs {
+	for _, r := range k.s.Refs(key) {
 		if r.File.Test {
 			continue
 		}

@@ -162,7 +162,7 @@ func (k *keeper) hidden(x *crossing, arg ast.Expr) *rewrite.Finding {
 		return nil
 	}
 	m, ok := k.goMemory(x, ptr)
-	if !ok || k.alive(x, m.v) || k.flow(x.p, x.body).holding(m.v).stored || k.passes(x, m.v) && !m.value && !onlyLength(x, m.v) {
+	if !ok || k.alive(x, m.v) || !m.value && k.flow(x.p, x.body).holding(m.v).stored || k.passes(x, m.v) && !m.value && !onlyLength(x, m.v) {
 		return nil
 	}
 	f := &rewrite.Finding{

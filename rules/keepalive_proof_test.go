@@ -1,0 +1,210 @@
+package rules_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// handleProgram works on an object's handle in C while the collector runs, and
+// prints whether C saw the handle freed by the finalizer meanwhile.
+const handleProgram = `package main
+
+/*
+#include <unistd.h>
+struct res { volatile int freed; };
+static struct res one;
+static struct res *res_new(void) { return &one; }
+static void res_free(struct res *r) { r->freed = 1; }
+static int res_use(struct res *r) {
+	for (int i = 0; i < 1000 && !r->freed; i++) usleep(2000);
+	return r->freed;
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+)
+
+type resource struct{ h *C.struct_res }
+
+func open() *resource {
+	r := &resource{h: C.res_new()}
+	runtime.SetFinalizer(r, func(r *resource) { C.res_free(r.h) })
+	return r
+}
+
+func (r *resource) use() int {
+	n := C.res_use(r.h)
+	return int(n)
+}
+
+func main() {
+	go func() {
+		for {
+			runtime.GC()
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	fmt.Println("wrong:", open().use() != 0)
+}
+`
+
+// churn overwrites memory that the collector frees.
+const churn = `
+var (
+	size = 1 << 20
+	keep [16][]byte
+)
+
+func sevens() []byte {
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = 7
+	}
+	return b
+}
+
+func churn() {
+	for i := 0; ; i++ {
+		keep[i%len(keep)] = make([]byte, size)
+		keep[i%len(keep)][i%size] = 1
+		runtime.GC()
+	}
+}
+
+func main() {
+	go churn()
+	fmt.Println("wrong:", send(sevens()) != 0)
+}
+`
+
+// hiddenProgram gives C a pointer as an integer and prints whether the bytes
+// changed while C read them.
+const hiddenProgram = `package main
+
+/*
+#include <stdint.h>
+#include <unistd.h>
+static int changed(uintptr_t p, int n) {
+	volatile unsigned char *b = (unsigned char *)p;
+	for (int i = 0; i < 1000; i++) {
+		for (int j = 0; j < n; j += 512) if (b[j] != 7) return 1;
+		usleep(2000);
+	}
+	return 0;
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+)
+
+func send(b []byte) int {
+	n := C.changed(C.uintptr_t(uintptr(unsafe.Pointer(&b[0]))), C.int(len(b)))
+	return int(n)
+}
+` + churn
+
+// retainedProgram lets a thread of C read the bytes, and waits for it.
+const retainedProgram = `package main
+
+/*
+#cgo LDFLAGS: -lpthread
+#include <pthread.h>
+#include <stddef.h>
+#include <unistd.h>
+static volatile unsigned char *buf;
+static size_t len;
+static volatile int bad;
+static pthread_t thread;
+static void *work(void *unused) {
+	for (int i = 0; i < 1000 && !bad; i++) {
+		for (size_t j = 0; j < len; j += 512) if (buf[j] != 7) bad = 1;
+		usleep(2000);
+	}
+	return 0;
+}
+static int write_async(void *p, size_t n) {
+	buf = p;
+	len = n;
+	return pthread_create(&thread, 0, work, 0);
+}
+static int wait_done(void) {
+	pthread_join(thread, 0);
+	return bad;
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+)
+
+func send(b []byte) int {
+	C.write_async(unsafe.Pointer(&b[0]), C.size_t(len(b)))
+	n := C.wait_done()
+	return int(n)
+}
+` + churn
+
+// Before the fix C works on what is already freed or overwritten, after it
+// does not.
+func TestKeepalive(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the programs are for Linux")
+	}
+	if out, err := exec.Command("go", "env", "CGO_ENABLED").Output(); err != nil || strings.TrimSpace(string(out)) != "1" {
+		t.Skip("cgo is off")
+	}
+	cc, err := exec.Command("go", "env", "CC").Output()
+	if err != nil || len(strings.Fields(string(cc))) == 0 {
+		t.Skip("no C compiler is configured")
+	}
+	if _, err := exec.LookPath(strings.Fields(string(cc))[0]); err != nil {
+		t.Skipf("no C compiler: %v", err)
+	}
+	for _, test := range []struct{ name, program string }{
+		{"handle", handleProgram},
+		{"hidden", hiddenProgram},
+		{"retained", retainedProgram},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			writeTree(t, dir, map[string][]byte{
+				"go.mod":  []byte("module example.com/proof\n\ngo 1.24\n"),
+				"main.go": []byte(test.program),
+			})
+			run := func() string {
+				bin := filepath.Join(t.TempDir(), "prog")
+				build := exec.Command("go", "build", "-o", bin, ".")
+				build.Dir = dir
+				if out, err := build.CombinedOutput(); err != nil {
+					t.Fatalf("building: %v\n%s", err, out)
+				}
+				out, err := exec.Command(bin).CombinedOutput()
+				if err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+				return strings.TrimSpace(string(out))
+			}
+			if got := run(); got != "wrong: true" {
+				t.Fatalf("before the fix: %s; the proof would prove nothing", got)
+			}
+			fixTree(t, dir, "keepalive")
+			if got := run(); got != "wrong: false" {
+				t.Errorf("after the fix: %s", got)
+			}
+		})
+	}
+}
