@@ -227,6 +227,10 @@ func (y *yamlTraces) add(doc, entry, node *yaml.Node, base int, value string) {
 			x.why = err.Error() + "; remove gctrace by hand"
 			break
 		}
+		if saysWanted(y.f, node) {
+			x.why = "a comment says that the trace is read; remove gctrace by hand if it is not"
+			break
+		}
 		x.fix = yamlFix(y.t, y.f, holder, safety, message, list)
 	}
 	y.sites = append(y.sites, x)
@@ -237,6 +241,24 @@ func aboutTrace(text string) bool {
 	lower := []byte(strings.ToLower(text))
 	return bytes.Contains(lower, []byte("gctrace")) || bytes.Contains(lower, []byte("godebug")) || bytes.Contains(lower, []byte("garbage")) ||
 		slices.ContainsFunc(strings.FieldsFunc(string(lower), func(r rune) bool { return r < 'a' || r > 'z' }), func(w string) bool { return w == "gc" })
+}
+
+// saysWanted reports whether the comment behind the setting, or the one on the
+// line above the entry, says that somebody reads the trace.
+func saysWanted(f *yamledit.File, node *yaml.Node) bool {
+	off, end := nodeSpan(f, node)
+	line, _, _ := strings.Cut(string(f.Src[end:]), "\n")
+	_, text, _ := strings.Cut(line, "#")
+	above := strings.Split(string(f.Src[:off]), "\n")
+	for i := len(above) - 2; i >= 0 && i >= len(above)-4; i-- {
+		if c := strings.TrimSpace(above[i]); strings.HasPrefix(c, "#") {
+			text += " " + c
+		} else if i < len(above)-2 {
+			break // beyond the name of the variable
+		}
+	}
+	text = strings.ToLower(text)
+	return slices.ContainsFunc([]string{"dashboard", "parse", "scrape", "collected", "do not remove", "don't remove", "needed", "required"}, func(w string) bool { return strings.Contains(text, w) })
 }
 
 // describe says whose environment n is in, by which names that goes, and
