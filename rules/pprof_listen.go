@@ -718,8 +718,10 @@ func (l *listener) saysPprof() bool {
 	if strings.Contains(l.where, ":606") || pprofName.MatchString(funcName(l.at)) {
 		return true
 	}
-	id, ok := l.expr.(*ast.Ident)
-	return ok && pprofName.MatchString(id.Name)
+	return l.expr != nil && containsNode(l.expr, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		return ok && pprofName.MatchString(id.Name)
+	})
 }
 
 // platformTags are the build tags that say nothing about the purpose of a file.
