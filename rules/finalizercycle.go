@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -240,7 +241,11 @@ func (c *cycles) findings(found []*cyclic) []rewrite.Finding {
 			plans[y] = c.plan(y)
 		}
 	}
+	joined := make(map[*migration]bool) // told of together with another one
 	for _, y := range found {
+		if joined[plans[y]] {
+			continue
+		}
 		call := y.Call.Call
 		f := rewrite.Finding{Pos: call.Pos(), End: call.End(), Message: y.message()}
 		f.Notes = y.notes()
@@ -258,8 +263,12 @@ func (c *cycles) findings(found []*cyclic) []rewrite.Finding {
 			if why = m.why; why == "" {
 				if z := c.partner(y, found, plans); z != "" {
 					why = z
-				} else {
+				} else if why = m.join(found, plans); why == "" {
 					fix = m.fix()
+					for _, o := range m.others {
+						joined[o] = true
+						f.Notes = append(f.Notes, rewrite.Note{Pos: o.y.Call.Call.Pos(), Message: "the same holds for this registration"})
+					}
 				}
 			}
 		}
@@ -346,7 +355,7 @@ func (y *cyclic) path() string {
 	if len(out) == 0 {
 		return "a closure"
 	}
-	return strings.Join(out, " and ")
+	return strings.Join(slices.Compact(out), " and ")
 }
 
 func (y *cyclic) notes() []rewrite.Note {

@@ -28,6 +28,9 @@ type migration struct {
 	fields []fieldPath // what the function needs, in order of declaration
 	clears []*finalization
 	spec   *ast.StructType // of the object's type, where it gets a field
+	// others are the type's other registrations: where a finalizer is cleared
+	// all of them become cleanups, or none.
+	others []*migration
 }
 
 // fieldUse is one expression p.f or p.f.g in the finalizer's function.
@@ -671,9 +674,6 @@ func (m *migration) clearing() string {
 	if len(m.clears) == 0 {
 		return ""
 	}
-	if len(m.c.all.of(m.y.elem)) != 1 {
-		return "there are several registrations for the type, and a finalizer of it is cleared"
-	}
 	for _, x := range m.clears {
 		_, isStmt := x.At.Parent().Node().(*ast.ExprStmt)
 		if !isStmt || !inList(x.At.Parent()) || x.Pkg != p || x.File.Test || x.File.Generated || x.wrapper != nil || !plainOperand(x.object) {
@@ -761,6 +761,25 @@ func (m *migration) growable() string {
 	return ""
 }
 
+// join finds the plans for the type's other registrations, where all have to be
+// rewritten together.
+func (m *migration) join(found []*cyclic, plans map[*cyclic]*migration) (why string) {
+	if len(m.clears) == 0 {
+		return ""
+	}
+	for _, x := range m.c.all.of(m.y.elem) {
+		if x == m.y.finalization {
+			continue
+		}
+		i := slices.IndexFunc(found, func(y *cyclic) bool { return y.finalization == x })
+		if i < 0 || plans[found[i]] == nil || plans[found[i]].why != "" || x.File.Test {
+			return "a finalizer of the type is cleared, and another registration for it stays; " + byHand
+		}
+		m.others = append(m.others, plans[found[i]])
+	}
+	return ""
+}
+
 const cleanupMessage = "register a cleanup, which a cycle does not keep from running; the fields are read at the registration, and finalizers that never ran begin to run"
 
 func (m *migration) fix() *rewrite.Fix {
@@ -772,6 +791,19 @@ func (m *migration) fix() *rewrite.Fix {
 }
 
 func (m *migration) apply(e *rewrite.Edit) error {
+	for _, x := range append([]*migration{m}, m.others...) {
+		if err := x.register(e); err != nil {
+			return err
+		}
+	}
+	if len(m.clears) > 0 {
+		m.stop(e)
+	}
+	return nil
+}
+
+// register rewrites one registration and its function.
+func (m *migration) register(e *rewrite.Edit) error {
 	call := m.y.Call.Call
 	base := m.base()
 	operand := func(f fieldPath) dst.Expr {
@@ -827,6 +859,13 @@ func (m *migration) apply(e *rewrite.Edit) error {
 	e.ReplaceStmt(m.stmt, &dst.AssignStmt{
 		Lhs: []dst.Expr{&dst.SelectorExpr{X: e.Clone(base), Sel: dst.NewIdent(name)}}, Tok: token.ASSIGN, Rhs: []dst.Expr{twin.X},
 	})
+	return nil
+}
+
+// stop gives the object's type a field for the cleanup, and stops it where the
+// finalizer was cleared.
+func (m *migration) stop(e *rewrite.Edit) {
+	name := m.fieldName()
 	e.Modify(m.spec, func(n dst.Node) error {
 		st := n.(*dst.StructType)
 		for _, f := range st.Fields.List {
@@ -847,7 +886,6 @@ func (m *migration) apply(e *rewrite.Edit) error {
 		}
 		e.ReplaceStmt(stmt, stop...)
 	}
-	return nil
 }
 
 // usedAfter reports whether the statement that follows the one at cur certainly
