@@ -34,7 +34,11 @@ type envItem struct {
 func settings(src []byte) []setting {
 	var out []setting
 	section := ""
-	for off := 0; off < len(src); {
+	off := 0
+	if bytes.HasPrefix(src, []byte("\xef\xbb\xbf")) {
+		off = 3
+	}
+	for off < len(src) {
 		end := lineEnd(src, off)
 		line := strings.TrimSpace(string(src[off:end]))
 		switch {
