@@ -364,7 +364,7 @@ func (h *signalHandler) always(list []ast.Stmt) bool {
 			case *ast.FuncLit:
 				return false
 			case *ast.ReturnStmt, *ast.BranchStmt:
-				if b, ok := n.(*ast.BranchStmt); !ok || b.Tok == token.CONTINUE || b.Tok == token.GOTO || b.Label != nil {
+				if b, ok := n.(*ast.BranchStmt); !ok || b.Tok == token.CONTINUE || b.Tok == token.GOTO || b.Label != nil || !breaksWithin(s, b) {
 					leaves = true
 				}
 			}
@@ -375,6 +375,17 @@ func (h *signalHandler) always(list []ast.Stmt) bool {
 		}
 	}
 	return false
+}
+
+// breaksWithin reports whether the break leaves something inside of s.
+func breaksWithin(s ast.Stmt, b *ast.BranchStmt) bool {
+	return b.Tok == token.FALLTHROUGH || containsNode(s, func(n ast.Node) bool {
+		switch n.(type) {
+		case *ast.ForStmt, *ast.RangeStmt, *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt:
+			return n.Pos() <= b.Pos() && b.End() <= n.End()
+		}
+		return false
+	})
 }
 
 func (h *signalHandler) ends(s ast.Stmt) bool {

@@ -265,7 +265,7 @@ func (x *signalFix) serveIn(p *rewrite.Package, decl *ast.FuncDecl, stmt ast.Stm
 		}
 		h := holes()
 		stopLine := ""
-		if decl == x.main {
+		if decl == x.main && !x.keep {
 			stopLine = "$stop()\n"
 		}
 		h["tail"] = []dst.Stmt(nil)
@@ -299,7 +299,7 @@ func (x *signalFix) serveIn(p *rewrite.Package, decl *ast.FuncDecl, stmt ast.Stm
 		go0 := x.h.gostmt
 		main := decl == x.main
 		putStart := func() {
-			if main && nextStmt(x.main.Body.List, go0) == stmt {
+			if main && !x.keep && nextStmt(x.main.Body.List, go0) == stmt {
 				e.ReplaceStmt(go0, start...)
 			} else {
 				e.InsertBefore(stmt, start...)
@@ -429,7 +429,7 @@ func terminates(p *rewrite.Package, b *ast.BlockStmt) bool {
 // tailStmts returns the goroutine's statements between receive and exit.
 func (x *signalFix) tailStmts(e *rewrite.Edit) []dst.Stmt {
 	h := x.h
-	if len(h.tail) == 0 {
+	if len(h.tail) == 0 || x.keep {
 		return nil
 	}
 	list := e.CloneStmts(h.tail...)
@@ -469,7 +469,7 @@ func swapIdent(n dst.Node, name string, with func() dst.Expr) {
 // exitStmts returns what gives the process its exit code.
 func (x *signalFix) exitStmts(e *rewrite.Edit) []dst.Stmt {
 	switch {
-	case x.code == "":
+	case x.code == "" || x.keep:
 		return nil
 	case x.explicitExit():
 		return e.CloneStmts(x.h.last)
@@ -494,6 +494,10 @@ func (x *signalFix) tail(e *rewrite.Edit, leave bool) []dst.Stmt {
 // apply replaces the goroutine.
 func (x *signalFix) apply(e *rewrite.Edit) error {
 	h := x.h
+	if x.keep {
+		x.applyKept(e)
+		return nil
+	}
 	start := rewrite.Stmts("$ctx, $stop := signal.NotifyContext(context.Background(), $signals)", rewrite.Holes{"ctx": x.ctx, "stop": x.stop, "signals": cloneAll(e, x.signals)})
 	switch {
 	case x.limit:
@@ -527,7 +531,12 @@ func (x *signalFix) apply(e *rewrite.Edit) error {
 	if x.serve || x.selfTail() {
 		return nil
 	}
-	// The tail stands behind what main waits in.
+	x.behind(e)
+	return nil
+}
+
+// behind puts the tail behind what main waits in.
+func (x *signalFix) behind(e *rewrite.Edit) {
 	var tail []dst.Stmt
 	if x.guard || x.follows {
 		tail = x.tail(e, x.follows)
@@ -538,7 +547,38 @@ func (x *signalFix) apply(e *rewrite.Edit) error {
 		tail = x.tail(e, false)
 	}
 	e.InsertAfter(x.at, tail...)
-	return nil
+}
+
+// applyKept leaves the goroutine in its place: it cancels the context where it
+// exited.
+func (x *signalFix) applyKept(e *rewrite.Edit) {
+	h := x.h
+	names := rewrite.Holes{"ctx": x.ctx, "stop": x.stop}
+	start := rewrite.Stmts("$ctx, $stop := context.WithCancel(context.Background())", names)
+	if x.limit {
+		start = append(start, rewrite.Stmts("go func() {\n<-$ctx.Done()\ntime.Sleep("+strconv.Itoa(graceSeconds)+" * time.Second)\nos.Exit(1)\n}()", names)...)
+	} else {
+		start = append(start, rewrite.Stmts("defer $stop()", names)...)
+	}
+	if x.code != "" {
+		e.Prepend(x.main.Body, rewrite.Stmts("$code := 0\ndefer func() {\nif $code != 0 {\nos.Exit($code)\n}\n}()", rewrite.Holes{"code": x.code})...)
+	}
+	e.InsertBefore(h.gostmt, start...)
+	var end []dst.Stmt
+	if x.code != "" {
+		end = rewrite.Stmts("$code = $n", rewrite.Holes{"code": x.code, "n": e.Clone(h.exit.Args[0])})
+	}
+	end = append(end, rewrite.Stmts("signal.Stop($c)\n$stop()", rewrite.Holes{"c": h.ch.Name(), "stop": x.stop})...)
+	if h.arms {
+		end = append(end, rewrite.Stmts("return", nil)...)
+	}
+	e.ReplaceStmt(h.last, end...)
+	for _, f := range x.edits {
+		f(e)
+	}
+	if !x.serve && !x.inMain {
+		x.behind(e)
+	}
 }
 
 // looseComments returns the comments in the goroutine that are not among the

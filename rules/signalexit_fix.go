@@ -68,6 +68,7 @@ type signalFix struct {
 	guard   bool     // it may return by itself
 	inMain  bool     // the tail goes where main leaves its own loop or select
 	serve   bool     // main itself serves HTTP: the tail runs once requests are done
+	keep    bool     // the goroutine stays and cancels the context in the place of the exit
 	limit   bool     // a goroutine ends the process after a while in any case
 	funcs   []*ast.FuncDecl
 	edits   []func(e *rewrite.Edit)
@@ -85,6 +86,8 @@ func (x *signalFix) plan() string {
 	switch {
 	case version.Compare(h.file.Version(), "go1.16") < 0:
 		return "signal.NotifyContext needs Go 1.16"
+	case len(h.s.Refs("(*net/http.Server).Shutdown", "(*net/http.Server).Close")) > 0:
+		return "something else shuts a server down"
 	case w.host == nil || w.host.Name.Name != "main" || w.host.Recv != nil || h.p.Name != "main" || h.p.File(w.host) != h.file:
 		return "the goroutine is not started in main"
 	case h.lit == nil || cur.Parent().Node() != w.host.Body:
@@ -153,7 +156,8 @@ func (x *signalFix) channel() string {
 	return ""
 }
 
-// movable says why the goroutine's statements cannot be run by main.
+// movable says why the goroutine's statements cannot run before main returns.
+// Where they cannot be run by main the goroutine keeps them.
 func (x *signalFix) movable() string {
 	h := x.h
 	why := ""
@@ -167,21 +171,18 @@ func (x *signalFix) movable() string {
 			case *ast.DeferStmt:
 				why = "the goroutine defers a call"
 			case *ast.Ident:
-				obj := h.p.Info.Uses[n]
-				if v, ok := obj.(*types.Var); ok && h.sig != nil && v == h.sig && len(x.signals) != 1 {
-					why = "the goroutine needs to know which of several signals came"
-				}
-				if v, ok := obj.(*types.Var); ok && v != h.sig && h.recv.Pos() <= v.Pos() && v.Pos() < h.recv.End() && h.arms && h.tail == nil {
-					why = "the goroutine's statements use its own variables"
+				v, ok := h.p.Info.Uses[n].(*types.Var)
+				if ok && v == h.sig && len(x.signals) != 1 {
+					x.keep = true
 				}
 			}
 			return why == ""
 		})
-		if a, ok := s.(*ast.AssignStmt); ok && a.Tok == token.DEFINE {
-			why = "the goroutine's statements declare variables"
-		}
-		if _, ok := s.(*ast.DeclStmt); ok {
-			why = "the goroutine's statements declare variables"
+		switch s := s.(type) {
+		case *ast.AssignStmt:
+			x.keep = x.keep || s.Tok == token.DEFINE
+		case *ast.DeclStmt, *ast.LabeledStmt:
+			x.keep = true
 		}
 	}
 	if why != "" {
@@ -189,17 +190,39 @@ func (x *signalFix) movable() string {
 	}
 	if _, ok := h.recv.(*ast.ExprStmt); !ok && !h.arms {
 		if a, ok := h.recv.(*ast.AssignStmt); !ok || len(a.Lhs) != 1 {
-			return "the goroutine does something else with the signal"
+			x.keep = true
+		}
+	} else if ok && !h.arms && ast.Unparen(h.recv.(*ast.ExprStmt).X).Pos() != h.recv.Pos() {
+		x.keep = true
+	}
+	if e, ok := h.recv.(*ast.ExprStmt); ok {
+		if _, isRecv := ast.Unparen(e.X).(*ast.UnaryExpr); !isRecv {
+			x.keep = true // the receive is an argument
 		}
 	}
-	for _, s := range h.tail {
-		for _, d := range x.pending() {
-			if call, ok := s.(*ast.ExprStmt); ok && exprText(call.X) == exprText(d.Call) {
-				return "the goroutine makes a call that main defers, too"
-			}
+	for _, d := range x.pending() {
+		if x.repeats(d) {
+			return "the goroutine makes a call that main defers, too"
 		}
 	}
 	return ""
+}
+
+// repeats reports whether the goroutine makes the deferred call itself, so that
+// it would be made twice.
+func (x *signalFix) repeats(d *ast.DeferStmt) bool {
+	p := x.h.p
+	made := func(call *ast.CallExpr) bool {
+		return !tellsOnly(p, call) && !isContextFunc(p.Info.TypeOf(call.Fun)) && x.h.makes(p, call)
+	}
+	lit, ok := ast.Unparen(d.Call.Fun).(*ast.FuncLit)
+	if !ok {
+		return made(d.Call)
+	}
+	return containsNode(lit.Body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		return ok && made(call)
+	})
 }
 
 // names chooses the names that the fix declares.
@@ -211,6 +234,9 @@ func (x *signalFix) names() string {
 	if x.ctx != "ctx" || x.stop != "stop" {
 		x.ctx, x.stop = free("sigCtx", "signalCtx"), free("stopSignals", "stopNotify")
 	}
+	if x.keep {
+		x.stop = free("cancel", "cancelSignal")
+	}
 	if !x.h.p.IsCall(x.h.exit, "os", "Exit") {
 		return "the goroutine ends with " + exprText(x.h.exit.Fun) + ", which says something, too"
 	}
@@ -218,7 +244,11 @@ func (x *signalFix) names() string {
 		return ""
 	}
 	if _, ok := constInt(x.h.p, x.h.exit.Args[0]); !ok {
-		return "the exit code is computed"
+		x.keep = true
+		x.stop = free("cancel", "cancelSignal")
+		if t, ok := x.h.p.Info.TypeOf(x.h.exit.Args[0]).(*types.Basic); !ok || t.Kind() != types.Int {
+			return "the exit code is computed"
+		}
 	}
 	x.code = free("exitCode", "signalExitCode")
 	return ""
@@ -227,7 +257,7 @@ func (x *signalFix) names() string {
 // explicitExit reports whether main may end with os.Exit itself: nothing that
 // matters is deferred in it.
 func (x *signalFix) explicitExit() bool {
-	return x.code != "" && !slices.ContainsFunc(x.lost, func(l lostCall) bool {
+	return x.code != "" && !x.keep && !slices.ContainsFunc(x.lost, func(l lostCall) bool {
 		return x.main.Body.Pos() <= l.stmt.Pos() && l.stmt.Pos() < x.main.Body.End()
 	})
 }

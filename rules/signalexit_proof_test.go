@@ -169,6 +169,43 @@ func main() {
 	}
 }
 `, 0},
+	{"kept", `
+func main() {
+	defer flushMetrics()
+	time.AfterFunc(200*time.Millisecond, ready)
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-c
+		flushLogs()
+		os.Exit(128 + int(s.(syscall.Signal)))
+	}()
+	if err := http.ListenAndServe("localhost:0", mux); err != nil {
+		log.Fatal(err)
+	}
+}
+`, 128 + int(syscall.SIGTERM)},
+	{"slow", `
+func main() {
+	defer flushMetrics()
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(0)
+	}()
+	for {
+		poll()
+		time.Sleep(time.Hour)
+	}
+}
+
+func poll() {
+	_, _ = http.Get("http://localhost:1/")
+	ready()
+}
+`, 0},
 	{"spin", `
 func main() {
 	c := make(chan os.Signal, 1)

@@ -181,7 +181,10 @@ func (f *waitFinder) call(p *rewrite.Package, call *ast.CallExpr, out *waits, de
 		if _, isLit := ast.Unparen(call.Fun).(*ast.FuncLit); isLit {
 			out.list = append(out.list, wait{node: call, call: call, text: "a function literal"})
 		}
-		// A function value, a handler or a job say, is taken to return.
+		// A job taken from a channel is taken to return.
+		if !fromChannel(p, call) {
+			out.slow = append(out.slow, call)
+		}
 		return
 	}
 	if decl, q := declarationOf(f.s, fn); decl != nil && decl.Body != nil {
@@ -208,6 +211,24 @@ func (f *waitFinder) call(p *rewrite.Package, call *ast.CallExpr, out *waits, de
 	case unknownSpeed:
 		out.slow = append(out.slow, call)
 	}
+}
+
+// fromChannel reports whether the function value that is called was received by
+// a case of a select.
+func fromChannel(p *rewrite.Package, call *ast.CallExpr) bool {
+	id, ok := ast.Unparen(call.Fun).(*ast.Ident)
+	if !ok || p.Info.Uses[id] == nil {
+		return false
+	}
+	c, ok := p.Inspector.Root().FindNode(id)
+	if !ok {
+		return false
+	}
+	for d := range c.Enclosing((*ast.CommClause)(nil)) {
+		comm := d.Node().(*ast.CommClause).Comm
+		return comm != nil && comm.Pos() <= p.Info.Uses[id].Pos() && p.Info.Uses[id].Pos() < comm.End()
+	}
+	return false
 }
 
 // shortSleep reports whether the call sleeps for a second at most.
@@ -261,7 +282,7 @@ var (
 	// outside of the program happens.
 	stayName = regexp.MustCompile(`^(Serve|ListenAndServe|Listen|Run|Start|Wait|Accept|Scan|Read|Recv|Receive|Copy|Join|Loop|Main|Execute|Subscribe|Consume|Block|Dispatch|Prompt|Readline|Poll|ShowAndRun)`)
 	// soonName matches functions that build, register and tell.
-	soonName = regexp.MustCompile(`^(New|Make|Register|Handle|With|Use|Set|Add|Get|GET|POST|PUT|DELETE|PATCH|Group|Print|Sprint|Fprint|Info|Debug|Warn|Error|Trace|Log|Msg|Str|String|Is|Has|Parse|Format|Must|Var|Bool|Int|Duration|Now|Since)`)
+	soonName = regexp.MustCompile(`^(New|Make|Register|Handle|With|Use|Set|Add|GET|POST|PUT|DELETE|PATCH|Group|Print|Sprint|Fprint|Info|Debug|Warn|Error|Trace|Log|Msg|Str|String|Is|Has|Parse|Format|Must|Var|Bool|Int|Duration|Now|Since)`)
 	soonPkgs = map[string]bool{
 		"bytes": true, "context": true, "errors": true, "expvar": true, "flag": true, "fmt": true, "log": true, "log/slog": true,
 		"maps": true, "math": true, "math/rand": true, "os/signal": true, "path": true, "path/filepath": true, "reflect": true, "regexp": true,
@@ -286,13 +307,23 @@ func callSpeed(fn *types.Func) speed {
 		return returnsSoon
 	case stayName.MatchString(fn.Name()):
 		return mayStay
+	case takesContext(fn.Signature()):
+		return unknownSpeed
 	case soonName.MatchString(fn.Name()):
-		if !strings.Contains(path, ".") && path == "net/http" && fn.Name() == "Get" {
-			return unknownSpeed
-		}
 		return returnsSoon
 	}
 	return unknownSpeed
+}
+
+// takesContext reports whether the function has a context among its
+// parameters, as what may take long has.
+func takesContext(sig *types.Signature) bool {
+	for v := range sig.Params().Variables() {
+		if isType(v.Type(), "context", "Context") {
+			return true
+		}
+	}
+	return false
 }
 
 // frame is a function on the stack of the goroutine that waits.
