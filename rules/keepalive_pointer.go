@@ -416,8 +416,9 @@ var (
 
 // retained reports a pointer to Go memory that C keeps after the call.
 func (k *keeper) retained(x *crossing, arg ast.Expr) *rewrite.Finding {
-	strong := keepsPointer.MatchString(x.name)
-	if !strong && !mayKeepPointer.MatchString(x.name) || waitsForC.MatchString(x.name) {
+	configured := matchesAny(settingsOf(k.s).AsyncC, x.name)
+	strong := configured || keepsPointer.MatchString(x.name)
+	if !configured && (!strong && !mayKeepPointer.MatchString(x.name) || waitsForC.MatchString(x.name)) {
 		return nil
 	}
 	p := x.p
