@@ -27,7 +27,7 @@ return int(n)`,
 runtime.KeepAlive(r)
 return int(n)`,
 	Needs: []rewrite.Need{
-		{Import: "C", Tests: true},
+		{Import: "C"}, // not in tests: cgo does not work there
 		{Import: "runtime", Idents: []string{"SetFinalizer", "AddCleanup"}, Tests: true},
 		{Import: "syscall", Idents: []string{"Fd", "Pointer"}, Tests: true},
 		{Import: "golang.org/x/sys/unix", Idents: []string{"Fd", "Pointer"}, Tests: true},
@@ -39,7 +39,6 @@ return int(n)`,
 
 func findKeepalive(s *rewrite.Snapshot) []rewrite.Finding {
 	k := &keeper{s: s, live: make(map[*ast.BlockStmt]*liveness), released: make(map[string]*release), busy: make(map[string]bool)}
-	k.finalizers = finalizersOf(s)
 	var out []rewrite.Finding
 	for _, p := range slices.Clone(s.Packages) { // callers may be added
 		if p.Wide {
@@ -63,6 +62,17 @@ type keeper struct {
 	released   map[string]*release // by type
 	busy       map[string]bool     // functions whose callers are being looked at
 }
+
+// registered returns the finalizers of the modules around. They are looked for
+// once a call works on something that may be a handle.
+func (k *keeper) registered() *finalizers {
+	if k.finalizers == nil {
+		k.finalizers = finalizersOf(k.s)
+	}
+	return k.finalizers
+}
+
+func (k *keeper) backed(t types.Type) bool { return k.registered().backed(t) }
 
 // crossing is a boundary in its surroundings.
 type crossing struct {
@@ -183,7 +193,7 @@ func (k *keeper) handleOf(x *crossing, arg ast.Expr, copies bool) (*types.Var, s
 			return nil, ""
 		}
 		v := localVar(p, root)
-		if v == nil || pointerElem(v.Type()) == nil || !k.finalizers.backed(v.Type()) {
+		if v == nil || pointerElem(v.Type()) == nil || !k.backed(v.Type()) {
 			return nil, ""
 		}
 		return v, n.Sel.Name
@@ -203,7 +213,7 @@ func (k *keeper) handleOf(x *crossing, arg ast.Expr, copies bool) (*types.Var, s
 		if isFd(p, n) {
 			return v, ""
 		}
-		if field := getterField(p, n); field != "" && pointerElem(v.Type()) != nil && k.finalizers.backed(v.Type()) {
+		if field := getterField(p, n); field != "" && pointerElem(v.Type()) != nil && k.backed(v.Type()) {
 			return v, field
 		}
 	case *ast.Ident:

@@ -25,7 +25,7 @@ func (k *keeper) releaseOf(v *types.Var) *release {
 	}
 	r := &release{fields: make(map[string]bool), funcs: make(map[string]bool), bodies: make(map[ast.Node]bool), calls: make(map[string]bool)}
 	k.released[key] = r
-	for _, x := range k.finalizers.of(v.Type()) {
+	for _, x := range k.registered().of(v.Type()) {
 		home := x.Pkg
 		if x.wrapper != nil {
 			if p := k.s.Package(x.wrapper.Pkg().Path()); p != nil {

@@ -266,44 +266,40 @@ func encloseLit(body *ast.BlockStmt, n ast.Node) bool {
 // A field's value does only where its type allows for it.
 func (l *liveness) refers(n ast.Node, v *types.Var) bool {
 	found := false
-	var walk func(ast.Node)
-	walk = func(n ast.Node) {
-		ast.Inspect(n, func(n ast.Node) bool {
-			if found {
+	ast.Inspect(n, func(n ast.Node) bool {
+		if found {
+			return false
+		}
+		switch n := n.(type) {
+		case *ast.UnaryExpr:
+			if n.Op == token.AND && l.mentions(n.X, v) {
+				found = true
 				return false
 			}
-			switch n := n.(type) {
-			case *ast.UnaryExpr:
-				if n.Op == token.AND && l.mentions(n.X, v) {
-					found = true
-					return false
-				}
-			case *ast.SelectorExpr:
-				sel := l.p.Info.Selections[n]
-				if sel == nil || !l.mentions(n.X, v) {
-					return true
-				}
-				if sel.Kind() != types.FieldVal {
-					// The receiver: v, or a part of it by address.
-					if root, ok := fieldChain(l.p, n.X); ok && root != nil && l.object(root) == v {
-						found = ast.Unparen(n.X) == ast.Expr(root) || !pointerLike(l.p.Info.TypeOf(n.X)) || canHold(l.p.Info.TypeOf(n.X), v.Type())
-						return false
-					}
-					return true
-				}
-				if root, ok := fieldChain(l.p, n); ok && l.object(root) == v {
-					found = canHold(l.p.Info.TypeOf(n), v.Type())
-					return false
-				}
-			case *ast.Ident:
-				if l.object(n) == v {
-					found = true
-				}
+		case *ast.SelectorExpr:
+			sel := l.p.Info.Selections[n]
+			if sel == nil || !l.mentions(n.X, v) {
+				return true
 			}
-			return true
-		})
-	}
-	walk(n)
+			if sel.Kind() != types.FieldVal {
+				// The receiver: v, or a part of it by address.
+				if root, ok := fieldChain(l.p, n.X); ok && root != nil && l.object(root) == v {
+					found = ast.Unparen(n.X) == ast.Expr(root) || !pointerLike(l.p.Info.TypeOf(n.X)) || canHold(l.p.Info.TypeOf(n.X), v.Type())
+					return false
+				}
+				return true
+			}
+			if root, ok := fieldChain(l.p, n); ok && l.object(root) == v {
+				found = canHold(l.p.Info.TypeOf(n), v.Type())
+				return false
+			}
+		case *ast.Ident:
+			if l.object(n) == v {
+				found = true
+			}
+		}
+		return true
+	})
 	return found
 }
 
