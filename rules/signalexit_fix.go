@@ -112,6 +112,9 @@ func (x *signalFix) plan() string {
 		if why := x.staysInDefer(d); why != "" {
 			return why
 		}
+		if x.repeats(d) {
+			return "the goroutine makes a call that is deferred, too"
+		}
 	}
 	return ""
 }
