@@ -715,10 +715,13 @@ func namesOps(p *rewrite.Package, x ast.Expr, step int) bool {
 // the listener is for profiles: port 6060 to 6069 is what the documentation of
 // net/http/pprof made customary.
 func (l *listener) saysPprof() bool {
-	if strings.Contains(l.where, ":606") || pprofName.MatchString(funcName(l.at)) {
-		return true
-	}
-	return l.expr != nil && containsNode(l.expr, func(n ast.Node) bool {
+	return strings.Contains(l.where, ":606") || l.namedPprof()
+}
+
+// namedPprof reports whether the names in the address or the name of the
+// function say that the listener is for profiles.
+func (l *listener) namedPprof() bool {
+	return pprofName.MatchString(funcName(l.at)) || l.expr != nil && containsNode(l.expr, func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
 		return ok && pprofName.MatchString(id.Name)
 	})

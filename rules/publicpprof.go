@@ -404,7 +404,8 @@ func (p *program) forProfiles(l *listener) bool {
 		return false
 	}
 	return len(p.routes()) == 0 && !p.opaque && !p.routed && !p.mainStrangers() ||
-		slices.ContainsFunc(p.others(l), func(o *listener) bool { return o.host == public && !o.saysPprof() })
+		l.namedPprof() && p.forOperators() ||
+		slices.ContainsFunc(p.others(l), func(o *listener) bool { return (o.host == public || l.namedPprof()) && !o.saysPprof() })
 }
 
 // mainStrangers reports whether packages of the module that are not loaded use
@@ -433,6 +434,8 @@ func (p *program) finding(l *listener) rewrite.Finding {
 			return f
 		}
 		f.Fixes = []*rewrite.Fix{l.bindToLoopback()}
+	case l.namedPprof():
+		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: the listener is for profiles by its name, but serves more; bind it to localhost, or give the other routes a listener of their own"})
 	case !p.closed() && slices.ContainsFunc(p.regs, func(r registration) bool { return r.pprof && !r.filtered }):
 		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: profiles are registered under other paths than /debug/pprof/, too; give the listener a handler of its own"})
 	case l.targetExpr == nil && l.server == nil:
