@@ -192,7 +192,7 @@ func (u *Unit) importer(dir string) types.Importer {
 			return nil, err
 		}
 		defer f.Close()
-		r, err := gcexportdata.NewReader(bufio.NewReader(f))
+		r, err := exportData(bufio.NewReader(f))
 		if err != nil {
 			return nil, err
 		}
