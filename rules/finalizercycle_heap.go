@@ -103,7 +103,7 @@ type place struct {
 }
 
 const (
-	heapSteps = 20000
+	heapSteps = 5000
 	heapDepth = 3
 	// maxLevel bounds what is made up behind a parameter: p.a.b.c.
 	maxLevel = 3
@@ -855,7 +855,7 @@ func (h *heap) builtin(x *ast.CallExpr, name string) set {
 // The result of a function that is not run is an object of which nothing is
 // known.
 func (h *heap) enter(x *ast.CallExpr, fn *types.Func, recv set, args []set) []set {
-	decl := declOf(h.p, fn)
+	decl := declsOf(h.p)[rewrite.ObjectKey(fn)]
 	recursive := false
 	for _, f := range h.stack {
 		recursive = recursive || f == fn
@@ -934,6 +934,24 @@ func (h *heap) enter(x *ast.CallExpr, fn *types.Func, recv set, args []set) []se
 	h.stack = h.stack[:len(h.stack)-1]
 	h.ctx, h.vars, h.results = caller, outer, results
 	return out
+}
+
+// declsOf returns the package's functions and methods by their keys.
+func declsOf(p *rewrite.Package) map[string]*ast.FuncDecl {
+	type key struct{ p *rewrite.Package }
+	return p.Snapshot().Memo(key{p}, func() any {
+		out := make(map[string]*ast.FuncDecl)
+		for _, f := range p.Files {
+			for _, d := range f.AST.Decls {
+				if decl, ok := d.(*ast.FuncDecl); ok {
+					if fn, ok := p.Info.Defs[decl.Name].(*types.Func); ok {
+						out[rewrite.ObjectKey(fn)] = decl
+					}
+				}
+			}
+		}
+		return out
+	}).(map[string]*ast.FuncDecl)
 }
 
 func (h *heap) unknown(x *ast.CallExpr, fn *types.Func) []set {
