@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"golang.org/x/tools/go/ast/inspector"
@@ -407,6 +408,10 @@ func (k *keeper) handle(v *types.Var, at []*crossing) *rewrite.Finding {
 	f := &rewrite.Finding{Pos: x.call.Pos(), End: x.call.End(), Message: v.Name() + " is not used after the call: " + what}
 	for _, y := range dead[1:] {
 		f.Notes = append(f.Notes, rewrite.Note{Pos: y.call.Pos(), Message: "the same here"})
+	}
+	if isFile(v.Type()) && slices.ContainsFunc(dead, func(x *crossing) bool { return x.c && strings.Contains(x.name, "open") }) {
+		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: C keeps the descriptor after the call; hand over a duplicate, or hold " + v.Name() + " for as long as C uses it"})
+		return f
 	}
 	if fix, why := k.keepFix(v, dead); fix != nil {
 		f.Fixes = []*rewrite.Fix{fix}
