@@ -431,7 +431,7 @@ func enclosingStmt(c inspector.Cursor) (ast.Stmt, inspector.Cursor) {
 
 // stopName matches what tells the rest of the program to stop, or waits until
 // it has.
-var stopName = regexp.MustCompile(`(?i)^(cancel|shut_?down|stop|graceful|terminate|quit|wait|drain|kill|interrupt|abort)`)
+var stopName = regexp.MustCompile(`(?i:^(cancel|shut_?down|stop|graceful|terminate|quit|wait|drain|kill|interrupt|abort))|(Cancel|Shut[dD]own|Stop|Graceful|Terminate|Quit|Drain)([A-Z_]|$)`)
 
 // tellsMain reports whether the goroutine asks other goroutines to stop before
 // it exits: the exit then is the end of an orderly shutdown.
