@@ -2,6 +2,7 @@ package rewrite_test
 
 import (
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -132,5 +133,18 @@ func TestSuppress(t *testing.T) {
 				t.Errorf("got\n%swant\n%s", b.String(), tt.want)
 			}
 		})
+	}
+}
+
+// C types are not known here. What only follows from that is no problem, where
+// the compiler has had nothing against the package.
+func TestCgoErrors(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("no C compiler")
+	}
+	const src = "package m\n\n/*\ntypedef struct { int n; } pair;\nstatic pair *make(void) { static pair p; return &p; }\n*/\nimport \"C\"\nimport \"runtime\"\n\nfunc f() int {\n\tp := *C.make()\n\tvar q C.pair = p\n\truntime.GC()\n\treturn int(q.n) << uint(C.sizeof_pair) %% len(C.GoString(nil))\n}\n"
+	dir, _ := tree(t, goMod+"-- x.go --\n"+strings.ReplaceAll(src, "%%", "%"))
+	if got, want := outcome(dir, run(t, dir, deleteGC)), "x.go:13: deletegc: fixed\nchanges x.go\n"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

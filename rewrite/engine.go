@@ -126,7 +126,7 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		for _, p := range v.snap.Packages {
 			if !p.Wide {
 				res.Packages++
-				res.Problems = append(res.Problems, shorten(p.Errors)...)
+				res.Problems = append(res.Problems, shorten(p.reported())...)
 			}
 		}
 	}
@@ -166,6 +166,20 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	res.Remaining = merge(res.Remaining)
 	res.Internal = dedupe(r.internal)
 	return res, nil
+}
+
+// reported returns the errors of p that say something about p. C.x has no type
+// here, which makes for errors in cgo files that the compiler does not see: where
+// it made export data of the package, those are none.
+func (p *Package) reported() []Problem {
+	if p.meta == nil || p.meta.ExportFile == "" {
+		return p.Errors
+	}
+	cgo := make(map[string]bool)
+	for _, f := range p.Files {
+		cgo[f.Path] = f.Cgo
+	}
+	return slices.DeleteFunc(slices.Clone(p.Errors), func(e Problem) bool { return cgo[e.Pos.Filename] })
 }
 
 // shorten keeps the first of a package's errors and says how many follow.
