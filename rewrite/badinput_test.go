@@ -142,9 +142,37 @@ func TestCgoErrors(t *testing.T) {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("no C compiler")
 	}
-	const src = "package m\n\n/*\ntypedef struct { int n; } pair;\nstatic pair *make(void) { static pair p; return &p; }\n*/\nimport \"C\"\nimport \"runtime\"\n\nfunc f() int {\n\tp := *C.make()\n\tvar q C.pair = p\n\truntime.GC()\n\treturn int(q.n) << uint(C.sizeof_pair) %% len(C.GoString(nil))\n}\n"
-	dir, _ := tree(t, goMod+"-- x.go --\n"+strings.ReplaceAll(src, "%%", "%"))
-	if got, want := outcome(dir, run(t, dir, deleteGC)), "x.go:13: deletegc: fixed\nchanges x.go\n"; got != want {
+	const src = `package m
+
+/*
+typedef struct { int n; } pair;
+typedef pair *ref;
+static ref make(void) { static pair p; return &p; }
+*/
+import "C"
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+type mode C.int
+
+type handle struct{ ptr C.ref }
+
+func (h handle) ref() C.ref { return h.ptr }
+
+func f(m mode) (unsafe.Pointer, int) {
+	h := handle{C.make()}
+	n := (*h.ref()).n
+	if m == 0 {
+		runtime.GC()
+	}
+	return unsafe.Pointer(h.ptr), int(n)
+}
+`
+	dir, _ := tree(t, goMod+"-- x.go --\n"+src)
+	if got, want := outcome(dir, run(t, dir, deleteGC)), "x.go:25: deletegc: fixed\nchanges x.go\n"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
