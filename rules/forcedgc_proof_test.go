@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,8 +18,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
 func handle(w http.ResponseWriter, r *http.Request) {
@@ -42,11 +45,15 @@ func main() {
 		bytes += w.Body.Len()
 	}
 	fmt.Println(bytes, work(make([]int, 50)))
+	forced := []metrics.Sample{{Name: "/gc/cycles/forced:gc-cycles"}}
+	metrics.Read(forced)
+	fmt.Fprintln(os.Stderr, "forced cycles:", forced[0].Value.Uint64())
 }
 `
 
 // Each request and each batch costs one forced collection before the fix, and
-// none after it; the results are the same. The runtime's own trace counts them.
+// none after it; the results are the same. The runtime's metrics and its trace
+// count them.
 func TestForcedCollections(t *testing.T) {
 	dir := t.TempDir()
 	writeTree(t, dir, map[string][]byte{
@@ -63,7 +70,15 @@ func TestForcedCollections(t *testing.T) {
 		if err := cmd.Run(); err != nil {
 			t.Fatalf("%v: %s", err, stderr.String())
 		}
-		return strings.Count(stderr.String(), "(forced)"), stdout.String()
+		_, count, _ := strings.Cut(stderr.String(), "forced cycles: ")
+		if _, err := fmt.Sscan(count, &forced); err != nil {
+			t.Fatalf("%v: %s", err, stderr.String())
+		}
+		// The line of the last cycle may be lost when the program ends.
+		if lines := strings.Count(stderr.String(), "(forced)"); lines != forced && lines != forced-1 {
+			t.Errorf("%d lines of the trace say (forced), but %d cycles were", lines, forced)
+		}
+		return forced, stdout.String()
 	}
 	forced, out := run()
 	if forced != 100 {
