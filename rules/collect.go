@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"go/types"
 	"go/version"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ func (c collector) find(s *rewrite.Snapshot) []rewrite.Finding {
 		}
 		// Have: a statement that does nothing but call it.
 		decl := enclosingDecl(call.At)
-		if decl == nil || purposeful(call.Pkg, decl) {
+		if decl == nil || purposeful(call.Pkg, decl) || isBenchmark(call.File) {
 			continue
 		}
 		h := heatOf(call.Pkg, call.At)
@@ -162,6 +163,12 @@ func enclosingDecl(cur inspector.Cursor) *ast.FuncDecl {
 }
 
 var collects = regexp.MustCompile(`(?i)(?:force|trigger|run|free|release|collect|do).?(?:gc|garbage|mem(?:ory)?\b|os.?memory)|garbage`)
+
+// isBenchmark reports whether the file belongs to a program that measures, which
+// wants each measurement to begin with the same heap.
+func isBenchmark(f *rewrite.File) bool {
+	return imports(f, "testing") || benchName.MatchString(path.Base(f.Pkg.Path))
+}
 
 // purposeful reports whether the function is there to collect: its name or doc
 // comment says so, or it does nothing else but log, reply a constant, or

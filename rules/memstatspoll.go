@@ -6,7 +6,6 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -76,7 +75,7 @@ var benchName = regexp.MustCompile(`(?i)bench|stress|load_?test|profil`)
 // of a piece of work: there is another one beside it, it is next to a forced
 // collection, or it is part of a benchmark.
 func forMeasuring(call rewrite.Call) bool {
-	if imports(call.File, "testing") || benchName.MatchString(path.Base(call.Pkg.Path)) {
+	if isBenchmark(call.File) {
 		return true
 	}
 	decl := enclosingDecl(call.At)
