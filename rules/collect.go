@@ -42,6 +42,9 @@ func (c collector) find(s *rewrite.Snapshot) []rewrite.Finding {
 		if decl == nil || purposeful(call.Pkg, decl) || isBenchmark(call.File) {
 			continue
 		}
+		if isTimed(call.Pkg, call.At.Parent()) || isWatched(call.Pkg, call.At.Parent()) {
+			continue
+		}
 		h := heatOf(call.Pkg, call.At)
 		if h.kind != recurring {
 			continue
@@ -348,6 +351,49 @@ func twice(p *rewrite.Package, cur inspector.Cursor) bool {
 	}
 	stmt := cur.Parent()
 	return same(stmt.PrevSibling()) || same(stmt.NextSibling())
+}
+
+// isTimed reports whether the statement before stmt reads the clock and one
+// behind it in the list what has passed: how long a collection takes is asked for.
+func isTimed(p *rewrite.Package, stmt inspector.Cursor) bool {
+	prev, ok := stmt.PrevSibling()
+	if !ok {
+		return false
+	}
+	start, ok := prev.Node().(*ast.AssignStmt)
+	if !ok || len(start.Lhs) != 1 || len(start.Rhs) != 1 || !p.IsCall(start.Rhs[0], "time", "Now") {
+		return false
+	}
+	id, ok := start.Lhs[0].(*ast.Ident)
+	if !ok {
+		return false
+	}
+	next, ok := stmt.NextSibling()
+	return ok && containsNode(next.Node(), func(n ast.Node) bool {
+		use, isIdent := n.(*ast.Ident)
+		return isIdent && p.Info.ObjectOf(use) != nil && p.Info.ObjectOf(use) == p.Info.ObjectOf(id)
+	})
+}
+
+// isWatched reports whether the statement behind stmt calls a function of the
+// package that reads memory statistics: they are to be those of a clean heap.
+func isWatched(p *rewrite.Package, stmt inspector.Cursor) bool {
+	next, ok := stmt.NextSibling()
+	if !ok {
+		return false
+	}
+	return containsNode(next.Node(), func(n ast.Node) bool {
+		call, isCall := n.(*ast.CallExpr)
+		if !isCall {
+			return false
+		}
+		fn := p.Callee(call)
+		if fn == nil {
+			return false
+		}
+		decl := declsOf(p)[rewrite.ObjectKey(fn)]
+		return decl != nil && decl.Body != nil && measures(p, decl)
+	})
 }
 
 // idleGoroutine returns the go statement whose goroutine does nothing but wait
