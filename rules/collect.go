@@ -42,7 +42,7 @@ func (c collector) find(s *rewrite.Snapshot) []rewrite.Finding {
 		if decl == nil || purposeful(call.Pkg, decl) || isBenchmark(call.File) {
 			continue
 		}
-		if isTimed(call.Pkg, call.At.Parent()) || isWatched(call.Pkg, call.At.Parent()) {
+		if isAskedFor(call.At) || isTimed(call.Pkg, call.At.Parent()) || isWatched(call.Pkg, call.At.Parent()) {
 			continue
 		}
 		h := heatOf(call.Pkg, call.At)
@@ -351,6 +351,40 @@ func twice(p *rewrite.Package, cur inspector.Cursor) bool {
 	}
 	stmt := cur.Parent()
 	return same(stmt.PrevSibling()) || same(stmt.NextSibling())
+}
+
+// asksFor matches names and words for a collection that somebody asks for.
+var asksFor = regexp.MustCompile(`(?:^|[^A-Z])GC(?:[^a-z]|$)|(?:^|[^A-Za-z])gc(?:[^a-z]|$)|(?i:garbage|free_?os_?mem)`)
+
+// isAskedFor reports whether a condition or case around cur names the
+// collection: a command "gc", an option forceGC.
+func isAskedFor(cur inspector.Cursor) bool {
+	named := func(x ast.Node) bool {
+		return x != nil && containsNode(x, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Ident:
+				return asksFor.MatchString(n.Name)
+			case *ast.BasicLit:
+				return n.Kind == token.STRING && asksFor.MatchString(strings.Trim(n.Value, "`\""))
+			}
+			return false
+		})
+	}
+	for c := range cur.Enclosing((*ast.IfStmt)(nil), (*ast.CaseClause)(nil)) {
+		switch n := c.Node().(type) {
+		case *ast.IfStmt:
+			if named(n.Cond) {
+				return true
+			}
+		case *ast.CaseClause:
+			for _, x := range n.List {
+				if named(x) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // isTimed reports whether the statement before stmt reads the clock and one
