@@ -165,6 +165,9 @@ func enclosingDecl(cur inspector.Cursor) *ast.FuncDecl {
 	return nil
 }
 
+// saysCollects matches doc comments of functions that are there to collect.
+var saysCollects = regexp.MustCompile(`(?i)(?:force|trigger|run)\w*.{0,3}(?:gc\b|garbage)|garbage collect`)
+
 var collects = regexp.MustCompile(`(?i)(?:force|trigger|run|free|release|collect|do).?(?:gc|garbage|mem(?:ory)?\b|os.?memory)|garbage`)
 
 // isBenchmark reports whether the file belongs to a program that measures, which
@@ -183,7 +186,7 @@ func purposeful(p *rewrite.Package, decl *ast.FuncDecl) bool {
 	if isHandlerDecl(p, decl) && onlyCollects(p, decl.Body) {
 		return true
 	}
-	return decl.Doc != nil && regexp.MustCompile(`(?i)(?:force|trigger|run)\w*.{0,3}(?:gc\b|garbage)|garbage collect`).MatchString(decl.Doc.Text())
+	return decl.Doc != nil && saysCollects.MatchString(decl.Doc.Text())
 }
 
 func isHandlerDecl(p *rewrite.Package, decl *ast.FuncDecl) bool {
@@ -425,7 +428,7 @@ func isWatched(p *rewrite.Package, stmt inspector.Cursor) bool {
 		if fn == nil {
 			return false
 		}
-		decl := declsOf(p)[rewrite.ObjectKey(fn)]
+		decl := declOf(p, fn)
 		return decl != nil && decl.Body != nil && measures(p, decl)
 	})
 }

@@ -56,12 +56,7 @@ func TestCrashOutputOverRestarts(t *testing.T) {
 	})
 	run := func() (reports int, mode os.FileMode, open string) {
 		t.Helper()
-		bin := filepath.Join(t.TempDir(), "prog")
-		build := exec.Command("go", "build", "-o", bin, ".")
-		build.Dir = dir
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("building: %v\n%s", err, out)
-		}
+		bin := build(t, dir)
 		work := t.TempDir()
 		for _, args := range [][]string{{"crash"}, {"crash"}, nil} {
 			cmd := exec.Command("/bin/sh", append([]string{"-c", `umask 022; exec "$0" "$@"`, bin}, args...)...)

@@ -3,7 +3,6 @@ package rules_test
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -173,12 +172,7 @@ func TestFinalizerCycle(t *testing.T) {
 				"use.go":  []byte(cycleVariants[name]),
 			})
 			run := func() (result string, check string) {
-				bin := filepath.Join(t.TempDir(), "prog")
-				build := exec.Command("go", "build", "-o", bin, ".")
-				build.Dir = dir
-				if out, err := build.CombinedOutput(); err != nil {
-					t.Fatalf("building: %v\n%s", err, out)
-				}
+				bin := build(t, dir)
 				out, err := exec.Command(bin).Output()
 				if err != nil {
 					t.Fatalf("%v: %s", err, out)

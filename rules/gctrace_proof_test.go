@@ -57,12 +57,7 @@ func TestGctraceProof(t *testing.T) {
 		"main.go":    []byte(traceProgram),
 		"Dockerfile": []byte(traceDockerfile),
 	})
-	app := filepath.Join(t.TempDir(), "app")
-	build := exec.Command("go", "build", "-o", app, ".")
-	build.Dir = dir
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	app := build(t, dir)
 	run := func() (lines int, out string) {
 		t.Helper()
 		var stdout, stderr bytes.Buffer

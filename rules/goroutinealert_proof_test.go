@@ -2,7 +2,6 @@ package rules_test
 
 import (
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -93,12 +92,7 @@ func TestGoroutineAlertOnGrowth(t *testing.T) {
 		"main.go": []byte(growthProgram),
 	})
 	alerts := func() map[string]bool {
-		bin := filepath.Join(t.TempDir(), "prog")
-		build := exec.Command("go", "build", "-o", bin, ".")
-		build.Dir = dir
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("building: %v\n%s", err, out)
-		}
+		bin := build(t, dir)
 		got := make(map[string]bool)
 		for _, mode := range []string{"plateau", "pool", "leak"} {
 			out, err := exec.Command(bin, mode).Output()

@@ -2,7 +2,6 @@ package rules_test
 
 import (
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -186,12 +185,7 @@ func TestKeepalive(t *testing.T) {
 				"main.go": []byte(test.program),
 			})
 			run := func() string {
-				bin := filepath.Join(t.TempDir(), "prog")
-				build := exec.Command("go", "build", "-o", bin, ".")
-				build.Dir = dir
-				if out, err := build.CombinedOutput(); err != nil {
-					t.Fatalf("building: %v\n%s", err, out)
-				}
+				bin := build(t, dir)
 				out, err := exec.Command(bin).CombinedOutput()
 				if err != nil {
 					t.Fatalf("%v: %s", err, out)

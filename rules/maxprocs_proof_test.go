@@ -76,12 +76,7 @@ func quotaOf3(t *testing.T) func(dir string) string {
 		}
 	}
 	return func(dir string) string {
-		bin := filepath.Join(t.TempDir(), "prog")
-		build := exec.Command("go", "build", "-o", bin, ".")
-		build.Dir = dir
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("building: %v\n%s", err, out)
-		}
+		bin := build(t, dir)
 		run := exec.Command("/bin/sh", "-c", `echo $$ > "$1/cgroup.procs" && exec "$2" -f -o /dev/null -e trace=sched_getaffinity -e inject=sched_getaffinity:retval=8:poke_exit=@arg3=ff00000000000000 "$3"`,
 			"sh", group, strace, bin)
 		run.Env = append(os.Environ(), "GOMAXPROCS=", "GODEBUG=")

@@ -5,7 +5,6 @@ package rules_test
 import (
 	"bytes"
 	"os/exec"
-	"path/filepath"
 	"testing"
 )
 
@@ -128,12 +127,7 @@ func TestPanicFaultTornMapping(t *testing.T) {
 // returns its output and exit code.
 func runner(t *testing.T, dir string) func(args ...string) ([]byte, int) {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "prog")
-	build := exec.Command("go", "build", "-o", bin, ".")
-	build.Dir = dir
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, out)
-	}
+	bin := build(t, dir)
 	return func(args ...string) ([]byte, int) {
 		cmd := exec.Command(bin, args...)
 		out, err := cmd.CombinedOutput()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -259,12 +258,7 @@ func TestSignalExitRunsDeferredCalls(t *testing.T) {
 // ready, and returns what it printed from then on and its exit code.
 func terminate(t *testing.T, dir string) (string, int) {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "prog")
-	build := exec.Command("go", "build", "-o", bin, ".")
-	build.Dir = dir
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, out)
-	}
+	bin := build(t, dir)
 	cmd := exec.Command(bin)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

@@ -667,17 +667,5 @@ func (f *lockFunc) changesThread(n ast.Node, p *rewrite.Package, depth int, seen
 
 // declOf returns the declaration of fn in p, nil when it is not there.
 func declOf(p *rewrite.Package, fn *types.Func) *ast.FuncDecl {
-	key := rewrite.ObjectKey(fn)
-	for _, file := range p.Files {
-		for _, d := range file.AST.Decls {
-			decl, ok := d.(*ast.FuncDecl)
-			if !ok || decl.Name.Name != fn.Name() {
-				continue
-			}
-			if obj, ok := p.Info.Defs[decl.Name].(*types.Func); ok && rewrite.ObjectKey(obj) == key {
-				return decl
-			}
-		}
-	}
-	return nil
+	return declsOf(p)[rewrite.ObjectKey(fn)]
 }

@@ -2,7 +2,6 @@ package rules_test
 
 import (
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -87,12 +86,7 @@ func TestTimerFanout(t *testing.T) {
 				"main.go": []byte(fanoutProgram),
 			})
 			run := func() string {
-				bin := filepath.Join(t.TempDir(), "prog")
-				build := exec.Command("go", "build", "-o", bin, ".")
-				build.Dir = dir
-				if out, err := build.CombinedOutput(); err != nil {
-					t.Fatalf("building: %v\n%s", err, out)
-				}
+				bin := build(t, dir)
 				out, err := exec.Command(bin).Output()
 				if err != nil {
 					t.Fatalf("%v: %s", err, out)
