@@ -182,48 +182,6 @@ func (h *signalHandler) makes(p *rewrite.Package, call *ast.CallExpr) bool {
 	return false
 }
 
-// serveCall is a call that serves HTTP until the server is shut down.
-type httpServe struct {
-	method  string     // ListenAndServe, ListenAndServeTLS, Serve, ServeTLS
-	server  ast.Expr   // the server, nil for the functions of net/http
-	addr    ast.Expr   // of the functions
-	handler ast.Expr   // of the functions
-	args    []ast.Expr // of the method
-}
-
-// serveCall returns how call serves HTTP, nil when it does not.
-func serveCall(p *rewrite.Package, call *ast.CallExpr) *httpServe {
-	fn := p.Callee(call)
-	if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != "net/http" {
-		return nil
-	}
-	sv := &httpServe{method: fn.Name()}
-	n := map[string]int{"ListenAndServe": 2, "ListenAndServeTLS": 4, "Serve": 2, "ServeTLS": 4}[fn.Name()]
-	if n == 0 {
-		return nil
-	}
-	if fn.Signature().Recv() != nil {
-		sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-		if !ok || !isPointerTo(fn.Signature().Recv().Type(), "net/http", "Server") {
-			return nil
-		}
-		sv.server, sv.args = sel.X, call.Args
-		return sv
-	}
-	if len(call.Args) != n {
-		return nil
-	}
-	sv.handler = call.Args[n-1]
-	if strings.HasPrefix(fn.Name(), "Listen") {
-		sv.addr, sv.args = call.Args[0], call.Args[1:n-1]
-		return sv
-	}
-	// Serve(l, handler) and ServeTLS(l, handler, cert, key)
-	sv.handler = call.Args[1]
-	sv.args = append([]ast.Expr{call.Args[0]}, call.Args[2:]...)
-	return sv
-}
-
 // isErrorResult reports whether the function returns nothing but an error.
 func isErrorResult(sig *types.Signature) bool {
 	return sig.Results().Len() == 1 && types.Identical(sig.Results().At(0).Type(), types.Universe.Lookup("error").Type())

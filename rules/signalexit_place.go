@@ -1,0 +1,166 @@
+package rules
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+)
+
+// place plans the end of what main waits in.
+func (x *signalFix) place() string {
+	h, w := x.h, x.w
+	list := x.main.Body.List
+	i := indexOf(list, w.start)
+	if i < 0 {
+		return "main starts the goroutine under a condition"
+	}
+	if len(w.waits.list) == 0 {
+		return x.placeholder(list[i+1:])
+	}
+	if len(w.waits.list) > 1 {
+		first, second := w.waits.list[0], w.waits.list[1]
+		if statementOf(list, first.node) != statementOf(list, second.node) {
+			return fmt.Sprintf("main may wait in %s as well as in %s", first.text, second.text)
+		}
+	}
+	x.at = statementOf(list, w.waits.list[0].node)
+	if x.at == nil {
+		return "what main waits in is not a statement of its own"
+	}
+	x.follows = indexOf(list, x.at) < len(list)-1
+	first := w.waits.list[0]
+	if first.kind == waitCallee && first.node.Pos() >= x.at.Pos() && !isLoopStmt(x.at) {
+		return x.callee(first)
+	}
+	x.inMain = true
+	if first.kind == waitServe {
+		x.inMain, x.serve = false, true
+		x.guard = false
+		return x.serveIn(h.p, x.main, x.at, first.call, nil)
+	}
+	return x.block(h.p, x.main, x.leaveMain)
+}
+
+func isLoopStmt(s ast.Stmt) bool {
+	switch s := s.(type) {
+	case *ast.ForStmt, *ast.RangeStmt, *ast.SelectStmt:
+		return true
+	case *ast.LabeledStmt:
+		return isLoopStmt(s.Stmt)
+	}
+	return false
+}
+
+// statementOf returns the statement of list that holds n.
+func statementOf(list []ast.Stmt, n ast.Node) ast.Stmt {
+	for _, s := range list {
+		if s.Pos() <= n.Pos() && n.End() <= s.End() {
+			return s
+		}
+	}
+	return nil
+}
+
+// placeholder plans for a callee that has nothing to wait in yet.
+func (x *signalFix) placeholder(rest []ast.Stmt) string {
+	const why = "nothing that main does looks at a context, so it would go on after the signal"
+	if len(rest) == 0 {
+		return why
+	}
+	s, ok := rest[len(rest)-1].(*ast.ExprStmt)
+	if !ok {
+		return why
+	}
+	call, ok := s.X.(*ast.CallExpr)
+	if !ok {
+		return why
+	}
+	fn := x.h.p.Callee(call)
+	if fn == nil {
+		return why
+	}
+	decl, _ := declarationOf(x.h.s, fn)
+	if decl == nil || decl.Body == nil {
+		return why
+	}
+	for _, s := range decl.Body.List {
+		if _, isDefer := s.(*ast.DeferStmt); !isDefer {
+			return why
+		}
+	}
+	x.at = s
+	return x.pass(call, decl, s)
+}
+
+// callee plans for a function that main calls and that waits.
+func (x *signalFix) callee(at wait) string {
+	if why := x.callForm(at.call); why != "" {
+		return why
+	}
+	x.guard = x.mayReturn(at.callee, 0)
+	return x.function(at)
+}
+
+// callForm says why main could not go on normally once the call at which it
+// waits returns.
+func (x *signalFix) callForm(call *ast.CallExpr) string {
+	switch s := x.at.(type) {
+	case *ast.ExprStmt:
+		if s.X == call {
+			return ""
+		}
+	case *ast.IfStmt:
+		// if err := run(); err != nil { ... }
+		if a, ok := s.Init.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && a.Rhs[0] == call && s.Else == nil && comparesNil(s.Cond) {
+			return ""
+		}
+	case *ast.AssignStmt:
+		if len(s.Rhs) == 1 && s.Rhs[0] == call {
+			list := x.main.Body.List
+			if i := indexOf(list, x.at) + 1; i < len(list) {
+				if next, ok := list[i].(*ast.IfStmt); ok && next.Init == nil && next.Else == nil && comparesNil(next.Cond) {
+					x.at, x.follows = next, i < len(list)-1
+					return ""
+				}
+			}
+			if id, ok := s.Lhs[0].(*ast.Ident); ok && id.Name == "_" {
+				return ""
+			}
+		}
+	}
+	return "main does something with the result of " + exprText(call.Fun)
+}
+
+// comparesNil reports whether x is err != nil.
+func comparesNil(x ast.Expr) bool {
+	b, ok := x.(*ast.BinaryExpr)
+	if !ok || b.Op != token.NEQ {
+		return false
+	}
+	id, ok := b.Y.(*ast.Ident)
+	return ok && id.Name == "nil"
+}
+
+// mayReturn reports whether the function may return without the signal.
+func (x *signalFix) mayReturn(decl *ast.FuncDecl, depth int) bool {
+	if decl.Type.Results != nil && len(decl.Type.Results.List) > 0 || depth > maxFrames {
+		return true
+	}
+	list := decl.Body.List
+	if len(list) == 0 {
+		return true
+	}
+	loop, ok := list[len(list)-1].(*ast.ForStmt)
+	if !ok || loop.Cond != nil {
+		return true
+	}
+	return containsNode(decl.Body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ReturnStmt:
+			return true
+		case *ast.BranchStmt:
+			return n.Tok == token.BREAK || n.Tok == token.GOTO
+		}
+		return false
+	})
+}
