@@ -81,6 +81,21 @@ func TestLayout(t *testing.T) {
 	crlf := func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
 	for _, tt := range []struct{ name, src, want string }{
 		{"CRLF", crlf(callsGC), crlf(callsNone)},
+		{
+			"CRLF, blank lines",
+			crlf("package m\n\nimport \"runtime\"\n\nconst c = `a\n\n\nb`\n\nfunc f() {\n\tprintln(c)\n\n\truntime.GC()\n\n\tprintln()\n}\n"),
+			crlf("package m\n\nconst c = `a\n\n\nb`\n\nfunc f() {\n\tprintln(c)\n\n\tprintln()\n}\n"),
+		},
+		{
+			"CRLF, raw string beside the call",
+			crlf("package m\n\nimport \"runtime\"\n\nfunc f() {\n\truntime.GC()\n\tprintln(`a\n\n\nb\n\n\n\n\n\n\nc`, 1) // one\n\n\tprintln()\n}\n"),
+			crlf("package m\n\nfunc f() {\n\tprintln(`a\n\n\nb\n\n\n\n\n\n\nc`, 1) // one\n\n\tprintln()\n}\n"),
+		},
+		{
+			"blank lines that hold blanks",
+			"package m\n\nimport \"runtime\"\n\nfunc f() {\n\tprintln(1)\n\t\n\truntime.GC()\n  \n\tprintln()\n}\n",
+			"package m\n\nfunc f() {\n\tprintln(1)\n\t\n\tprintln()\n}\n",
+		},
 		{"BOM", "\ufeff" + callsGC, "\ufeff" + callsNone},
 		{"no final newline", strings.TrimSuffix(callsGC, "\n"), strings.TrimSuffix(callsNone, "\n")},
 		{

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/dave/dst"
+	"golang.org/x/tools/go/ast/edge"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 // aboutRemoved matches comments that speak of what runtime hooks are called
@@ -195,20 +197,26 @@ func lines(comments []string) []string {
 	return trimBlank(comments)
 }
 
-// emptiedIf removes or inverts an if statement whose body became empty, where
-// evaluating its condition has no effect.
+// emptiedIf drops the else of an if statement that became empty. It removes or
+// inverts one whose body became empty, where evaluating its condition has no
+// effect.
 func (t *tree) emptiedIf(n *ast.IfStmt, body *ast.BlockStmt) error {
-	if n.Body != body || n.Init != nil || !t.pure(n.Cond) {
+	if n.Else == body {
+		t.dec.Dst.Nodes[n].(*dst.IfStmt).Else = nil
+		return nil
+	}
+	if n.Body != body {
 		return nil
 	}
 	cur, _ := t.f.Pkg.Inspector.Root().FindNode(n)
-	if up, ok := cur.Parent().Node().(*ast.IfStmt); ok && up.Else == n {
-		if n.Else == nil {
-			t.dec.Dst.Nodes[up].(*dst.IfStmt).Else = nil
-		}
-		return nil
+	if n.Init != nil || !t.pure(n.Cond) {
+		return t.reduceIf(cur, n)
 	}
 	if n.Else == nil {
+		if up, ok := cur.Parent().Node().(*ast.IfStmt); ok && up.Else == n {
+			t.dec.Dst.Nodes[up].(*dst.IfStmt).Else = nil
+			return nil
+		}
 		return t.delete(n, nil)
 	}
 	els, ok := t.dec.Dst.Nodes[n.Else].(*dst.BlockStmt)
@@ -223,6 +231,122 @@ func (t *tree) emptiedIf(n *ast.IfStmt, body *ast.BlockStmt) error {
 	twin.Cond = &dst.UnaryExpr{Op: token.NOT, X: cond}
 	twin.Body, twin.Else = els, nil
 	return nil
+}
+
+// reduceIf puts the call that an if statement evaluates in the place of the
+// statement, whose body became empty, if that is all that the condition does.
+func (t *tree) reduceIf(cur inspector.Cursor, n *ast.IfStmt) error {
+	if n.Else != nil {
+		return nil
+	}
+	x := n.Cond
+	if n.Init != nil {
+		as, ok := n.Init.(*ast.AssignStmt)
+		if !ok || as.Tok != token.DEFINE || len(as.Rhs) != 1 || !t.pure(n.Cond) {
+			return nil
+		}
+		x = as.Rhs[0]
+	}
+	call := t.soleCall(x)
+	if call == nil {
+		return nil
+	}
+	if k := cur.ParentEdgeKind(); k != edge.BlockStmt_List && k != edge.CaseClause_Body && k != edge.CommClause_Body {
+		return nil
+	}
+	list, i, err := t.list(n)
+	if err != nil {
+		return err
+	}
+	was := (*list)[i].Decorations()
+	stmt := &dst.ExprStmt{X: t.dec.Dst.Nodes[call].(dst.Expr)}
+	stmt.Decs.Before, stmt.Decs.After = was.Before, was.After
+	stmt.Decs.Start, stmt.Decs.End = was.Start, was.End
+	(*list)[i] = stmt
+	return nil
+}
+
+// soleCall returns the call in x that can be a statement, if it is evaluated in
+// any case and the rest of x is pure; nil if there is none.
+func (t *tree) soleCall(x ast.Expr) *ast.CallExpr {
+	switch x := x.(type) {
+	case *ast.ParenExpr:
+		return t.soleCall(x.X)
+	case *ast.UnaryExpr:
+		if x.Op != token.ARROW {
+			return t.soleCall(x.X)
+		}
+	case *ast.BinaryExpr:
+		if t.mayPanic(x) {
+			return nil
+		}
+		if t.pure(x.Y) {
+			return t.soleCall(x.X)
+		}
+		if x.Op != token.LAND && x.Op != token.LOR && t.pure(x.X) {
+			return t.soleCall(x.Y)
+		}
+	case *ast.CallExpr:
+		fun := t.f.Pkg.Info.Types[x.Fun]
+		if fun.IsValue() && !fun.IsBuiltin() {
+			return x
+		}
+	}
+	return nil
+}
+
+// dereferenced reports whether the pointer that id names is known not to be nil
+// at id: it is the receiver, or a statement before dereferences it, too.
+func (t *tree) dereferenced(id *ast.Ident) bool {
+	info := t.f.Pkg.Info
+	v, ok := info.Uses[id].(*types.Var)
+	if !ok || v.IsField() {
+		return false
+	}
+	if v.Kind() == types.RecvVar {
+		return true
+	}
+	cur, ok := t.f.Pkg.Inspector.Root().FindNode(id)
+	if !ok {
+		return false
+	}
+	for c := cur; ; c = c.Parent() {
+		switch c.Node().(type) {
+		case nil, *ast.FuncDecl, *ast.FuncLit:
+			return false
+		}
+		switch c.ParentEdgeKind() {
+		case edge.BlockStmt_List, edge.CaseClause_Body, edge.CommClause_Body:
+		default:
+			continue
+		}
+		for prev, ok := c.PrevSibling(); ok; prev, ok = prev.PrevSibling() {
+			switch prev.Node().(type) {
+			case *ast.AssignStmt, *ast.ExprStmt, *ast.IncDecStmt:
+			default:
+				continue
+			}
+			found := false
+			ast.Inspect(prev.Node(), func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.FuncLit:
+					return false
+				case *ast.BinaryExpr:
+					return n.Op != token.LAND && n.Op != token.LOR
+				case *ast.SelectorExpr:
+					x, isIdent := n.X.(*ast.Ident)
+					sel := info.Selections[n]
+					if isIdent && info.Uses[x] == v && sel != nil && sel.Kind() == types.FieldVal {
+						found = true
+					}
+				}
+				return !found
+			})
+			if found {
+				return true
+			}
+		}
+	}
 }
 
 // pure reports whether evaluating x can neither have an effect nor panic.
@@ -242,25 +366,30 @@ func (t *tree) pure(x ast.Expr) bool {
 				return true
 			}
 		}
-		if sel := info.Selections[x]; sel == nil || sel.Indirect() || sel.Kind() != types.FieldVal {
+		sel := info.Selections[x]
+		if sel == nil || sel.Kind() != types.FieldVal {
 			return false
+		}
+		if sel.Indirect() {
+			id, ok := x.X.(*ast.Ident)
+			return ok && len(sel.Index()) == 1 && t.dereferenced(id)
 		}
 		return t.pure(x.X)
 	case *ast.UnaryExpr:
 		return x.Op != token.ARROW && t.pure(x.X)
+	case *ast.IndexExpr:
+		tx := info.TypeOf(x.X)
+		if tx == nil {
+			return false
+		}
+		m, ok := tx.Underlying().(*types.Map)
+		if !ok {
+			return false
+		}
+		_, basic := m.Key().Underlying().(*types.Basic) // others may not be comparable
+		return basic && t.pure(x.X) && t.pure(x.Index)
 	case *ast.BinaryExpr:
-		if x.Op == token.QUO || x.Op == token.REM {
-			tv := info.Types[x.Y]
-			if tv.Value == nil || constant.Sign(tv.Value) == 0 {
-				return false
-			}
-		}
-		if x.Op == token.EQL || x.Op == token.NEQ {
-			if tx, ok := info.Types[x.X]; ok && tx.Type != nil && types.IsInterface(tx.Type) && !info.Types[x.Y].IsNil() {
-				return false // comparing interfaces may panic
-			}
-		}
-		return t.pure(x.X) && t.pure(x.Y)
+		return !t.mayPanic(x) && t.pure(x.X) && t.pure(x.Y)
 	case *ast.CallExpr:
 		id, ok := ast.Unparen(x.Fun).(*ast.Ident)
 		if !ok || len(x.Args) != 1 {
@@ -268,6 +397,21 @@ func (t *tree) pure(x ast.Expr) bool {
 		}
 		b, ok := info.Uses[id].(*types.Builtin)
 		return ok && (b.Name() == "len" || b.Name() == "cap") && t.pure(x.Args[0])
+	}
+	return false
+}
+
+// mayPanic reports whether the operation of x itself may: a division, or a
+// comparison of interfaces.
+func (t *tree) mayPanic(x *ast.BinaryExpr) bool {
+	info := t.f.Pkg.Info
+	switch x.Op {
+	case token.QUO, token.REM:
+		v := info.Types[x.Y].Value
+		return v == nil || constant.Sign(v) == 0
+	case token.EQL, token.NEQ:
+		tx, ok := info.Types[x.X]
+		return ok && tx.Type != nil && types.IsInterface(tx.Type) && !info.Types[x.Y].IsNil()
 	}
 	return false
 }

@@ -64,7 +64,7 @@ func (ts *trees) of(f *File) (*tree, error) {
 	}
 	// The decorator gets no import resolver: pkg.Name stays the selector
 	// expression that stands in the file, and the import block stays as it is.
-	dec := decorator.NewDecorator(ts.s.Fset)
+	dec := decorator.NewDecorator(lineTable(f))
 	df, err := dec.DecorateFile(f.AST)
 	if err != nil {
 		return nil, fmt.Errorf("%s: decorating: %w", f.Path, err)
@@ -79,6 +79,44 @@ func (ts *trees) of(f *File) (*tree, error) {
 	}
 	ts.files[f.Path] = t
 	return t, nil
+}
+
+// lineTable returns a file set that holds f alone, at the positions of its tree,
+// with the lines as the decorator must see them: it takes a line for blank when
+// two line starts are next to each other, which those of a line that holds blanks
+// or a carriage return are not, and it measures raw strings without the carriage
+// returns in them. Line directives do not count.
+func lineTable(f *File) *token.FileSet {
+	fset := token.NewFileSet()
+	start := int(f.AST.FileStart)
+	tf := fset.AddFile(f.Path, start, len(f.Src))
+	inRaw := make(map[int]bool) // offsets of line ends in raw strings
+	if bytes.IndexByte(f.Src, '\r') >= 0 {
+		ast.Inspect(f.AST, func(n ast.Node) bool {
+			lit, ok := n.(*ast.BasicLit)
+			if !ok || !strings.HasPrefix(lit.Value, "`") {
+				return true
+			}
+			for i := int(lit.Pos()) - start + 1; i < len(f.Src) && f.Src[i] != '`'; i++ {
+				inRaw[i] = f.Src[i] == '\n'
+			}
+			return true
+		})
+	}
+	lines := []int{0}
+	for i, c := range f.Src {
+		if c != '\n' || inRaw[i] {
+			continue
+		}
+		if last := lines[len(lines)-1]; last > 0 && len(bytes.TrimSpace(f.Src[last:i])) == 0 {
+			lines[len(lines)-1] = i
+		}
+		if i+1 < len(f.Src) {
+			lines = append(lines, i+1)
+		}
+	}
+	tf.SetLines(lines)
+	return fset
 }
 
 // render prints the tree in gofmt's layout. Unlike format.Node it leaves the

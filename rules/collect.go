@@ -2,6 +2,7 @@ package rules
 
 import (
 	"go/ast"
+	"go/constant"
 	"go/token"
 	"go/types"
 	"go/version"
@@ -42,7 +43,7 @@ func (c collector) find(s *rewrite.Snapshot) []rewrite.Finding {
 		if decl == nil || purposeful(call.Pkg, decl) || isBenchmark(call.File) {
 			continue
 		}
-		if isAskedFor(call.At) || isTimed(call.Pkg, call.At.Parent()) || isWatched(call.Pkg, call.At.Parent()) {
+		if isAskedFor(call.At) || isEndpoint(s, call) || isTimed(call.Pkg, call.At.Parent()) || isWatched(call.Pkg, call.At.Parent()) {
 			continue
 		}
 		h := heatOf(call.Pkg, call.At)
@@ -59,11 +60,11 @@ func (c collector) find(s *rewrite.Snapshot) []rewrite.Finding {
 		if version.Compare(call.File.Version(), "go1.19") >= 0 {
 			f.Notes = append(f.Notes, rewrite.Note{Message: "set GOMEMLIMIT or call debug.SetMemoryLimit if memory must be bounded"})
 		}
-		switch measured := measures(call.Pkg, decl); {
-		case measured && !guardsMemory(call.Pkg, call.At):
-			continue
-		case measured:
+		switch {
+		case guardsMemory(call.Pkg, call.At):
 			f.Notes = []rewrite.Note{{Message: "no fix: this is a memory limit made by hand; debug.SetMemoryLimit or GOMEMLIMIT (Go 1.19) does it without stopping callers"}}
+		case measures(call.Pkg, decl):
+			continue
 		case profiles(call.Pkg, decl):
 			continue
 		case usesFinalization(call.Pkg):
@@ -177,16 +178,54 @@ func isBenchmark(f *rewrite.File) bool {
 }
 
 // purposeful reports whether the function is there to collect: its name or doc
-// comment says so, or it does nothing else but log, reply a constant, or
-// return.
+// comment says so.
 func purposeful(p *rewrite.Package, decl *ast.FuncDecl) bool {
 	if collects.MatchString(decl.Name.Name) {
 		return true
 	}
-	if isHandlerDecl(p, decl) && onlyCollects(p, decl.Body) {
-		return true
-	}
 	return decl.Doc != nil && saysCollects.MatchString(decl.Doc.Text())
+}
+
+// isEndpoint reports whether the call belongs to a handler through which an
+// operator collects: one that does nothing else, or whose route names it.
+func isEndpoint(s *rewrite.Snapshot, call rewrite.Call) bool {
+	p := call.Pkg
+	fn, ok := enclosingFunc(call.At)
+	if !ok {
+		return false
+	}
+	switch n := fn.Node().(type) {
+	case *ast.FuncLit:
+		return isHandler(p, signatureOf(p, n)) && (onlyCollects(p, n.Body) || namesCollection(p, fn.Parent().Node()))
+	case *ast.FuncDecl:
+		if !isHandlerDecl(p, n) {
+			return false
+		}
+		if onlyCollects(p, n.Body) {
+			return true
+		}
+		for _, r := range s.Refs(rewrite.ObjectKey(p.Info.Defs[n.Name].(*types.Func))) {
+			if namesCollection(r.Pkg, r.Expr().Parent().Node()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// namesCollection reports whether n is a call with a constant that names the
+// collection, as the route of a handler does.
+func namesCollection(p *rewrite.Package, n ast.Node) bool {
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	for _, arg := range call.Args {
+		if v := p.Info.Types[arg].Value; v != nil && v.Kind() == constant.String && asksFor.MatchString(constant.StringVal(v)) {
+			return true
+		}
+	}
+	return false
 }
 
 func isHandlerDecl(p *rewrite.Package, decl *ast.FuncDecl) bool {
@@ -195,11 +234,19 @@ func isHandlerDecl(p *rewrite.Package, decl *ast.FuncDecl) bool {
 }
 
 // onlyCollects reports whether every statement of body collects, logs, writes a
-// constant reply or returns.
+// constant reply, returns, or turns a request away.
 func onlyCollects(p *rewrite.Package, body *ast.BlockStmt) bool {
 	for _, stmt := range body.List {
 		switch s := stmt.(type) {
 		case *ast.ReturnStmt:
+		case *ast.IfStmt:
+			last := len(s.Body.List) - 1
+			if last < 0 || s.Else != nil || !onlyCollects(p, s.Body) {
+				return false
+			}
+			if _, ok := s.Body.List[last].(*ast.ReturnStmt); !ok {
+				return false
+			}
 		case *ast.ExprStmt:
 			call, ok := s.X.(*ast.CallExpr)
 			if !ok || !isCollection(p, call) && !constantArgs(p, call) {
@@ -275,19 +322,48 @@ func measures(p *rewrite.Package, decl *ast.FuncDecl) bool {
 }
 
 // guardsMemory reports whether an if around cur decides by memory statistics
-// whether to collect.
+// whether to collect: by a field of MemStats, a function that reads them, or a
+// variable that one of these was assigned to.
 func guardsMemory(p *rewrite.Package, cur inspector.Cursor) bool {
-	for c := range cur.Enclosing((*ast.IfStmt)(nil)) {
-		found := false
-		ast.Inspect(c.Node().(*ast.IfStmt).Cond, func(n ast.Node) bool {
-			if sel, ok := n.(*ast.SelectorExpr); ok {
-				if t := p.Info.TypeOf(sel.X); t != nil && typeKey(t) == "runtime.MemStats" {
-					found = true
-				}
+	decl := enclosingDecl(cur)
+	readsMemory := func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			t := p.Info.TypeOf(n.X)
+			return t != nil && typeKey(t) == "runtime.MemStats"
+		case *ast.CallExpr:
+			fn := p.Callee(n)
+			if fn == nil || fn.Signature().Results().Len() == 0 {
+				return false
 			}
-			return !found
-		})
-		if found {
+			callee := declOf(p, fn)
+			return callee != nil && callee.Body != nil && measures(p, callee)
+		}
+		return false
+	}
+	for c := range cur.Enclosing((*ast.IfStmt)(nil)) {
+		if containsNode(c.Node().(*ast.IfStmt).Cond, func(n ast.Node) bool {
+			if readsMemory(n) {
+				return true
+			}
+			id, ok := n.(*ast.Ident)
+			if !ok {
+				return false
+			}
+			v, ok := p.Info.Uses[id].(*types.Var)
+			return ok && containsNode(decl, func(n ast.Node) bool {
+				as, ok := n.(*ast.AssignStmt)
+				if !ok || len(as.Lhs) != len(as.Rhs) {
+					return false
+				}
+				for i, lhs := range as.Lhs {
+					if to, ok := lhs.(*ast.Ident); ok && p.Info.ObjectOf(to) == v && containsNode(as.Rhs[i], readsMemory) {
+						return true
+					}
+				}
+				return false
+			})
+		}) {
 			return true
 		}
 	}

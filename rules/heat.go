@@ -306,6 +306,11 @@ func valueUse(r rewrite.Ref) heat {
 	switch {
 	case rewrite.ObjectKey(fn) == "(*sync.Once).Do":
 		return heat{kind: oneShot}
+	case rewrite.ObjectKey(fn) == "time.AfterFunc":
+		// A function that hands itself to a timer runs again and again.
+		if decl := enclosingDecl(e); decl != nil && r.Pkg.Info.Defs[decl.Name] == r.Pkg.Info.Uses[r.Ident] {
+			return heat{kind: recurring, paced: true, why: "on a timer"}
+		}
 	case isSchedule(fn):
 		return heat{kind: recurring, paced: true, why: "on a schedule"}
 	case fn.Pkg() != nil && strings.HasSuffix(fn.Pkg().Path(), "aws-lambda-go/lambda") && strings.HasPrefix(fn.Name(), "Start"):
