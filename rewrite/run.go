@@ -439,6 +439,7 @@ func (r *runner) resolve(s *Snapshot, list []Finding) []Found {
 		}
 		k := identify(s, f)
 		switch why, no := r.withheld[k]; {
+		case x.Chosen < 0: // another one of the file may read the same and be fixed
 		case no:
 			x.State, x.Why = Withheld, why
 		case r.fixed[k]:

@@ -293,6 +293,21 @@ func TestWithhold(t *testing.T) {
 	}
 }
 
+// A finding without a fix stays open beside one that reads the same and is fixed.
+func TestSameText(t *testing.T) {
+	some := *deleteGC
+	some.Find = func(s *rewrite.Snapshot) []rewrite.Finding {
+		list := deleteGC.Find(s)
+		list[len(list)-1].Fixes = nil
+		return list
+	}
+	dir, _ := tree(t, goMod+"-- x.go --\npackage m\n\nimport \"runtime\"\n\nfunc f() {\n\truntime.GC()\n}\n\nfunc g() {\n\truntime.GC()\n}\n")
+	res := run(t, dir, &some)
+	if len(res.Findings) != 2 || res.Findings[0].State != rewrite.Fixed || res.Findings[1].State != rewrite.Open {
+		t.Errorf("findings: %+v", res.Findings)
+	}
+}
+
 // Of two fixes at one place the first by rule name goes ahead, whatever the
 // order of the rules; the other has nothing left to do.
 func TestOverlap(t *testing.T) {

@@ -59,7 +59,9 @@ type cycles struct {
 // cyclic is a registration for an object that never becomes unreachable.
 type cyclic struct {
 	*finalization
-	way []step // from the object back to it
+	obj  *object
+	heap *heap
+	way  []step // from the object back to it
 	// captured reports whether the function itself refers to the object.
 	captured bool
 	// decl is the function that closes the cycle, where it is not the one that
@@ -76,6 +78,7 @@ func (c *cycles) check(x *finalization) *cyclic {
 		return nil
 	}
 	h := c.heap(x.Pkg, decl)
+	var obj *object
 	var way []step
 	for _, r := range h.registered {
 		if r.call != x.Call.Call {
@@ -87,12 +90,12 @@ func (c *cycles) check(x *finalization) *cyclic {
 				w = cycle(o, false)
 			}
 			if w != nil && (way == nil || w[0].path == "(finalizer)") {
-				way = w
+				obj, way = o, w
 			}
 		}
 	}
 	if way != nil {
-		y := &cyclic{finalization: x, way: way, captured: way[0].path == "(finalizer)"}
+		y := &cyclic{finalization: x, obj: obj, heap: h, way: way, captured: way[0].path == "(finalizer)"}
 		y.partly = !y.captured && c.conditional(y)
 		return y
 	}
@@ -150,7 +153,7 @@ func (c *cycles) elsewhere(x *finalization) *cyclic {
 				if way == nil || way[0].path == "(finalizer)" || c.undone(x, way) {
 					continue
 				}
-				return &cyclic{finalization: x, way: way, decl: decl, partly: true}
+				return &cyclic{finalization: x, obj: o, heap: h, way: way, decl: decl, partly: true}
 			}
 		}
 	}

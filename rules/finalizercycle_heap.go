@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -29,6 +30,16 @@ type heap struct {
 	symbols []*object
 	stack   []*types.Func
 	results []set // of the present call
+	// deferred are the function literals that the present call defers.
+	deferred []deferredLit
+}
+
+// deferredLit is a deferred call of a function literal, in the branches around
+// the statement.
+type deferredLit struct {
+	call  *ast.CallExpr
+	lit   *ast.FuncLit
+	conds []branch
 }
 
 type registeredObject struct {
@@ -127,7 +138,40 @@ func runHeap(s *rewrite.Snapshot, p *rewrite.Package, decl *ast.FuncDecl) *heap 
 		}
 	}
 	h.stmt(decl.Body)
+	h.runDeferred()
 	return h
+}
+
+// runDeferred runs what the present call has deferred.
+func (h *heap) runDeferred() {
+	list, conds := h.deferred, h.conds
+	h.deferred = nil
+	for i := len(list) - 1; i >= 0; i-- {
+		h.conds = list[i].conds
+		h.inline(list[i].lit, list[i].call.Args)
+	}
+	h.conds = conds
+}
+
+// inline runs a function literal that is called where it stands and returns what
+// its results refer to.
+func (h *heap) inline(lit *ast.FuncLit, args []ast.Expr) []set {
+	i := 0
+	for _, f := range lit.Type.Params.List {
+		for _, name := range f.Names {
+			if v := h.p.Info.Defs[name]; v != nil && i < len(args) {
+				h.assign([]place{{h.variable(v), ""}}, args[i], v.Type(), name.Pos(), true)
+			}
+			i++
+		}
+	}
+	results, deferred := h.results, h.deferred
+	h.results, h.deferred = nil, nil
+	h.stmt(lit.Body)
+	h.runDeferred()
+	out := h.results
+	h.results, h.deferred = results, deferred
+	return out
 }
 
 // symbolic makes v a variable that holds what was there before.
@@ -242,7 +286,8 @@ func (h *heap) places(x ast.Expr) []place {
 		if sel == nil || sel.Kind() != types.FieldVal {
 			return nil
 		}
-		return h.fields(x.X, sel.Index())
+		places, _ := h.fields(x.X, sel.Index())
+		return places
 	case *ast.StarExpr:
 		return at(h.eval(x.X), "")
 	case *ast.IndexExpr:
@@ -276,8 +321,9 @@ func deeper(list []place, name string) []place {
 	return out
 }
 
-// fields follows the fields given by a selection's index from x.
-func (h *heap) fields(x ast.Expr, index []int) []place {
+// fields follows the fields given by a selection's index from x, or from what x
+// points at. It returns where they end, and the type there.
+func (h *heap) fields(x ast.Expr, index []int) ([]place, types.Type) {
 	t := h.p.Info.TypeOf(x)
 	var cur []place
 	if isPointer(t) {
@@ -289,7 +335,7 @@ func (h *heap) fields(x ast.Expr, index []int) []place {
 	for i, k := range index {
 		st, ok := under(t).(*types.Struct)
 		if !ok {
-			return nil
+			return nil, nil
 		}
 		f := st.Field(k)
 		cur = deeper(cur, f.Name())
@@ -302,7 +348,7 @@ func (h *heap) fields(x ast.Expr, index []int) []place {
 			cur, t = next, under(t).(*types.Pointer).Elem()
 		}
 	}
-	return cur
+	return cur, t
 }
 
 // eval returns the objects that a value refers to. For a struct or array it is
@@ -379,18 +425,50 @@ func (h *heap) loadAll(list []place, t types.Type) set {
 	return out
 }
 
+// receiver returns what a method that is called or bound gets: what a pointer
+// points at, or a copy of the value.
 func (h *heap) receiver(x *ast.SelectorExpr, sel *types.Selection) set {
-	if isPointer(h.p.Info.TypeOf(x.X)) || types.IsInterface(h.p.Info.TypeOf(x.X)) {
-		return h.eval(x.X)
+	recv := sel.Obj().(*types.Func).Signature().Recv()
+	if recv == nil {
+		return nil
 	}
-	if sel.Obj().(*types.Func).Signature().Recv() != nil && isPointer(sel.Obj().(*types.Func).Signature().Recv().Type()) {
+	embedded := sel.Index()[:len(sel.Index())-1]
+	if len(embedded) == 0 && refers(h.p.Info.TypeOf(x.X)) {
+		objs := h.eval(x.X)
+		if isValue(recv.Type()) {
+			return set{h.copyOf(x, at(objs, ""), recv.Type())}
+		}
+		return objs
+	}
+	places, t := h.fields(x.X, embedded)
+	switch {
+	case refers(t):
+		objs := h.loadAll(places, t)
+		if isValue(recv.Type()) {
+			return set{h.copyOf(x, at(objs, ""), recv.Type())}
+		}
+		return objs
+	case isPointer(recv.Type()):
 		var out set
-		for _, pl := range h.places(x.X) {
+		for _, pl := range places {
 			out = out.with(pl.obj)
 		}
 		return out
+	case isValue(recv.Type()):
+		return set{h.copyOf(x, places, recv.Type())}
 	}
 	return nil
+}
+
+// copyOf returns an object that holds a copy of the values at places.
+func (h *heap) copyOf(n ast.Node, places []place, t types.Type) *object {
+	o := h.site(n, "copy", nil, t)
+	for _, pl := range places {
+		if pl.obj != nil {
+			h.copyValue(place{o, ""}, pl)
+		}
+	}
+	return o
 }
 
 // literal returns the object that a composite literal makes, whether its
@@ -455,9 +533,13 @@ func (h *heap) closure(x *ast.FuncLit) *object {
 			}
 		}
 	}
-	results := h.results
-	h.in(x, 0, func() { h.stmt(x.Body) })
-	h.results = results
+	results, deferred := h.results, h.deferred
+	h.deferred = nil
+	h.in(x, 0, func() {
+		h.stmt(x.Body)
+		h.runDeferred()
+	})
+	h.results, h.deferred = results, deferred
 	return o
 }
 
@@ -625,6 +707,10 @@ func (h *heap) stmt(s ast.Stmt) {
 			}
 		}
 	case *ast.DeferStmt:
+		if lit, ok := ast.Unparen(s.Call.Fun).(*ast.FuncLit); ok {
+			h.deferred = append(h.deferred, deferredLit{s.Call, lit, slices.Clone(h.conds)})
+			return
+		}
 		h.eval(s.Call)
 	case *ast.GoStmt:
 		h.in(s, 0, func() { h.eval(s.Call) })
@@ -752,11 +838,7 @@ func (h *heap) call(x *ast.CallExpr) []set {
 		}
 	}
 	if lit, ok := fun.(*ast.FuncLit); ok {
-		for _, a := range x.Args {
-			h.eval(a)
-		}
-		h.closure(lit)
-		return nil
+		return h.inline(lit, x.Args)
 	}
 	args := make([]set, len(x.Args))
 	for i, a := range x.Args {
@@ -863,8 +945,8 @@ func (h *heap) enter(x *ast.CallExpr, fn *types.Func, recv set, args []set) []se
 	if decl == nil || decl.Body == nil || len(h.stack) > heapDepth || recursive || x.Ellipsis.IsValid() {
 		return h.unknown(x, fn)
 	}
-	outer, results := h.vars, h.results
-	h.vars, h.results = make(map[types.Object]*object), nil
+	outer, results, deferred := h.vars, h.results, h.deferred
+	h.vars, h.results, h.deferred = make(map[types.Object]*object), nil, nil
 	for v, o := range outer {
 		h.vars[v] = o
 	}
@@ -916,6 +998,7 @@ func (h *heap) enter(x *ast.CallExpr, fn *types.Func, recv set, args []set) []se
 		}
 	}
 	h.stmt(decl.Body)
+	h.runDeferred()
 	out := h.results
 	if decl.Type.Results != nil { // named results
 		k := 0
@@ -932,7 +1015,7 @@ func (h *heap) enter(x *ast.CallExpr, fn *types.Func, recv set, args []set) []se
 		}
 	}
 	h.stack = h.stack[:len(h.stack)-1]
-	h.ctx, h.vars, h.results = caller, outer, results
+	h.ctx, h.vars, h.results, h.deferred = caller, outer, results, deferred
 	return out
 }
 
@@ -1028,6 +1111,28 @@ func excludes(way []step, e link) bool {
 			for _, b := range e.conds {
 				if a.stmt == b.stmt && a.way != b.way {
 					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// leads reports whether something that v holds leads to o.
+func (h *heap) leads(v types.Object, o *object) bool {
+	seen := map[*object]bool{h.vars[v]: true}
+	for queue := []*object{h.vars[v]}; len(queue) > 0; queue = queue[1:] {
+		if queue[0] == nil {
+			continue
+		}
+		for _, path := range queue[0].order {
+			for _, e := range queue[0].slots[path].edges {
+				if e.to == o {
+					return true
+				}
+				if !seen[e.to] {
+					seen[e.to] = true
+					queue = append(queue, e.to)
 				}
 			}
 		}
