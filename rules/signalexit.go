@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"go/types"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -84,13 +85,20 @@ type signalHandler struct {
 	decl   *ast.FuncDecl  // nil for a literal
 	body   *ast.BlockStmt // of the goroutine
 
-	pre  []ast.Stmt // before the receive
-	recv ast.Stmt   // holds the receive; a loop or select when looped is set
-	arms bool       // the receive is that of a loop or select around the tail
-	sig  *types.Var // the signal received, nil when it is dropped
-	tail []ast.Stmt // from the receive to the exit
-	last ast.Stmt   // the exit, alone at the end of the list; nil when it is in branches
-	exit *ast.CallExpr
+	pre   []ast.Stmt // before the receive
+	recv  ast.Stmt   // holds the receive; a loop or select when arms is set
+	arms  bool       // the receive is that of a loop or select around the tail
+	mixed bool       // the loop or select does something else, too
+	at    ast.Node   // the receive: an expression or the range statement
+	from  ast.Expr   // what is received from: the channel, under its name in the goroutine
+	sig   *types.Var // the signal received, nil when it is dropped
+	ok    *types.Var // whether the channel is still open, nil when nobody asks
+	tail  []ast.Stmt // from the receive to the exit
+	last  ast.Stmt   // the exit, alone at the end of the list; nil when it is in branches
+	exit  *ast.CallExpr
+	exits []*ast.ExprStmt // all exits behind the receive, in source order
+
+	calls []madeCall // made between the receive and the exit, once computed
 }
 
 // handlerOf returns the goroutine that ends the process when the channel of the
@@ -100,8 +108,8 @@ func handlerOf(notify rewrite.Call) *signalHandler {
 	if len(notify.Call.Args) == 0 {
 		return nil
 	}
-	id, ok := ast.Unparen(notify.Call.Args[0]).(*ast.Ident)
-	if !ok {
+	id := lastName(notify.Call.Args[0])
+	if id == nil {
 		return nil
 	}
 	ch, ok := p.Info.Uses[id].(*types.Var)
@@ -129,7 +137,7 @@ func (h *signalHandler) receive(v *types.Var, depth int) (at inspector.Cursor, o
 		if h.p.Info.Uses[id] != v {
 			continue
 		}
-		for c.ParentEdgeKind() == edge.ParenExpr_X {
+		for k := c.ParentEdgeKind(); k == edge.ParenExpr_X || k == edge.SelectorExpr_Sel; k = c.ParentEdgeKind() {
 			c = c.Parent()
 		}
 		switch n := c.Parent().Node().(type) {
@@ -158,6 +166,10 @@ func (h *signalHandler) receive(v *types.Var, depth int) (at inspector.Cursor, o
 			at = inner
 			count++
 		case *ast.ValueSpec, *ast.AssignStmt:
+		case *ast.KeyValueExpr:
+			if n.Key != c.Node() {
+				return at, false
+			}
 		case *ast.SendStmt:
 			if n.Chan != c.Node() {
 				return at, false
@@ -232,72 +244,96 @@ func (h *signalHandler) goroutine(at inspector.Cursor) bool {
 
 // split cuts the goroutine's body at the receive and the exit.
 func (h *signalHandler) split(at inspector.Cursor) bool {
-	// The statement that holds the receive, and the list around it.
-	var list []ast.Stmt
-	if r, ok := at.Node().(*ast.RangeStmt); ok {
-		if at.Parent().Node() != h.body {
-			return false
-		}
-		h.recv, h.arms, list = r, true, r.Body.List
-		if id, ok := r.Key.(*ast.Ident); ok {
+	var list []ast.Stmt // what follows the receive
+	c := at
+	h.at = at.Node()
+	switch n := at.Node().(type) {
+	case *ast.RangeStmt:
+		h.from, h.arms, list = n.X, true, n.Body.List
+		if id, ok := n.Key.(*ast.Ident); ok {
 			h.sig, _ = h.p.Info.Defs[id].(*types.Var)
 		}
-	} else {
-		st, c := enclosingStmt(at)
-		if st == nil {
+	default:
+		var st ast.Stmt
+		if st, c = enclosingStmt(at); st == nil {
 			return false
 		}
-		h.recv = st
-		if a, ok := st.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && ast.Unparen(a.Rhs[0]) == at.Node() {
-			if id, ok := a.Lhs[0].(*ast.Ident); ok {
-				h.sig, _ = h.p.Info.ObjectOf(id).(*types.Var)
+		if u, ok := n.(*ast.UnaryExpr); ok {
+			h.from = ast.Unparen(u.X)
+		}
+		if a, ok := st.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && ast.Unparen(a.Rhs[0]) == n {
+			h.sig = h.variable(a.Lhs[0])
+			if len(a.Lhs) == 2 {
+				h.ok = h.variable(a.Lhs[1])
 			}
 		}
-		switch parent := c.Parent().Node().(type) {
-		case *ast.BlockStmt:
-			i := indexOf(parent.List, st)
-			list = parent.List[i+1:]
-			if parent != h.body {
-				// for { <-c; ...; os.Exit(0) }
-				loop, ok := c.Parent().Parent().Node().(*ast.ForStmt)
-				if !ok || loop.Cond != nil || i != 0 || c.Parent().Parent().Parent().Node() != h.body {
-					return false
-				}
-				h.recv, h.arms = loop, true
-				list = parent.List[1:]
+		// if _, ok := <-c; ok {, switch s := <-c; s {, switch <-c {, log.Fatal(<-c)
+		switch c.ParentEdgeKind() {
+		case edge.IfStmt_Init, edge.SwitchStmt_Init:
+			c = c.Parent()
+			st = c.Node().(ast.Stmt)
+		}
+		switch st.(type) {
+		case *ast.IfStmt, *ast.SwitchStmt:
+			list, h.mixed = []ast.Stmt{st}, true
+		case *ast.ExprStmt:
+			if h.exitCall(st) != nil {
+				list, h.mixed = []ast.Stmt{st}, true
 			}
+		}
+	}
+	// Out to the goroutine's own list of statements.
+	for c.Parent().Node() != h.body {
+		st, _ := c.Node().(ast.Stmt)
+		switch parent := c.Parent().Node().(type) {
 		case *ast.CommClause:
-			sel := c.Parent().Parent().Parent()
-			block, ok := sel.Parent().Node().(*ast.BlockStmt)
-			if parent.Comm != st || len(sel.Node().(*ast.SelectStmt).Body.List) != 1 || !ok {
+			// case <-c:
+			if parent.Comm != st {
 				return false
 			}
-			h.recv, h.arms = sel.Node().(*ast.SelectStmt), true
+			c = c.Parent().Parent().Parent()
+			h.arms = true
+			h.mixed = h.mixed || len(c.Node().(*ast.SelectStmt).Body.List) > 1
 			list = parent.Body
-			if block != h.body {
-				loop, ok := sel.Parent().Parent().Node().(*ast.ForStmt)
-				if !ok || loop.Cond != nil || len(block.List) != 1 || sel.Parent().Parent().Parent().Node() != h.body {
-					return false
-				}
-				h.recv = loop
-			} else if rest := block.List[indexOf(block.List, h.recv)+1:]; len(rest) > 0 {
-				if len(list) > 0 && h.always(list) {
-					return h.setTail(list)
-				}
-				if len(list) > 0 {
-					return false
-				}
-				list = rest
+			if len(list) > 0 && h.always(list) {
+				continue
 			}
+			if block, ok := c.Parent().Node().(*ast.BlockStmt); ok {
+				h.mixed = h.mixed || len(list) > 0
+				list = slices.Concat(list, block.List[indexOf(block.List, c.Node().(ast.Stmt))+1:])
+			}
+			continue
+		case *ast.BlockStmt:
+			// for { <-c; ...; os.Exit(0) }
+			i := indexOf(parent.List, st)
+			loop, ok := c.Parent().Parent().Node().(*ast.ForStmt)
+			if !ok || loop.Cond != nil {
+				return false
+			}
+			_, isSelect := st.(*ast.SelectStmt)
+			if !isSelect {
+				list = slices.Concat(list, parent.List[i+1:])
+			}
+			h.mixed = h.mixed || i > 0 || isSelect && len(parent.List) > 1
+			h.arms = true
+			c = c.Parent().Parent()
+		case *ast.LabeledStmt:
+			h.mixed = true
+			c = c.Parent()
 		default:
 			return false
 		}
 	}
-	i := indexOf(h.body.List, h.recv)
-	if i < 0 {
+	st, ok := c.Node().(ast.Stmt)
+	if !ok {
 		return false
 	}
+	h.recv = st
+	i := indexOf(h.body.List, st)
 	h.pre = h.body.List[:i]
+	if !h.arms {
+		list = slices.Concat(list, h.body.List[i+1:])
+	}
 	return h.setTail(list)
 }
 
@@ -308,20 +344,42 @@ func (h *signalHandler) setTail(list []ast.Stmt) bool {
 		return false
 	}
 	// What follows the exit is never reached.
+	end := 0
 	for i, s := range list {
-		if call := h.exitCall(s); call != nil {
-			h.tail, h.last, h.exit = list[:i], s, call
-			return true
+		if h.ends(s) {
+			end = i + 1
+			break
 		}
 	}
-	h.tail = list
-	ast.Inspect(list[len(list)-1], func(n ast.Node) bool {
-		if s, ok := n.(ast.Stmt); ok && h.exit == nil {
-			h.exit = h.exitCall(s)
+	for _, s := range list[:end] {
+		h.exits = append(h.exits, h.exitsIn(s)...)
+	}
+	if len(h.exits) == 0 {
+		return false
+	}
+	h.tail = list[:end]
+	if last := list[end-1]; h.exitCall(last) != nil {
+		h.tail, h.last = list[:end-1], last
+	}
+	h.mixed = h.mixed || slices.ContainsFunc(h.tail, leaves)
+	h.exit = h.exitCall(h.exits[len(h.exits)-1])
+	return true
+}
+
+// exitsIn returns the statements in s that end the process, outside of function
+// literals.
+func (h *signalHandler) exitsIn(s ast.Stmt) []*ast.ExprStmt {
+	var out []*ast.ExprStmt
+	ast.Inspect(s, func(n ast.Node) bool {
+		if _, isLit := n.(*ast.FuncLit); isLit {
+			return false
 		}
-		return h.exit == nil
+		if x, ok := n.(*ast.ExprStmt); ok && h.exitCall(x) != nil {
+			out = append(out, x)
+		}
+		return true
 	})
-	return h.exit != nil
+	return out
 }
 
 // exitCall returns the call in s when s is a statement that ends the process.
@@ -355,26 +413,36 @@ func endsProcess(p *rewrite.Package, call *ast.CallExpr) bool {
 }
 
 // always reports whether every path through the list ends the process, without
-// a return or a further turn of the loop around it.
+// a return or a further turn of the loop around it. Where a statement chooses by
+// the signal, the paths of one choice are enough: the handler that reloads on
+// SIGHUP ends on SIGTERM.
 func (h *signalHandler) always(list []ast.Stmt) bool {
-	leaves := false
 	for _, s := range list {
-		ast.Inspect(s, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.FuncLit:
-				return false
-			case *ast.ReturnStmt, *ast.BranchStmt:
-				if b, ok := n.(*ast.BranchStmt); !ok || b.Tok == token.CONTINUE || b.Tok == token.GOTO || b.Label != nil || !breaksWithin(s, b) {
-					leaves = true
-				}
-			}
-			return true
-		})
 		if h.ends(s) {
-			return !leaves
+			return true
+		}
+		if _, chooses := h.choices(s); !chooses && leaves(s) {
+			return false
 		}
 	}
 	return false
+}
+
+// leaves reports whether s may go on elsewhere than behind itself.
+func leaves(s ast.Stmt) bool {
+	found := false
+	ast.Inspect(s, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.ReturnStmt:
+			found = true
+		case *ast.BranchStmt:
+			found = found || n.Tok == token.CONTINUE || n.Tok == token.GOTO || n.Label != nil || !breaksWithin(s, n)
+		}
+		return !found
+	})
+	return found
 }
 
 // breaksWithin reports whether the break leaves something inside of s.
@@ -388,12 +456,17 @@ func breaksWithin(s ast.Stmt, b *ast.BranchStmt) bool {
 	})
 }
 
+// ends reports whether s always ends the process, for one choice of the signal
+// where it chooses by it.
 func (h *signalHandler) ends(s ast.Stmt) bool {
+	if lists, chooses := h.choices(s); chooses {
+		return slices.ContainsFunc(lists, h.always)
+	}
 	switch s := s.(type) {
 	case *ast.ExprStmt:
 		return h.exitCall(s) != nil
 	case *ast.BlockStmt:
-		return len(s.List) > 0 && h.always(s.List)
+		return h.always(s.List)
 	case *ast.IfStmt:
 		return s.Else != nil && h.always(s.Body.List) && h.ends(s.Else)
 	case *ast.SwitchStmt:
@@ -408,6 +481,73 @@ func (h *signalHandler) ends(s ast.Stmt) bool {
 		return hasDefault
 	}
 	return false
+}
+
+// choices returns the lists among which s chooses by the signal received; ok is
+// false when it does not.
+func (h *signalHandler) choices(s ast.Stmt) (lists [][]ast.Stmt, ok bool) {
+	switch s := s.(type) {
+	case *ast.IfStmt:
+		if !h.bySignal(s.Cond) {
+			return nil, false
+		}
+		lists = append(lists, s.Body.List)
+		switch e := s.Else.(type) {
+		case *ast.BlockStmt:
+			lists = append(lists, e.List)
+		case *ast.IfStmt:
+			lists = append(lists, []ast.Stmt{e})
+		}
+		return lists, true
+	case *ast.SwitchStmt:
+		ok = s.Tag != nil && h.bySignal(s.Tag)
+		for _, c := range s.Body.List {
+			cc := c.(*ast.CaseClause)
+			lists = append(lists, cc.Body)
+			ok = ok || s.Tag == nil && slices.ContainsFunc(cc.List, h.bySignal)
+		}
+		return lists, ok
+	}
+	return nil, false
+}
+
+// path returns the statements on the way from the receive to the exit: where one
+// chooses by the signal, those of the choices that exit.
+func (h *signalHandler) path() []ast.Stmt { return h.pathOf(h.tail) }
+
+func (h *signalHandler) pathOf(list []ast.Stmt) []ast.Stmt {
+	var out []ast.Stmt
+	for _, s := range list {
+		lists, chooses := h.choices(s)
+		if !chooses {
+			out = append(out, s)
+			continue
+		}
+		for _, l := range lists {
+			if h.always(l) || !h.ends(s) && !slices.ContainsFunc(l, leaves) {
+				out = append(out, h.pathOf(l)...)
+			}
+		}
+	}
+	return out
+}
+
+// bySignal reports whether x depends on what was received.
+func (h *signalHandler) bySignal(x ast.Expr) bool {
+	return containsNode(x, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		return n == h.at || ok && h.sig != nil && h.p.Info.Uses[id] == h.sig || ok && h.ok != nil && h.p.Info.Uses[id] == h.ok
+	})
+}
+
+// variable returns the variable that x assigns to, nil for none.
+func (h *signalHandler) variable(x ast.Expr) *types.Var {
+	id, ok := x.(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	v, _ := h.p.Info.ObjectOf(id).(*types.Var)
+	return v
 }
 
 func indexOf(list []ast.Stmt, s ast.Stmt) int {
@@ -436,7 +576,7 @@ var stopName = regexp.MustCompile(`(?i:^(cancel|shut_?down|stop|graceful|termina
 // tellsMain reports whether the goroutine asks other goroutines to stop before
 // it exits: the exit then is the end of an orderly shutdown.
 func (h *signalHandler) tellsMain() bool {
-	for _, s := range h.tail {
+	for _, s := range h.path() {
 		found := containsNode(s, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.SendStmt:

@@ -12,19 +12,32 @@ import (
 // leaveMain returns what main does when it is told to leave its own loop.
 func (x *signalFix) leaveMain(e *rewrite.Edit) []dst.Stmt { return x.tail(e, true) }
 
-// tailStmts returns the goroutine's statements between receive and exit.
+// tailStmts returns the goroutine's statements between receive and exit, and
+// what the exit says.
 func (x *signalFix) tailStmts(e *rewrite.Edit) []dst.Stmt {
-	h := x.h
-	if len(h.tail) == 0 || x.keep {
+	if x.keep {
 		return nil
 	}
-	list := e.CloneStmts(h.tail...)
-	if h.sig == nil || list == nil {
+	list := x.moved(e, x.h.tail...)
+	if !x.explicitExit() {
+		list = append(list, x.swapped(e, x.farewell(e, x.h.exit))...)
+	}
+	return list
+}
+
+// moved returns copies of the goroutine's statements for main.
+func (x *signalFix) moved(e *rewrite.Edit, list ...ast.Stmt) []dst.Stmt {
+	return x.swapped(e, e.CloneStmts(list...))
+}
+
+// swapped puts the signal in the place of the variable that held it.
+func (x *signalFix) swapped(e *rewrite.Edit, list []dst.Stmt) []dst.Stmt {
+	if x.h.sig == nil {
 		return list
 	}
 	for _, s := range list {
 		dst.Inspect(s, func(n dst.Node) bool {
-			swapIdent(n, h.sig.Name(), func() dst.Expr { return e.Clone(x.signals[0]) })
+			swapIdent(n, x.h.sig.Name(), func() dst.Expr { return e.Clone(x.signals[0]) })
 			return true
 		})
 	}
@@ -52,21 +65,10 @@ func swapIdent(n dst.Node, name string, with func() dst.Expr) {
 	}
 }
 
-// exitStmts returns what gives the process its exit code.
-func (x *signalFix) exitStmts(e *rewrite.Edit) []dst.Stmt {
-	switch {
-	case x.code == "" || x.keep:
-		return nil
-	case x.explicitExit():
-		return e.CloneStmts(x.h.last)
-	}
-	return rewrite.Stmts("$code = $n", rewrite.Holes{"code": x.code, "n": e.Clone(x.h.exit.Args[0])})
-}
-
 // tail returns what main does behind what it waited in.
 func (x *signalFix) tail(e *rewrite.Edit, leave bool) []dst.Stmt {
 	var out []dst.Stmt
-	if x.explicitExit() && !x.limit {
+	if x.explicitExit() && !x.limit && !x.keep {
 		out = append(out, rewrite.Stmts("$stop()", rewrite.Holes{"stop": x.stop})...)
 	}
 	out = append(out, x.tailStmts(e)...)
@@ -133,38 +135,6 @@ func (x *signalFix) behind(e *rewrite.Edit) {
 		tail = x.tail(e, false)
 	}
 	e.InsertAfter(x.at, tail...)
-}
-
-// applyKept leaves the goroutine in its place: it cancels the context where it
-// exited.
-func (x *signalFix) applyKept(e *rewrite.Edit) {
-	h := x.h
-	names := rewrite.Holes{"ctx": x.ctx, "stop": x.stop}
-	start := rewrite.Stmts("$ctx, $stop := context.WithCancel(context.Background())", names)
-	if x.limit {
-		start = append(start, rewrite.Stmts("go func() {\n<-$ctx.Done()\ntime.Sleep("+strconv.Itoa(graceSeconds)+" * time.Second)\nos.Exit(1)\n}()", names)...)
-	} else {
-		start = append(start, rewrite.Stmts("defer $stop()", names)...)
-	}
-	if x.code != "" {
-		e.Prepend(x.main.Body, rewrite.Stmts("$code := 0\ndefer func() {\nif $code != 0 {\nos.Exit($code)\n}\n}()", rewrite.Holes{"code": x.code})...)
-	}
-	e.InsertBefore(h.gostmt, start...)
-	var end []dst.Stmt
-	if x.code != "" {
-		end = rewrite.Stmts("$code = $n", rewrite.Holes{"code": x.code, "n": e.Clone(h.exit.Args[0])})
-	}
-	end = append(end, rewrite.Stmts("signal.Stop($c)\n$stop()", rewrite.Holes{"c": h.ch.Name(), "stop": x.stop})...)
-	if h.arms {
-		end = append(end, rewrite.Stmts("return", nil)...)
-	}
-	e.ReplaceStmt(h.last, end...)
-	for _, f := range x.edits {
-		f(e)
-	}
-	if !x.serve && !x.inMain {
-		x.behind(e)
-	}
 }
 
 // looseComments returns the comments in the goroutine that are not among the

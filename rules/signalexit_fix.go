@@ -55,12 +55,15 @@ type signalFix struct {
 	lost []lostCall
 
 	main    *ast.FuncDecl
+	file    *rewrite.File // of main
+	links   []handOver    // the functions between main and the goroutine
 	chDecl  ast.Stmt
 	signals []ast.Expr
 	ctx     string // name of the context everywhere
 	stop    string
 	done    string // name of the channel that says that requests are done
 	code    string // name of the variable with the exit code, "" for none
+	codes   bool   // the goroutine sets it: it is computed, or differs from exit to exit
 
 	at      ast.Stmt // main's statement that waits
 	follows bool     // statements follow it
@@ -78,28 +81,24 @@ type signalFix struct {
 func (x *signalFix) plan() string {
 	h, w := x.h, x.w
 	x.planned = make(map[*ast.FuncDecl]bool)
-	cur, ok := h.p.Inspector.Root().FindNode(h.gostmt)
-	if !ok {
-		return "the goroutine is not found"
-	}
 	switch {
 	case version.Compare(h.file.Version(), "go1.16") < 0:
 		return "signal.NotifyContext needs Go 1.16"
+	case len(h.notify.Call.Args) < 2:
+		return "signal.Notify without a list asks for all signals, SIGURG among them, with which the runtime preempts goroutines: list those that mean the end"
 	case len(h.s.Refs("(*net/http.Server).Shutdown", "(*net/http.Server).Close")) > 0:
 		return "something else shuts a server down"
-	case w.host == nil || w.host.Name.Name != "main" || w.host.Recv != nil || h.p.Name != "main" || h.p.File(w.host) != h.file:
+	case w.host == nil:
+		return "the goroutine is started in a function literal"
+	case w.host.Name.Name != "main" || w.host.Recv != nil || h.p.Name != "main" || w.pkg != h.p:
 		return "the goroutine is not started in main"
-	case h.lit == nil || cur.Parent().Node() != w.host.Body:
-		return "the goroutine is not a function literal that main starts"
-	case len(h.lit.Type.Params.List) > 0:
-		return "the goroutine's function has parameters"
-	case h.last == nil:
-		return "the goroutine exits in several places"
-	case h.notify.Call.Ellipsis.IsValid() || len(h.notify.Call.Args) < 2:
-		return "the signals are not listed"
 	}
 	x.main, x.signals = w.host, h.notify.Call.Args[1:]
-	for _, step := range []func() string{x.channel, x.movable, x.names, x.place} {
+	x.file = h.p.File(x.main)
+	if x.file == nil || x.file.Generated {
+		return "main is in a generated file"
+	}
+	for _, step := range []func() string{x.chain, x.movable, x.exitCodes, x.names, x.place} {
 		if why := step(); why != "" {
 			return why
 		}
@@ -118,9 +117,9 @@ func (x *signalFix) plan() string {
 	return ""
 }
 
-// channel finds the statement that makes the channel, which nothing else may
-// use.
-func (x *signalFix) channel() string {
+// private reports whether main and the goroutine alone know the channel of
+// signals, so that it can go with the goroutine.
+func (x *signalFix) private() bool {
 	h := x.h
 	for c := range h.p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
 		id := c.Node().(*ast.Ident)
@@ -142,33 +141,39 @@ func (x *signalFix) channel() string {
 				continue
 			}
 		}
-		return "the channel of signals has other uses"
-	}
-	if x.chDecl == nil {
-		return "the channel of signals is not made in main"
+		return false
 	}
 	for _, s := range h.pre {
 		if s != x.chDecl && s != h.notifyStmt {
-			return "the goroutine does something before it waits for the signal"
+			return false
 		}
 	}
-	if indexOf(x.main.Body.List, h.notifyStmt) < 0 && indexOf(h.pre, h.notifyStmt) < 0 {
-		return "main asks for the signals under a condition"
-	}
-	return ""
+	return x.chDecl != nil && (indexOf(x.main.Body.List, h.notifyStmt) >= 0 || indexOf(h.pre, h.notifyStmt) >= 0)
 }
 
-// movable says why the goroutine's statements cannot run before main returns.
-// Where they cannot be run by main the goroutine keeps them.
+// movable says why the goroutine cannot end without the process. Where main
+// cannot run the goroutine's statements, the goroutine keeps them.
 func (x *signalFix) movable() string {
 	h := x.h
-	why := ""
-	for _, s := range append(slices.Clone(h.tail), h.last) {
+	cond, why := x.conditional()
+	if why != "" {
+		return why
+	}
+	x.keep = x.keep || cond || h.mixed || h.last == nil || len(h.exits) > 1 || h.lit == nil || len(h.lit.Type.Params.List) > 0 ||
+		h.notify.Call.Ellipsis.IsValid() || !x.private()
+	list := h.tail
+	if h.last != nil {
+		list = append(slices.Clone(list), h.last)
+	}
+	for _, s := range list {
 		ast.Inspect(s, func(n ast.Node) bool {
 			switch n := n.(type) {
-			case *ast.CallExpr:
-				if endsProcess(h.p, n) && n != h.exit {
-					why = "the goroutine exits in several places"
+			case *ast.FuncLit:
+				if containsNode(n, func(n ast.Node) bool {
+					c, ok := n.(*ast.CallExpr)
+					return ok && endsProcess(h.p, c)
+				}) {
+					why = "the goroutine exits in a function literal, too"
 				}
 			case *ast.DeferStmt:
 				why = "the goroutine defers a call"
@@ -229,7 +234,7 @@ func (x *signalFix) repeats(d *ast.DeferStmt) bool {
 
 // names chooses the names that the fix declares.
 func (x *signalFix) names() string {
-	free := func(names ...string) string { return x.h.file.FreeName(x.main, names...) }
+	free := func(names ...string) string { return x.file.FreeName(x.main, names...) }
 	x.ctx, x.stop = free("ctx", "sigCtx"), free("stop", "stopSignals")
 	x.done = free("drained", "httpDrained")
 	// Where one of the pair is taken, both get their other name.
@@ -237,31 +242,25 @@ func (x *signalFix) names() string {
 		x.ctx, x.stop = free("sigCtx", "signalCtx"), free("stopSignals", "stopNotify")
 	}
 	if x.keep {
-		x.stop = free("cancel", "cancelSignal")
+		return x.cancelName()
 	}
-	if !x.h.p.IsCall(x.h.exit, "os", "Exit") {
-		return "the goroutine ends with " + exprText(x.h.exit.Fun) + ", which says something, too"
-	}
-	if n, ok := constInt(x.h.p, x.h.exit.Args[0]); ok && n == 0 {
-		return ""
-	}
-	if _, ok := constInt(x.h.p, x.h.exit.Args[0]); !ok {
-		x.keep = true
-		x.stop = free("cancel", "cancelSignal")
-		if t, ok := x.h.p.Info.TypeOf(x.h.exit.Args[0]).(*types.Basic); !ok || t.Kind() != types.Int {
-			return "the exit code is computed"
-		}
-	}
-	x.code = free("exitCode", "signalExitCode")
 	return ""
 }
 
-// explicitExit reports whether main may end with os.Exit itself: nothing that
-// matters is deferred in it.
-func (x *signalFix) explicitExit() bool {
-	return x.code != "" && !x.keep && !slices.ContainsFunc(x.lost, func(l lostCall) bool {
-		return x.main.Body.Pos() <= l.stmt.Pos() && l.stmt.Pos() < x.main.Body.End()
-	})
+// cancelName chooses a name for the function that ends the context, for main
+// and all functions that hand it on.
+func (x *signalFix) cancelName() string {
+	for _, name := range []string{"cancel", "cancelSignal", "endSignal"} {
+		ok := x.file.FreeName(x.main, name) == name
+		for _, l := range x.links {
+			ok = ok && x.h.p.File(l.decl).FreeName(l.decl, name) == name
+		}
+		if ok {
+			x.stop = name
+			return ""
+		}
+	}
+	return "there is no name for the function that ends the context"
 }
 
 // pending returns the deferred calls that run after the fix.

@@ -44,7 +44,7 @@ func (h *signalHandler) lost(w *waiting) []lostCall {
 func (h *signalHandler) loses(p *rewrite.Package, d *ast.DeferStmt) string {
 	lit, ok := ast.Unparen(d.Call.Fun).(*ast.FuncLit)
 	if !ok {
-		if h.harmless(p, d.Call) {
+		if h.harmless(p, d.Call) || tellsOnly(p, d.Call) {
 			return ""
 		}
 		return exprText(d.Call.Fun) + "()"
@@ -75,6 +75,10 @@ var tellVerb = regexp.MustCompile(`^(Print|Info|Debug|Warn|Error|Trace|Log|Sprin
 
 // tellsOnly reports whether call only writes a message.
 func tellsOnly(p *rewrite.Package, call *ast.CallExpr) bool {
+	if p.IsCall(call, "fmt", "Fprint", "Fprintf", "Fprintln") {
+		id := lastName(call.Args[0])
+		return id != nil && (id.Name == "Stdout" || id.Name == "Stderr")
+	}
 	id := lastName(call.Fun)
 	return p.Info.Types[call.Fun].IsType() || p.Info.Types[call.Fun].IsBuiltin() || id != nil && tellVerb.MatchString(id.Name)
 }
@@ -83,10 +87,14 @@ func tellsOnly(p *rewrite.Package, call *ast.CallExpr) bool {
 // deferred call: it releases what the end of the process releases, or the
 // goroutine makes the same call.
 func (h *signalHandler) harmless(p *rewrite.Package, call *ast.CallExpr) bool {
+	return h.harmlessAt(p, call, 2)
+}
+
+func (h *signalHandler) harmlessAt(p *rewrite.Package, call *ast.CallExpr, depth int) bool {
 	if p.Info.Types[call.Fun].IsBuiltin() || isContextFunc(p.Info.TypeOf(call.Fun)) || neverReturns(p, call) {
 		return true
 	}
-	if id := lastName(call.Fun); id != nil && strings.HasPrefix(strings.ToLower(id.Name), "cancel") {
+	if id := lastName(call.Fun); id != nil && (strings.HasPrefix(strings.ToLower(id.Name), "cancel") || id.Name == "undo") {
 		return true
 	}
 	if h.makes(p, call) {
@@ -98,22 +106,99 @@ func (h *signalHandler) harmless(p *rewrite.Package, call *ast.CallExpr) bool {
 	}
 	path, key := fn.Pkg().Path(), rewrite.ObjectKey(fn)
 	switch {
-	case path == "sync", path == "time", path == "os/signal", path == "context":
-		return true
-	case key == "(*os.File).Close":
+	case path == "sync", path == "time", path == "os/signal", path == "context", path == "net/http/httptest":
 		return true
 	case strings.HasPrefix(key, "(net.") || strings.HasPrefix(key, "(*net."):
 		return fn.Name() == "Close" && !h.unixListener(p, call)
 	case key == "(io.Closer).Close":
-		return closesBody(call)
-	case key == "(*database/sql.Rows).Close", key == "(*database/sql.Stmt).Close", key == "(*database/sql.Tx).Rollback":
-		return true
-	case strings.HasSuffix(key, "grpc.ClientConn).Close"):
-		return true
-	case key == "(*net/http.Server).Close", key == "(*net/http.Server).Shutdown":
+		return closesBody(call) || readsOnly(p, call)
+	case key == "(*database/sql.DB).Close":
+		return !h.embeddedDatabase()
+	case endReleases[key], clientClose.MatchString(key):
 		return true
 	}
-	return false
+	decl, q := declarationOf(h.s, fn)
+	return decl != nil && decl.Body != nil && depth > 0 && h.harmlessBody(q, decl.Body, depth-1)
+}
+
+// harmlessBody reports whether nothing is lost when the calls in the function's
+// body are not made. A function that only says something may stand for one that
+// does something: it counts as lost.
+func (h *signalHandler) harmlessBody(p *rewrite.Package, body *ast.BlockStmt, depth int) bool {
+	calls := false
+	return !containsNode(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SendStmt:
+			return true
+		case *ast.UnaryExpr:
+			return n.Op == token.ARROW
+		case *ast.CallExpr:
+			if tellsOnly(p, n) {
+				return false
+			}
+			calls = true
+			return !h.harmlessAt(p, n, depth)
+		}
+		return false
+	}) && calls
+}
+
+// endReleases are functions that release what the end of the process releases:
+// descriptors, memory, locks of the process.
+var endReleases = map[string]bool{
+	"(*os.File).Close":                              true,
+	"(*os.File).Sync":                               true, // for crashes of the system
+	"(*os.Root).Close":                              true,
+	"(*io.PipeReader).Close":                        true,
+	"(*compress/gzip.Reader).Close":                 true,
+	"(*archive/zip.ReadCloser).Close":               true,
+	"(*database/sql.Conn).Close":                    true,
+	"(*database/sql.Rows).Close":                    true,
+	"(*database/sql.Stmt).Close":                    true,
+	"(*database/sql.Tx).Rollback":                   true,
+	"(*net/http.Server).Close":                      true,
+	"(*net/http.Server).Shutdown":                   true,
+	"(*net/http.Client).CloseIdleConnections":       true,
+	"runtime.UnlockOSThread":                        true,
+	"runtime.KeepAlive":                             true,
+	"syscall.Close":                                 true,
+	"golang.org/x/sys/unix.Close":                   true,
+	"(*github.com/fsnotify/fsnotify.Watcher).Close": true,
+}
+
+// clientClose matches methods that only close connections to a server, which
+// the end of the process closes.
+var clientClose = regexp.MustCompile(`^\(\*?(github\.com/(gorilla/websocket|coder/websocket|(go-redis/redis|redis/go-redis)(/v\d+)?|gomodule/redigo/redis|jackc/pgx(/v\d+)?(/pgxpool)?|lib/pq)|nhooyr\.io/websocket|golang\.org/x/net/websocket|google\.golang\.org/grpc|golang\.org/x/crypto/ssh|go\.mongodb\.org/mongo-driver(/v2)?/mongo)\.\w+\)\.(Close|CloseNow|Disconnect)$`)
+
+// embeddedDatabase reports whether some loaded package uses a database that
+// lives in the process, and leaves files behind when it is not closed.
+func (h *signalHandler) embeddedDatabase() bool {
+	return h.s.Memo("embedded database", func() any {
+		for _, p := range h.s.Packages {
+			for _, f := range p.Files {
+				for _, imp := range f.AST.Imports {
+					if strings.Contains(imp.Path.Value, "sqlite") || strings.Contains(imp.Path.Value, "duckdb") {
+						return true
+					}
+				}
+			}
+		}
+		return false
+	}).(bool)
+}
+
+// readsOnly reports whether what call closes can be read and not written to.
+func readsOnly(p *rewrite.Package, call *ast.CallExpr) bool {
+	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	t := p.Info.TypeOf(sel.X)
+	if t == nil || !types.IsInterface(t) {
+		return false
+	}
+	methods := types.NewMethodSet(t)
+	return methods.Lookup(nil, "Read") != nil && methods.Lookup(nil, "Write") == nil
 }
 
 // closesBody reports whether the call closes the body of a response.
@@ -141,41 +226,21 @@ func (h *signalHandler) unixListener(p *rewrite.Package, call *ast.CallExpr) boo
 }
 
 // makes reports whether the goroutine calls what call calls, itself or through
-// one function.
+// functions that it calls.
 func (h *signalHandler) makes(p *rewrite.Package, call *ast.CallExpr) bool {
 	fn := p.Callee(call)
-	text := exprText(call.Fun)
-	same := func(q *rewrite.Package, n ast.Node) bool {
-		c, ok := n.(*ast.CallExpr)
-		if !ok {
-			return false
-		}
-		g := q.Callee(c)
-		if g == nil || fn == nil {
-			return exprText(c.Fun) == text
-		}
-		if rewrite.ObjectKey(g) != rewrite.ObjectKey(fn) {
-			return false
-		}
-		// A function called for other arguments does something else.
-		return fn.Signature().Recv() != nil || exprText(c) == exprText(call)
-	}
-	for _, s := range h.tail {
-		if containsNode(s, func(n ast.Node) bool {
-			if same(h.p, n) {
+	for _, m := range h.made() {
+		if m.fn == nil || fn == nil {
+			if m.text == exprText(call.Fun) {
 				return true
 			}
-			c, ok := n.(*ast.CallExpr)
-			if !ok {
-				return false
-			}
-			g := h.p.Callee(c)
-			if g == nil {
-				return false
-			}
-			decl, q := declarationOf(h.s, g)
-			return decl != nil && decl.Body != nil && containsNode(decl.Body, func(n ast.Node) bool { return same(q, n) })
-		}) {
+			continue
+		}
+		if rewrite.ObjectKey(m.fn) != rewrite.ObjectKey(fn) {
+			continue
+		}
+		// A function called for other arguments does something else.
+		if fn.Signature().Recv() != nil || m.whole == exprText(call) {
 			return true
 		}
 	}

@@ -12,7 +12,7 @@ func (x *signalFix) place() string {
 	list := x.main.Body.List
 	i := indexOf(list, w.start)
 	if i < 0 {
-		return "main starts the goroutine under a condition"
+		return "the goroutine is not started by a statement of main"
 	}
 	if len(w.waits.list) == 0 {
 		return x.placeholder(list[i+1:])
@@ -26,6 +26,9 @@ func (x *signalFix) place() string {
 	x.at = statementOf(list, w.waits.list[0].node)
 	if x.at == nil {
 		return "what main waits in is not a statement of its own"
+	}
+	if x.at == w.start {
+		return "main starts the goroutine under a condition, and waits under it"
 	}
 	x.follows = indexOf(list, x.at) < len(list)-1
 	first := w.waits.list[0]

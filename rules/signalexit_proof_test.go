@@ -46,10 +46,13 @@ import (
 var _ = []any{log.Print, http.Serve, os.Exit, signal.Stop, time.Now, syscall.SIGTERM}
 `
 
-var signalPrograms = []struct {
+// signalProgram is a program of the proof; exit is its exit code on SIGTERM.
+type signalProgram struct {
 	name, code string
 	exit       int
-}{
+}
+
+var signalPrograms = []signalProgram{
 	{"loop", `
 func main() {
 	sig := make(chan os.Signal, 1)
@@ -229,10 +232,15 @@ func spin() {
 // Before the fix SIGTERM ends each program without the deferred flush; after it
 // both flushes run once, and the exit code is the same.
 func TestSignalExitRunsDeferredCalls(t *testing.T) {
+	proveSignalExit(t, signalPrograms)
+}
+
+func proveSignalExit(t *testing.T, programs []signalProgram) {
+	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGTERM")
 	}
-	for _, test := range signalPrograms {
+	for _, test := range programs {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()

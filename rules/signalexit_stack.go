@@ -18,6 +18,7 @@ type frame struct {
 
 // waiting is where main is when the signal arrives.
 type waiting struct {
+	pkg    *rewrite.Package
 	host   *ast.FuncDecl // the function that installs the handler or calls the one that does; nil for a literal
 	start  ast.Stmt      // in the host's body: the statement that installs the handler
 	rest   []ast.Stmt    // what follows in the host, at the level of start
@@ -33,12 +34,13 @@ func (h *signalHandler) waiting() *waiting {
 		return nil
 	}
 	p := h.p
+	var busy *waiting // works without waiting in anything
 	for range maxCallers {
 		fn, ok := enclosingFunc(cur)
 		if !ok {
-			return nil
+			break
 		}
-		w := &waiting{}
+		w := &waiting{pkg: p}
 		var body *ast.BlockStmt
 		switch n := fn.Node().(type) {
 		case *ast.FuncDecl:
@@ -48,21 +50,25 @@ func (h *signalHandler) waiting() *waiting {
 		}
 		w.start, w.rest = following(cur, body)
 		w.waits = waitsIn(p, nodesOf(w.rest)...)
-		if len(w.waits.list) > 0 || works(p, w.rest) {
+		if len(w.waits.list) > 0 {
 			w.stack(h.s, p, body, fn)
 			return w
 		}
-		// The function only installs the handler.
+		if busy == nil && works(p, w.rest) {
+			busy = w
+			w.stack(h.s, p, body, fn)
+		}
+		// The function installs the handler, and its caller waits.
 		if w.host == nil {
-			return nil
+			break
 		}
 		call, q := onlyCall(h.s, p, w.host)
 		if q == nil {
-			return nil
+			break
 		}
 		cur, p = call, q
 	}
-	return nil
+	return busy
 }
 
 // following returns the statement of body's list that holds c, and those that
