@@ -141,10 +141,32 @@ func (b *boundary) what() string {
 
 var syscallPackages = map[string]bool{"syscall": true, "golang.org/x/sys/unix": true, "golang.org/x/sys/windows": true}
 
+// descriptorCalls are the names in a file that makes system calls on what may be
+// a handle or an address: of functions that take a descriptor, those aside whose
+// names say little, and of ways to make an integer of either.
+var descriptorCalls = []string{
+	"Fd", "Pointer", "UnsafeAddr", "Call",
+	"Syscall", "Syscall6", "Syscall9", "Syscall12", "Syscall15", "Syscall18", "SyscallN", "SyscallNoError",
+	"RawSyscall", "RawSyscall6", "RawSyscallNoError",
+	"Read", "Write", "Readv", "Writev", "Pread", "Pwrite", "Preadv", "Pwritev", "Seek", "ReadFile", "WriteFile",
+	"Flock", "Fcntl", "FcntlInt", "FcntlFlock", "Fsync", "Fdatasync", "Ftruncate", "Fallocate", "Fadvise", "Fstat", "Fstatfs",
+	"Fchmod", "Fchown", "Fchdir", "Futimes", "Getdents", "ReadDirent", "Mmap", "Sendfile", "Splice", "Tee", "Vmsplice", "CopyFileRange", "SyncFileRange",
+	"Dup", "Dup2", "Dup3", "SetNonblock", "CloseOnExec", "Setns", "PidfdSendSignal",
+	"Accept4", "Recvfrom", "Recvmsg", "Sendto", "Sendmsg", "SendmsgN", "Getsockname", "Getpeername", "BindToDevice",
+	"SetsockoptInt", "SetsockoptByte", "SetsockoptTimeval", "SetsockoptLinger", "SetsockoptString", "SetsockoptIPMreq", "SetsockoptPacketMreq", "GetsockoptInt",
+	"EpollCtl", "EpollWait", "InotifyAddWatch", "InotifyRmWatch", "FanotifyMark", "TimerfdSettime",
+	"IoctlGetInt", "IoctlSetInt", "IoctlSetPointerInt", "IoctlRetInt", "IoctlGetTermios", "IoctlSetTermios", "IoctlGetWinsize", "IoctlSetWinsize",
+	"DeviceIoControl", "WaitForSingleObject", "GetOverlappedResult", "LockFileEx", "UnlockFileEx", "FlushFileBuffers", "SetHandleInformation", "GetExitCodeProcess", "TerminateProcess", "ReadDirectoryChanges", "SetFilePointer", "SetEndOfFile",
+}
+
 var rawSyscall = regexp.MustCompile(`^(?:Raw)?Syscall(?:6|9|12|15|18|N|NoError)?$`)
 
 // copiesFromC are cgo's own functions that read C memory.
 var copiesFromC = map[string]bool{"GoString": true, "GoStringN": true, "GoBytes": true}
+
+// cast matches the names of C functions of one argument that only convert it, as
+// macros of GObject do: what they return is the same handle.
+var cast = regexp.MustCompile(`^(?:to|TO_)(?:G[A-Z]|Gtk|Gdk|Pango|Cairo)\w*$|(?i:^cast_|_cast$|_cast_)`)
 
 // boundaryOf returns the boundary that call crosses, nil when it is none.
 func boundaryOf(p *rewrite.Package, call *ast.CallExpr) *boundary {
@@ -153,7 +175,7 @@ func boundaryOf(p *rewrite.Package, call *ast.CallExpr) *boundary {
 		case "CString", "CBytes", "malloc", "calloc", "free", "realloc":
 			return nil
 		}
-		if len(call.Args) == 1 && !copiesFromC[name] && isCType(p, name) {
+		if len(call.Args) == 1 && !copiesFromC[name] && (isCType(p, name) || cast.MatchString(name)) {
 			return nil
 		}
 		return &boundary{call: call, name: name, c: true}
@@ -186,7 +208,7 @@ func converted(p *rewrite.Package, x ast.Expr) ast.Expr {
 		}
 		name := cName(p, call.Fun)
 		_, star := ast.Unparen(call.Fun).(*ast.StarExpr)
-		if !p.Info.Types[call.Fun].IsType() && !(star && isCPointer(p, call.Fun)) && !(name != "" && isCType(p, name)) {
+		if !p.Info.Types[call.Fun].IsType() && !(star && isCPointer(p, call.Fun)) && !(name != "" && (isCType(p, name) || cast.MatchString(name))) {
 			return x
 		}
 		x = call.Args[0]

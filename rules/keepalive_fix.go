@@ -4,7 +4,9 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 
+	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -15,13 +17,13 @@ type keepSite struct {
 	deferred bool // deferred, before stmt; else behind it
 }
 
-// keepFix returns the fix that keeps v's object alive over the calls, or why
-// there is none.
-func (k *keeper) keepFix(v *types.Var, calls []*crossing) (*rewrite.Fix, string) {
+// keepFix returns the fix that keeps alive what holds the objects over the
+// calls, or why there is none. The objects have one holder.
+func (k *keeper) keepFix(uses []use) (*rewrite.Fix, string) {
 	var sites []keepSite
 	defers := 0
-	for _, x := range calls {
-		site, why := k.site(x, v)
+	for _, x := range uses {
+		site, why := k.site(x)
 		if why != "" {
 			return nil, why
 		}
@@ -35,18 +37,18 @@ func (k *keeper) keepFix(v *types.Var, calls []*crossing) (*rewrite.Fix, string)
 	}
 	if defers > 1 || defers == 1 && len(sites) > 1 {
 		// One deferred call serves them all.
-		site, ok := k.common(calls[0], v)
+		site, ok := k.common(uses[0])
 		if !ok {
 			return nil, "the calls stand in several places"
 		}
 		sites = []keepSite{site}
 	}
-	message := "keep " + v.Name() + " alive until the call returns"
+	holder := uses[0].of.holder()
 	return &rewrite.Fix{
-		Message: message, Safety: rewrite.Safe,
+		Message: "keep " + holder.String() + " alive until the call returns", Safety: rewrite.Safe,
 		Apply: func(e *rewrite.Edit) error {
 			for _, s := range sites {
-				holes := rewrite.Holes{"x": v.Name()}
+				holes := rewrite.Holes{"x": holder.expr()}
 				if s.deferred {
 					e.InsertBefore(s.stmt, rewrite.Stmts("defer runtime.KeepAlive($x)", holes)...)
 				} else {
@@ -58,22 +60,38 @@ func (k *keeper) keepFix(v *types.Var, calls []*crossing) (*rewrite.Fix, string)
 	}, ""
 }
 
+// expr returns the expression for o.
+func (o resource) expr() dst.Expr {
+	var x dst.Expr = dst.NewIdent(o.v.Name())
+	for _, f := range o.fields {
+		x = &dst.SelectorExpr{X: x, Sel: dst.NewIdent(f.Name())}
+	}
+	return x
+}
+
 // listStmt returns the innermost statement in a list around cur.
 func listStmt(cur inspector.Cursor) (inspector.Cursor, ast.Stmt) {
 	for c := cur; c.Node() != nil; c = c.Parent() {
-		switch c.Node().(type) {
+		switch n := c.Node().(type) {
 		case *ast.FuncLit, *ast.FuncDecl, *ast.File:
 			return c, nil
-		}
-		if s, ok := c.Node().(ast.Stmt); ok && inList(c) {
-			return c, s
+		case *ast.CaseClause, *ast.CommClause:
+			// It stands in a list of its own kind.
+		case ast.Stmt:
+			if inList(c) {
+				return c, n
+			}
 		}
 	}
 	return cur, nil
 }
 
 // site returns the place for the KeepAlive of one call.
-func (k *keeper) site(x *crossing, v *types.Var) (keepSite, string) {
+//
+// Behind the header of a loop or branch it need not be on every path: whether
+// the flow gets there is known only once the call has returned, so the object
+// lives that long in any case.
+func (k *keeper) site(x use) (keepSite, string) {
 	c, stmt := listStmt(x.cur)
 	if stmt == nil {
 		return keepSite{}, "nothing can be put behind the call"
@@ -86,25 +104,34 @@ func (k *keeper) site(x *crossing, v *types.Var) (keepSite, string) {
 		}
 		inner = l.Stmt
 	}
-	loop := insideLoop(c, x.fn)
+	v := x.of.v
+	l := k.flow(x.p, x.body)
+	loop := insideLoop(c.Parent(), x.fn)
 	before := false
 	switch s := inner.(type) {
 	case *ast.ExprStmt, *ast.IncDecStmt, *ast.SendStmt, *ast.DeclStmt:
 	case *ast.AssignStmt:
-		before = k.flow(x.p, x.body).effect(&ast.AssignStmt{Lhs: s.Lhs, Tok: s.Tok}, v) == overwritten
+		before = l.effect(&ast.AssignStmt{Lhs: s.Lhs, Tok: s.Tok}, v) == overwritten
 	case *ast.ReturnStmt:
 		before, loop = true, false // no turn follows
 	case *ast.GoStmt:
 		return keepSite{}, "the call runs in a goroutine of its own"
-	case *ast.ForStmt, *ast.RangeStmt, *ast.IfStmt, *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt, *ast.DeferStmt:
+	case *ast.ForStmt, *ast.RangeStmt:
+		before = !l.leavesWith(v, x.call, inner)
+	case *ast.IfStmt, *ast.SwitchStmt, *ast.TypeSwitchStmt:
+		before = !loop || !l.leavesWith(v, x.call, inner)
+	case *ast.SelectStmt, *ast.DeferStmt:
 		before = true
 	default:
 		return keepSite{}, "nothing can be put behind the call"
 	}
-	if d := derived(x, inner); d != nil && pointsIntoObject(x, d) {
+	if yieldsPart(x.crossing, inner) {
 		before = true
 	}
 	if before && loop {
+		if site, ok := k.common(x); ok {
+			return site, ""
+		}
 		return keepSite{}, "a deferred call would pile up in the loop"
 	}
 	pos := stmt.End()
@@ -119,10 +146,10 @@ func (k *keeper) site(x *crossing, v *types.Var) (keepSite, string) {
 
 // common returns the place for one deferred KeepAlive for all calls from x on:
 // before the statement of the function's body that holds x.
-func (k *keeper) common(x *crossing, v *types.Var) (keepSite, bool) {
+func (k *keeper) common(x use) (keepSite, bool) {
 	for _, s := range x.body.List {
 		if s.Pos() <= x.call.Pos() && x.call.End() <= s.End() {
-			return keepSite{s, true}, visible(x.p, v, s.Pos()) && len(assignedValues(x.p, x.body, v)) <= 1
+			return keepSite{s, true}, visible(x.p, x.of.v, s.Pos()) && len(assignedValues(x.p, x.body, x.of.v)) <= 1
 		}
 	}
 	return keepSite{}, false
@@ -139,6 +166,79 @@ func visible(p *rewrite.Package, v *types.Var, pos token.Pos) bool {
 	}
 	_, obj := inner.LookupParent(v.Name(), pos)
 	return obj == v
+}
+
+// yieldsPart reports whether the call's result, or a pointer that it sets, may
+// point at a part of the object and be used as a pointer in or behind the
+// statement.
+func yieldsPart(x *crossing, stmt ast.Stmt) bool {
+	if slices.ContainsFunc(x.call.Args, func(arg ast.Expr) bool { return x.c && readsFromC(x, addressed(x.p, arg)) }) {
+		return true
+	}
+	switch s := stmt.(type) {
+	case *ast.RangeStmt:
+		return x.c && encloses(s.X, x.call) && !isCopy(x.p, s.X)
+	case *ast.ForStmt:
+		stmt = s.Init
+	case *ast.IfStmt:
+		stmt = s.Init
+	case *ast.SwitchStmt:
+		stmt = s.Init
+	case *ast.TypeSwitchStmt:
+		stmt = s.Init
+	}
+	if stmt == nil || !encloses(stmt, x.call) {
+		return false
+	}
+	d := derived(x, stmt)
+	return d != nil && pointsIntoObject(x, d)
+}
+
+// addressed returns the local variable whose address x is, nil when it is none.
+func addressed(p *rewrite.Package, x ast.Expr) *types.Var {
+	addr, ok := converted(p, x).(*ast.UnaryExpr)
+	if !ok || addr.Op != token.AND {
+		return nil
+	}
+	id, ok := ast.Unparen(addr.X).(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	return localVar(p, id)
+}
+
+// readsFromC reports whether the function copies what d points at into Go's
+// memory, and does not free it: it belongs to something else.
+func readsFromC(x *crossing, d *types.Var) bool {
+	if d == nil {
+		return false
+	}
+	copied, freed := false, false
+	ast.Inspect(x.body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || !slices.ContainsFunc(call.Args, func(arg ast.Expr) bool {
+			id, ok := converted(x.p, arg).(*ast.Ident)
+			return ok && x.p.Info.Uses[id] == d
+		}) {
+			return true
+		}
+		name := cName(x.p, call.Fun)
+		copied = copied || copiesFromC[name]
+		freed = freed || releaseName.MatchString(name)
+		return true
+	})
+	return copied && !freed
+}
+
+// isCopy reports whether x is a number or a copy of C memory. The types of C are
+// not known: a conversion tells.
+func isCopy(p *rewrite.Package, x ast.Expr) bool {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	basic, ok := under(p.Info.TypeOf(call.Fun)).(*types.Basic)
+	return ok && basic.Info()&types.IsInteger != 0 && basic.Kind() != types.Uintptr || copiesFromC[cName(p, call.Fun)]
 }
 
 // derived returns the variable that the call's result is assigned to.

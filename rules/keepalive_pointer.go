@@ -6,10 +6,10 @@ import (
 	"go/types"
 	"go/version"
 	"regexp"
+	"slices"
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
-	"golang.org/x/tools/go/cfg"
 )
 
 // pointers reports the Go pointers among the call's arguments that the
@@ -101,7 +101,7 @@ func (k *keeper) goMemory(x *crossing, e ast.Expr) (m memory, ok bool) {
 		if under(m.v.Type()) == types.Typ[types.UnsafePointer] {
 			return k.goMemory(x, def)
 		}
-		return m, pointerElem(m.v.Type()) != nil && k.fresh(p, def, 0)
+		return m, pointerElem(m.v.Type()) != nil && k.fresh(p, def, nil, 0)
 	}
 	return m, false
 }
@@ -162,7 +162,7 @@ func (k *keeper) hidden(x *crossing, arg ast.Expr) *rewrite.Finding {
 		return nil
 	}
 	m, ok := k.goMemory(x, ptr)
-	if !ok || k.alive(x, m.v) || !m.value && k.flow(x.p, x.body).holding(m.v).stored || k.passes(x, m.v) && !m.value && !onlyLength(x, m.v) {
+	if !ok || k.alive(x, subject{v: m.v}) || !m.value && k.flow(x.p, x.body).holding(subject{v: m.v}).stored || k.passes(x, subject{v: m.v}) && !m.value && !onlyLength(x, m.v) {
 		return nil
 	}
 	f := &rewrite.Finding{
@@ -173,7 +173,7 @@ func (k *keeper) hidden(x *crossing, arg ast.Expr) *rewrite.Finding {
 		f.Notes = []rewrite.Note{{Message: "no fix: " + m.v.Name() + " may stand on the stack, which moves; pass it as a pointer, or pin it with runtime.Pinner"}}
 		return f
 	}
-	if fix, why := k.keepFix(m.v, []*crossing{x}); fix != nil {
+	if fix, why := k.keepFix([]use{{x, resource{v: m.v}}}); fix != nil {
 		f.Fixes = []*rewrite.Fix{fix}
 	} else {
 		f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; pass it as a pointer"}}
@@ -259,12 +259,12 @@ func (k *keeper) early(x *crossing, arg ast.Expr) *rewrite.Finding {
 func (k *keeper) cannotMove(x *crossing, v *types.Var, arg, def ast.Expr) string {
 	p := x.p
 	uses := 0
-	for id, obj := range p.Info.Uses {
-		if obj == v {
+	ast.Inspect(x.body, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && p.Info.Uses[id] == v {
 			uses++
-			_ = id
 		}
-	}
+		return true
+	})
 	if uses != 1 {
 		return v.Name() + " is used elsewhere, too"
 	}
@@ -364,7 +364,7 @@ func (k *keeper) inStruct(x *crossing, arg ast.Expr) *rewrite.Finding {
 			return
 		}
 		m, ok := k.goMemory(x, hidden)
-		if !ok || k.alive(x, m.v) {
+		if !ok || k.alive(x, subject{v: m.v}) {
 			return
 		}
 		found = &rewrite.Finding{
@@ -426,7 +426,7 @@ func (k *keeper) retained(x *crossing, arg ast.Expr) *rewrite.Finding {
 	if !ok || isHandle(p.Info.TypeOf(arg)) && !isPointerArg(p, arg) {
 		return nil
 	}
-	if m.value && k.alive(x, m.v) {
+	if m.value && k.alive(x, subject{v: m.v}) {
 		return nil // the function's result, most likely
 	}
 	if k.pinned(x, m.v) {
@@ -455,11 +455,11 @@ func (k *keeper) retained(x *crossing, arg ast.Expr) *rewrite.Finding {
 		return f
 	}
 	advice := "runtime.KeepAlive alone does not make an asynchronous call safe: pin " + m.v.Name() + " with runtime.Pinner until C is done, or give C memory of its own (C.CBytes)"
-	if m.value || k.alive(x, m.v) {
+	if m.value || k.alive(x, subject{v: m.v}) {
 		f.Notes = []rewrite.Note{{Message: "no fix: the end of C's work is not in sight; " + advice}}
 		return f
 	}
-	fix, why := k.keepFix(m.v, []*crossing{x})
+	fix, why := k.keepFix([]use{{x, resource{v: m.v}}})
 	if fix == nil {
 		f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; " + advice}}
 		return f
@@ -530,17 +530,12 @@ func (k *keeper) waitsAfter(x *crossing) bool {
 	}
 	failed := k.failures(x)
 	found := false
-	missed := l.leaks(x.call, func(n ast.Node) flowEffect {
+	missed := l.leaks(x.call, func(n ast.Node) bool {
 		if waits(n) {
 			found = true
-			return overwritten
+			return true
 		}
-		for _, b := range failed {
-			if b.Pos() <= n.Pos() && n.End() <= b.End() {
-				return overwritten
-			}
-		}
-		return untouched
+		return slices.ContainsFunc(failed, func(b *ast.BlockStmt) bool { return b.Pos() <= n.Pos() && n.End() <= b.End() })
 	})
 	return found && !missed
 }
@@ -568,39 +563,6 @@ func (k *keeper) failures(x *crossing) []*ast.BlockStmt {
 		}
 	}
 	return out
-}
-
-// leaks reports whether a path from at leads to the end of the function on
-// which no node has the effect overwritten.
-func (l *liveness) leaks(at ast.Node, effect func(ast.Node) flowEffect) bool {
-	for _, b := range l.g.Blocks {
-		for i, n := range b.Nodes {
-			if encloses(n, at) && l.leaksFrom(b, i+1, effect, make(map[*cfg.Block]bool)) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func (l *liveness) leaksFrom(b *cfg.Block, i int, effect func(ast.Node) flowEffect, seen map[*cfg.Block]bool) bool {
-	for _, n := range b.Nodes[min(i, len(b.Nodes)):] {
-		if effect(n) == overwritten {
-			return false
-		}
-	}
-	if len(b.Succs) == 0 {
-		return b.Live
-	}
-	for _, s := range b.Succs {
-		if !seen[s] {
-			seen[s] = true
-			if l.leaksFrom(s, 0, effect, seen) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // pinFix pins the memory from before the call to the function's end.

@@ -4,8 +4,10 @@ import (
 	"go/ast"
 	"go/types"
 	"regexp"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 // release is what the finalizers and cleanups of a type do.
@@ -17,15 +19,16 @@ type release struct {
 	calls   map[string]bool // the boundaries that they cross
 }
 
-// releaseOf returns what is known of the finalizers for v's type.
-func (k *keeper) releaseOf(v *types.Var) *release {
-	key := finalizedKey(v.Type())
+// releaseOf returns what is known of the finalizers for objects that t points
+// at.
+func (k *keeper) releaseOf(t types.Type) *release {
+	key := finalizedKey(t)
 	if r := k.released[key]; r != nil {
 		return r
 	}
 	r := &release{fields: make(map[string]bool), funcs: make(map[string]bool), bodies: make(map[ast.Node]bool), calls: make(map[string]bool)}
 	k.released[key] = r
-	for _, x := range k.registered().of(v.Type()) {
+	for _, x := range k.registered().of(t) {
 		home := x.Pkg
 		if x.wrapper != nil {
 			if p := k.s.Package(x.wrapper.Pkg().Path()); p != nil {
@@ -107,17 +110,9 @@ func (k *keeper) followFunc(p *rewrite.Package, fn *types.Func, r *release, dept
 	if r.funcs[key] || depth == 0 || fn.Pkg() == nil {
 		return
 	}
-	home := p
-	if fn.Pkg().Path() != p.Path {
-		if home = k.s.Package(fn.Pkg().Path()); home == nil {
-			return
-		}
-	}
-	decl := declOf(home, fn)
-	if decl == nil || decl.Body == nil {
-		if depth == 4 {
-			r.unknown = true
-		}
+	home, decl := k.source(p, fn)
+	if decl == nil {
+		r.unknown = r.unknown || depth == 4
 		return
 	}
 	r.funcs[key] = true
@@ -152,26 +147,60 @@ func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt
 	})
 }
 
-// frees reports whether the finalizer of v's object works on the field. It does
-// not free what it does not touch.
-func (k *keeper) frees(x *crossing, v *types.Var, field string) bool {
-	r := k.releaseOf(v)
+// frees reports whether the finalizer of what t points at works on the field. It
+// does not free what it does not touch.
+func (k *keeper) frees(t types.Type, field string) bool {
+	r := k.releaseOf(t)
 	return r.unknown || r.fields[field]
 }
 
-// inFinalizer reports whether the crossing stands in a finalizer of v's type or
-// in what only finalizers call.
-func (k *keeper) inFinalizer(x *crossing, v *types.Var) bool {
-	if isFile(v.Type()) {
+// inFinalizer reports whether the use stands in a finalizer of the object or in
+// what only finalizers call.
+func (k *keeper) inFinalizer(x use) bool {
+	return k.runsInFinalizer(x.p, x.fn, x.of.typ)
+}
+
+// runsInFinalizer reports whether the function at fn runs only when what t points
+// at is dead: it is the finalizer, or nothing else calls it.
+func (k *keeper) runsInFinalizer(p *rewrite.Package, fn inspector.Cursor, t types.Type) bool {
+	if isFile(t) {
 		return false
 	}
-	r := k.releaseOf(v)
-	for c := range x.cur.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
-		if r.bodies[c.Node()] {
+	r := k.releaseOf(t)
+	for c := range fn.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
+		if r.bodies[c.Node()] && !k.calledByOthers(p, c.Node(), r) {
 			return true
 		}
 	}
 	return false
+}
+
+// calledByOthers reports whether a function that the finalizers in r run is
+// called elsewhere, too: by users of the package or by its other functions.
+func (k *keeper) calledByOthers(p *rewrite.Package, fn ast.Node, r *release) bool {
+	decl, ok := fn.(*ast.FuncDecl)
+	if !ok {
+		return false
+	}
+	if decl.Name.IsExported() && p.Name != "main" {
+		return true
+	}
+	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
+	if obj == nil {
+		return false
+	}
+	return slices.ContainsFunc(k.s.Refs(rewrite.ObjectKey(obj)), func(ref rewrite.Ref) bool {
+		c, ok := ref.Call()
+		if !ok || ref.File.Test {
+			return false
+		}
+		for f := range c.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
+			if r.bodies[f.Node()] {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // releaseName matches the names of functions that free what they get.
@@ -179,11 +208,11 @@ var releaseName = regexp.MustCompile(`(?i)free|close|destroy|release|delete|fina
 
 // releases reports whether the call frees the handle itself: it is what the
 // finalizer does, too.
-func (k *keeper) releases(x *crossing, v *types.Var) bool {
-	if isFile(v.Type()) {
+func (k *keeper) releases(x use) bool {
+	if isFile(x.of.typ) {
 		return x.name == "syscall.Close" || x.name == "unix.Close" || x.name == "syscall.CloseHandle" || x.name == "windows.CloseHandle"
 	}
-	r := k.releaseOf(v)
+	r := k.releaseOf(x.of.typ)
 	if !r.calls[x.what()] {
 		return r.unknown && releaseName.MatchString(x.name)
 	}
@@ -198,10 +227,10 @@ func (k *keeper) releases(x *crossing, v *types.Var) bool {
 	return true
 }
 
-// disarms reports whether the function clears the finalizer of v's object, or
+// disarms reports whether the function clears the finalizer of the object, or
 // stops a cleanup.
-func (k *keeper) disarms(x *crossing, v *types.Var) bool {
-	l := k.flow(x.p, x.body)
+func (k *keeper) disarms(x use) bool {
+	l, v := k.flow(x.p, x.body), x.of.v
 	return containsNode(x.body, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok {

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"golang.org/x/tools/go/cfg"
@@ -17,7 +18,27 @@ type liveness struct {
 	p    *rewrite.Package
 	body *ast.BlockStmt
 	g    *cfg.CFG
-	held map[*types.Var]holding // by variable
+	held map[subject]holding
+}
+
+// A subject is what an object's life is asked for: v leads to it. What v points
+// at is meant, or, if part is set, an object that the fields behind v lead to;
+// part is the type of a pointer to it.
+type subject struct {
+	v    *types.Var
+	part types.Type
+}
+
+// leadsTo reports whether a value of type t may lead to s, or to what holds it.
+func (s subject) leadsTo(t types.Type) bool {
+	if s.part == nil {
+		return canHold(t, s.v.Type())
+	}
+	whole := pointerElem(s.v.Type())
+	if whole == nil {
+		whole = s.v.Type()
+	}
+	return holds(t, whole, make(map[types.Type]bool)) || canHold(t, s.part)
 }
 
 // holding says where else in the function a reference to an object is.
@@ -30,7 +51,7 @@ func newLiveness(p *rewrite.Package, body *ast.BlockStmt) *liveness {
 	return &liveness{
 		p: p, body: body,
 		g:    cfg.New(body, func(call *ast.CallExpr) bool { return !neverReturns(p, call) }),
-		held: make(map[*types.Var]holding),
+		held: make(map[subject]holding),
 	}
 }
 
@@ -87,6 +108,89 @@ func (l *liveness) search(b *cfg.Block, i int, effect func(ast.Node) flowEffect,
 		}
 	}
 	return false
+}
+
+// reaches reports whether the flow leads from the end of a to b.
+func (l *liveness) reaches(a, b ast.Node) bool {
+	return l.after(a, func(block *cfg.Block, i int) bool {
+		if n := block.Nodes[i]; a != b && encloses(n, b) {
+			return b.Pos() > a.Pos() // in one statement
+		}
+		return l.search(block, i+1, func(n ast.Node) flowEffect {
+			if encloses(n, b) {
+				return used
+			}
+			return untouched
+		}, make(map[*cfg.Block]bool))
+	})
+}
+
+// after reports whether f does for one of the nodes of the flow that have at
+// inside: f gets its block and its index there.
+func (l *liveness) after(at ast.Node, f func(b *cfg.Block, i int) bool) bool {
+	for _, b := range l.g.Blocks {
+		for i, n := range b.Nodes {
+			if encloses(n, at) && f(b, i) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// leavesWith reports whether the flow leads from at, a part of the header of the
+// statement s, to what stands behind s, with the value that v has at at.
+func (l *liveness) leavesWith(v *types.Var, at ast.Node, s ast.Stmt) bool {
+	seen := make(map[*cfg.Block]bool)
+	var leaves func(b *cfg.Block, i int) bool
+	leaves = func(b *cfg.Block, i int) bool {
+		for _, n := range b.Nodes[min(i, len(b.Nodes)):] {
+			if l.effect(n, v) == overwritten {
+				return false
+			}
+		}
+		for _, next := range b.Succs {
+			if next.Stmt == s {
+				switch next.Kind {
+				case cfg.KindForDone, cfg.KindRangeDone, cfg.KindIfDone, cfg.KindSwitchDone, cfg.KindSelectDone:
+					return true
+				}
+			}
+			if !seen[next] {
+				seen[next] = true
+				if leaves(next, 0) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return l.after(at, func(b *cfg.Block, i int) bool { return leaves(b, i+1) })
+}
+
+// leaks reports whether a path from at leads to the end of the function on
+// which no node passes stops.
+func (l *liveness) leaks(at ast.Node, stops func(ast.Node) bool) bool {
+	seen := make(map[*cfg.Block]bool)
+	var leaks func(b *cfg.Block, i int) bool
+	leaks = func(b *cfg.Block, i int) bool {
+		if slices.ContainsFunc(b.Nodes[min(i, len(b.Nodes)):], stops) {
+			return false
+		}
+		if len(b.Succs) == 0 {
+			return b.Live
+		}
+		for _, next := range b.Succs {
+			if !seen[next] {
+				seen[next] = true
+				if leaks(next, 0) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return l.after(at, func(b *cfg.Block, i int) bool { return leaks(b, i+1) })
 }
 
 // effect says what a node of the control flow does with v.
@@ -222,25 +326,25 @@ func (l *liveness) mentions(n ast.Node, v *types.Var) bool {
 	})
 }
 
-// kept reports whether the object that v points at is certainly, or possibly,
-// still referred to in the function after at: by v itself, by a variable that
-// may hold v, by a deferred call or by a closure.
-func (l *liveness) kept(v *types.Var, at ast.Node) bool {
-	if l.usedAfter(v, at) || l.deferred(v, at) || l.captured(v, at) {
+// kept reports whether the object o is certainly, or possibly, still referred to
+// in the function after at: by its variable, by another that may lead to it, by
+// a deferred call or by a closure.
+func (l *liveness) kept(o subject, at ast.Node) bool {
+	if l.usedAfter(o.v, at) || l.deferred(o, at) || l.captured(o.v, at) {
 		return true
 	}
-	for _, w := range l.holding(v).vars {
-		if l.usedAfter(w, at) || l.deferred(w, at) || l.captured(w, at) {
+	for _, w := range l.holding(o).vars {
+		if l.usedAfter(w, at) || l.deferred(subject{w, o.part}, at) || l.captured(w, at) {
 			return true
 		}
 	}
 	return false
 }
 
-// deferred reports whether a deferred call that stands before at refers to v's
-// object: its receiver, an argument or a captured variable. The fields that an
-// argument reads are read at the defer statement.
-func (l *liveness) deferred(v *types.Var, at ast.Node) bool {
+// deferred reports whether a deferred call that stands before at refers to o:
+// its receiver, an argument or a captured variable. The fields that an argument
+// reads are read at the defer statement.
+func (l *liveness) deferred(o subject, at ast.Node) bool {
 	return containsNode(l.body, func(n ast.Node) bool {
 		d, ok := n.(*ast.DeferStmt)
 		if !ok || d.Pos() > at.Pos() || encloses(d, at) {
@@ -249,7 +353,7 @@ func (l *liveness) deferred(v *types.Var, at ast.Node) bool {
 		if encloseLit(l.body, d) {
 			return false
 		}
-		return l.refers(d.Call, v)
+		return l.refers(d.Call, o)
 	})
 }
 
@@ -261,10 +365,10 @@ func encloseLit(body *ast.BlockStmt, n ast.Node) bool {
 	})
 }
 
-// refers reports whether the value of x, or a call's operands, may refer to v's
-// object: v itself, its address or that of a part of it, a method's receiver.
+// refers reports whether the value of x, or a call's operands, may refer to o:
+// its variable itself, its address or that of a part of it, a method's receiver.
 // A field's value does only where its type allows for it.
-func (l *liveness) refers(n ast.Node, v *types.Var) bool {
+func (l *liveness) refers(n ast.Node, o subject) bool {
 	found := false
 	ast.Inspect(n, func(n ast.Node) bool {
 		if found {
@@ -272,29 +376,29 @@ func (l *liveness) refers(n ast.Node, v *types.Var) bool {
 		}
 		switch n := n.(type) {
 		case *ast.UnaryExpr:
-			if n.Op == token.AND && l.mentions(n.X, v) {
+			if n.Op == token.AND && l.mentions(n.X, o.v) {
 				found = true
 				return false
 			}
 		case *ast.SelectorExpr:
 			sel := l.p.Info.Selections[n]
-			if sel == nil || !l.mentions(n.X, v) {
+			if sel == nil || !l.mentions(n.X, o.v) {
 				return true
 			}
 			if sel.Kind() != types.FieldVal {
-				// The receiver: v, or a part of it by address.
-				if root, ok := fieldChain(l.p, n.X); ok && root != nil && l.object(root) == v {
-					found = ast.Unparen(n.X) == ast.Expr(root) || !pointerLike(l.p.Info.TypeOf(n.X)) || canHold(l.p.Info.TypeOf(n.X), v.Type())
+				// The receiver: the variable, or a part of it by address.
+				if root, ok := fieldChain(l.p, n.X); ok && root != nil && l.object(root) == o.v {
+					found = ast.Unparen(n.X) == ast.Expr(root) || !pointerLike(l.p.Info.TypeOf(n.X)) || o.leadsTo(l.p.Info.TypeOf(n.X))
 					return false
 				}
 				return true
 			}
-			if root, ok := fieldChain(l.p, n); ok && l.object(root) == v {
-				found = canHold(l.p.Info.TypeOf(n), v.Type())
+			if root, ok := fieldChain(l.p, n); ok && l.object(root) == o.v {
+				found = o.leadsTo(l.p.Info.TypeOf(n))
 				return false
 			}
 		case *ast.Ident:
-			if l.object(n) == v {
+			if l.object(n) == o.v {
 				found = true
 			}
 		}
@@ -352,12 +456,13 @@ func (l *liveness) captured(v *types.Var, at ast.Node) bool {
 	})
 }
 
-// holding returns where references to v's object are put in the function.
-func (l *liveness) holding(v *types.Var) holding {
-	if h, ok := l.held[v]; ok {
+// holding returns where references to o are put in the function.
+func (l *liveness) holding(o subject) holding {
+	if h, ok := l.held[o]; ok {
 		return h
 	}
 	var h holding
+	v := o.v
 	known := map[*types.Var]bool{v: true}
 	holders := []*types.Var{v}
 	from := func(x ast.Expr) bool {
@@ -372,7 +477,7 @@ func (l *liveness) holding(v *types.Var) holding {
 		if !from(rhs) || isCgoCall(l.p, rhs) {
 			return false
 		}
-		if !canHold(l.p.Info.TypeOf(lhs), v.Type()) {
+		if !o.leadsTo(l.p.Info.TypeOf(lhs)) {
 			return false
 		}
 		lhs = ast.Unparen(lhs)
@@ -430,12 +535,12 @@ func (l *liveness) holding(v *types.Var) holding {
 					again = note(n.Value, n.X) || again
 				}
 			case *ast.SendStmt:
-				h.stored = h.stored || l.refers(n.Value, v)
+				h.stored = h.stored || l.refers(n.Value, o)
 			case *ast.GoStmt:
-				h.stored = h.stored || l.refers(n.Call, v)
+				h.stored = h.stored || l.refers(n.Call, o)
 			case *ast.CallExpr:
 				for _, a := range n.Args {
-					if l.refers(a, v) && !l.forgets(n) {
+					if l.refers(a, o) && !l.forgets(n) {
 						h.stored = true
 					}
 				}
@@ -448,7 +553,7 @@ func (l *liveness) holding(v *types.Var) holding {
 			return true
 		})
 	}
-	l.held[v] = h
+	l.held[o] = h
 	return h
 }
 
