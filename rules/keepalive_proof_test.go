@@ -38,11 +38,6 @@ func open() *resource {
 	return r
 }
 
-func (r *resource) use() int {
-	n := C.res_use(r.h)
-	return int(n)
-}
-
 func main() {
 	go func() {
 		for {
@@ -50,8 +45,56 @@ func main() {
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	fmt.Println("wrong:", open().use() != 0)
+	fmt.Println("wrong:", use())
 }
+`
+
+// methodUse is the plain case.
+const methodUse = `
+func (r *resource) use() int {
+	n := C.res_use(r.h)
+	return int(n)
+}
+
+func use() bool { return open().use() != 0 }
+`
+
+// chainUse gets at the handle over another object.
+const chainUse = `
+type conn struct{ r *resource }
+
+func (c *conn) use() int {
+	n := C.res_use(c.r.h)
+	return int(n)
+}
+
+func use() bool { return (&conn{open()}).use() != 0 }
+`
+
+// branchUse has the call in the header of a branch in a loop: one way from there
+// leads out of the loop.
+const branchUse = `
+func use() bool {
+	for range 1 {
+		r := open()
+		if C.res_use(r.h) != 0 {
+			return true
+		}
+	}
+	return false
+}
+`
+
+// rangeUse has the call in the header of a loop.
+const rangeUse = `
+func (r *resource) use() (n int) {
+	for range int(C.res_use(r.h)) {
+		n++
+	}
+	return n
+}
+
+func use() bool { return open().use() != 0 }
 `
 
 // churn overwrites memory that the collector frees.
@@ -174,7 +217,10 @@ func TestKeepalive(t *testing.T) {
 		t.Skipf("no C compiler: %v", err)
 	}
 	for _, test := range []struct{ name, program string }{
-		{"handle", handleProgram},
+		{"method", handleProgram + methodUse},
+		{"chain", handleProgram + chainUse},
+		{"branch", handleProgram + branchUse},
+		{"range", handleProgram + rangeUse},
 		{"hidden", hiddenProgram},
 		{"retained", retainedProgram},
 	} {
