@@ -106,69 +106,93 @@ func (p *Package) scopeAt(file *ast.File, pos token.Pos) *types.Scope {
 // unless something in the file or the package has it.
 func (t *tree) newImportName(path string) string {
 	base := path[strings.LastIndexByte(path, '/')+1:]
-	taken := make(map[string]bool)
-	ast.Inspect(t.f.AST, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
-			taken[id.Name] = true
-		}
-		return true
-	})
-	for _, spec := range t.f.AST.Imports {
-		// An import's own name is taken even where no identifier spells it.
-		if obj, ok := t.f.Pkg.Info.Implicits[spec].(*types.PkgName); ok {
-			taken[obj.Name()] = true
-		}
-	}
-	// Field and method names, and package-qualified names, do not collide.
-	free := make(map[string]bool)
-	ast.Inspect(t.f.AST, func(n ast.Node) bool {
-		if sel, ok := n.(*ast.SelectorExpr); ok {
-			free[sel.Sel.Name] = true
-		}
-		return true
-	})
-	declared := func(name string) bool {
-		if t.f.Pkg.Types != nil && t.f.Pkg.Types.Scope().Lookup(name) != nil {
-			return true
-		}
-		if !taken[name] {
-			return false
-		}
-		if !free[name] {
-			return true
-		}
-		return t.declaresOrUses(name)
-	}
-	if !declared(base) {
+	taken := t.takenNames()
+	if !taken[base] {
 		return base
 	}
-	if n := otherNames[path]; n != "" && !declared(n) {
+	if n := otherNames[path]; n != "" && !taken[n] {
 		return n
 	}
 	n := "std" + base
-	for i := 2; declared(n); i++ {
+	for i := 2; taken[n]; i++ {
 		n = fmt.Sprintf("std%s%d", base, i)
 	}
 	return n
 }
 
-// declaresOrUses reports whether name occurs in the file as more than the
-// selected part of x.name.
-func (t *tree) declaresOrUses(name string) bool {
-	sels := make(map[*ast.Ident]bool)
-	found := false
+// takenNames returns the names that mean something in the file already, or that
+// a file of the package declares at package level, on whatever platform.
+// Fields, methods and labels are no such names: none of them is ever written
+// where a package's name could stand.
+func (t *tree) takenNames() map[string]bool {
+	p := t.f.Pkg
+	taken := make(map[string]bool)
+	if p.Types != nil {
+		for _, name := range p.Types.Scope().Names() {
+			taken[name] = true
+		}
+	}
+	for _, f := range p.OtherFiles() {
+		if f.Name.Name != p.Name {
+			continue
+		}
+		for _, d := range f.Decls {
+			addDeclared(taken, d)
+		}
+	}
+	for _, spec := range t.f.AST.Imports {
+		// An import's own name is taken even where no identifier spells it.
+		if obj, ok := p.Info.Implicits[spec].(*types.PkgName); ok {
+			taken[obj.Name()] = true
+		}
+	}
+	selected := make(map[*ast.Ident]bool)
 	ast.Inspect(t.f.AST, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.SelectorExpr:
-			sels[n.Sel] = true
+			selected[n.Sel] = true
 		case *ast.Ident:
-			if n.Name == name && !sels[n] {
-				found = true
+			if !selected[n] && !isMember(p.Info.ObjectOf(n)) {
+				taken[n.Name] = true
 			}
 		}
 		return true
 	})
-	return found
+	return taken
+}
+
+// isMember reports whether obj is a field, a method or a label.
+func isMember(obj types.Object) bool {
+	switch obj := obj.(type) {
+	case *types.Var:
+		return obj.IsField()
+	case *types.Func:
+		return obj.Signature().Recv() != nil
+	case *types.Label:
+		return true
+	}
+	return false
+}
+
+// addDeclared adds to names those that d declares at package level.
+func addDeclared(names map[string]bool, d ast.Decl) {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Recv == nil {
+			names[d.Name.Name] = true
+		}
+	case *ast.GenDecl:
+		for _, spec := range d.Specs {
+			switch spec := spec.(type) {
+			case *ast.TypeSpec:
+				names[spec.Name.Name] = true
+			case *ast.ValueSpec:
+				for _, id := range spec.Names {
+					names[id.Name] = true
+				}
+			}
+		}
+	}
 }
 
 // addImport inserts an import of path into the group that holds standard

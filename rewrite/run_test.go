@@ -254,6 +254,16 @@ func TestAddImport(t *testing.T) {
 			"package m\n\nimport (\n\t\"runtime\"\n\tstdruntime \"runtime\"\n\truntimemetrics \"runtime/metrics\"\n)\n\nvar metrics int\n\nfunc mark() {}\n\nfunc f(runtime int) {\n\truntimemetrics.Read(nil)\n\tstdruntime.GC()\n}\n\nvar _ = runtime.NumCPU()\n",
 		},
 		{
+			"methods, fields and labels of the name are in nobody's way",
+			"package m\n\ntype metrics1 struct{ metrics, runtime int }\n\nfunc (m metrics1) GC() {}\n\ntype T struct{}\n\nfunc (T) metrics() {}\n\ntype I interface{ runtime() }\n\nfunc mark() {}\n\nfunc f(t T) {\n\tt.metrics()\n\t_ = metrics1{metrics: 1}\nruntime:\n\tfor {\n\t\tbreak runtime\n\t}\n\tmark()\n}\n",
+			"package m\n\nimport (\n\t\"runtime\"\n\t\"runtime/metrics\"\n)\n\ntype metrics1 struct{ metrics, runtime int }\n\nfunc (m metrics1) GC() {}\n\ntype T struct{}\n\nfunc (T) metrics() {}\n\ntype I interface{ runtime() }\n\nfunc mark() {}\n\nfunc f(t T) {\n\tt.metrics()\n\t_ = metrics1{metrics: 1}\nruntime:\n\tfor {\n\t\tbreak runtime\n\t}\n\tmetrics.Read(nil)\n\truntime.GC()\n}\n",
+		},
+		{
+			"name taken in the package on another platform, or by a type switch",
+			"package m\n\nfunc mark() {}\n\ntype runtime2 struct{}\n\nfunc f(x any) {\n\tswitch runtime := x.(type) {\n\tcase int:\n\t\tprintln(runtime)\n\t\tmark()\n\t}\n}\n-- y_plan9.go --\npackage m\n\nvar metrics int\n",
+			"package m\n\nimport (\n\tstdruntime \"runtime\"\n\truntimemetrics \"runtime/metrics\"\n)\n\nfunc mark() {}\n\ntype runtime2 struct{}\n\nfunc f(x any) {\n\tswitch runtime := x.(type) {\n\tcase int:\n\t\tprintln(runtime)\n\t\truntimemetrics.Read(nil)\n\t\tstdruntime.GC()\n\t}\n}\n",
+		},
+		{
 			"cgo preamble stays apart",
 			"package m\n\n// int x;\nimport \"C\"\n\nimport \"unsafe\"\n\nfunc mark() {}\n\nfunc f(p unsafe.Pointer) {\n\tmark()\n}\n",
 			"package m\n\n// int x;\nimport \"C\"\n\nimport (\n\t\"runtime\"\n\t\"runtime/metrics\"\n\t\"unsafe\"\n)\n\nfunc mark() {}\n\nfunc f(p unsafe.Pointer) {\n\tmetrics.Read(nil)\n\truntime.GC()\n}\n",
