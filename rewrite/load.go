@@ -152,18 +152,29 @@ func displayDir(dir string) string {
 }
 
 // add lists patterns below dir and makes the packages found roots: packages to
-// be read from source, together with their tests if tests is set. The import paths that fixes may add are listed along
-// with them but stay dependencies. It returns the IDs of the new roots.
+// be read from source, together with their tests if tests is set. The import
+// paths that fixes may add are listed along with them but stay dependencies. It
+// returns the IDs of the new roots.
 func (l *loader) add(dir string, patterns []string, tests bool) (added []string, err error) {
-	all := slices.Clone(patterns)
+	var emits []string
 	for _, path := range l.cfg.Emits {
 		if l.std[path] == nil {
-			all = append(all, path)
+			emits = append(emits, path)
 		}
+	}
+	all := patterns
+	if !slices.ContainsFunc(patterns, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
+		all, emits = slices.Concat(patterns, emits), nil
 	}
 	pkgs, err := l.list(dir, all, tests)
 	if err != nil {
 		return nil, err
+	}
+	if len(emits) > 0 {
+		// The go command takes no import paths beside the names of files.
+		if _, err := l.list(dir, emits, false); err != nil {
+			return nil, err
+		}
 	}
 	for _, p := range pkgs {
 		if isEmitted(p, l.cfg.Emits) && !slices.Contains(patterns, p.PkgPath) {

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,11 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 		res.Problems = append(res.Problems, prob)
 	}
 	fires := make(map[string]bool)
-	byDir := make(map[string]*group)
+	type origin struct {
+		dir   string
+		loose bool
+	}
+	byOrigin := make(map[origin]*group)
 	for _, p := range found.Packages {
 		included := len(opt.Platforms) > 0
 		for _, f := range p.Files {
@@ -127,21 +132,26 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 			}
 			pattern = "./" + filepath.ToSlash(rel)
 		}
-		g := byDir[dir]
+		from := origin{dir: dir, loose: p.Module < 0}
+		g := byOrigin[from]
 		if g == nil {
 			g = &group{dir: dir, noWork: noWork}
-			byDir[dir] = g
+			byOrigin[from] = g
 		}
-		if p.Module < 0 {
-			// Outside of a module the go command takes only files.
+		if from.loose {
+			// Outside of a module the go command takes only files, and nothing
+			// else beside them.
 			g.patterns = append(g.patterns, looseFiles(p.Dir)...)
 			continue
 		}
 		g.patterns = append(g.patterns, pattern)
 	}
-	for _, dir := range sortedKeys(byDir) {
-		t.groups = append(t.groups, *byDir[dir])
+	for _, g := range byOrigin {
+		t.groups = append(t.groups, *g)
 	}
+	slices.SortFunc(t.groups, func(a, b group) int {
+		return cmp.Or(strings.Compare(a.dir, b.dir), slices.Compare(a.patterns, b.patterns))
+	})
 	t.texts = found.Text
 	for _, f := range r.finders {
 		if fires[f.Name] {
