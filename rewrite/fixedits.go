@@ -3,6 +3,7 @@ package rewrite
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/runtimefix/runtimefix/rewrite/diff"
 )
@@ -25,56 +26,65 @@ type loneFix struct {
 	why   string // why it cannot be applied, "" when it can
 }
 
-// aloneFixes makes every fix of list for itself and checks the result.
+// aloneFixes makes every fix of list for itself and checks the result on every
+// platform.
 func (r *runner) aloneFixes(s *Snapshot, list []Finding) {
+	var made []*Fix
+	var edits [][]TextEdit
 	for _, f := range list {
 		for _, fix := range f.Fixes {
 			if fix.Apply == nil || fix.Safety == Manual {
 				continue
 			}
-			edits, err := r.alone(s, f, fix)
-			lone := loneFix{edits: edits}
+			e, err := editsOf(s, fix, r.overlay)
 			if err != nil {
-				lone = loneFix{why: err.Error()}
+				if p := (panicError{}); errors.As(err, &p) {
+					r.internal = append(r.internal, Problem{Pos: s.Position(f.Pos), Message: fmt.Sprintf("internal error in rule %s: %v", f.Rule, err)})
+				}
+				r.lone[fix] = loneFix{why: err.Error()}
+				continue
 			}
-			r.lone[fix] = lone
+			made, edits = append(made, fix), append(edits, e)
 		}
 	}
-}
-
-// alone returns the edits that fix makes on the present state, in order of path
-// and offset. The result is type-checked on every platform.
-func (r *runner) alone(s *Snapshot, f Finding, fix *Fix) ([]TextEdit, error) {
-	edits, overlay, err := editsOf(s, fix, r.overlay)
-	if err != nil {
-		if p := (panicError{}); errors.As(err, &p) {
-			r.internal = append(r.internal, Problem{Pos: s.Position(f.Pos), Message: fmt.Sprintf("internal error in rule %s: %v", f.Rule, err)})
+	whys := s.checkEach(edits, func(changed map[string][]byte) string {
+		overlay := maps.Clone(r.overlay)
+		if overlay == nil {
+			overlay = make(map[string][]byte)
 		}
-		return nil, err
-	}
-	for i, snap := range r.load(overlay) {
-		if why := r.newError(i, snap); why != "" {
-			return nil, errors.New(why)
+		maps.Copy(overlay, changed)
+		for i, snap := range r.load(overlay) {
+			if why := r.newError(i, snap); why != "" {
+				return why
+			}
+		}
+		return ""
+	})
+	for i, fix := range made {
+		if whys[i] != "" {
+			r.lone[fix] = loneFix{why: whys[i]}
+		} else {
+			r.lone[fix] = loneFix{edits: edits[i]}
 		}
 	}
-	return edits, nil
 }
 
 // editsOf applies fix to s, which shows base over what is on disk, and returns
-// what that changes and the overlay that it makes.
-func editsOf(s *Snapshot, fix *Fix, base map[string][]byte) (edits []TextEdit, overlay map[string][]byte, err error) {
+// what that changes, in order of path and offset.
+func editsOf(s *Snapshot, fix *Fix, base map[string][]byte) ([]TextEdit, error) {
 	ts := newTrees(s)
 	e, err := record(s, ts, fix)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := e.perform(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	overlay, _, err = ts.render(base)
+	overlay, _, err := ts.render(base)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	var edits []TextEdit
 	before := ts.originals()
 	for _, path := range sortedKeys(before) {
 		if after, ok := overlay[path]; ok {
@@ -82,9 +92,9 @@ func editsOf(s *Snapshot, fix *Fix, base map[string][]byte) (edits []TextEdit, o
 		}
 	}
 	if len(edits) == 0 {
-		return nil, nil, errors.New("the fix changes nothing")
+		return nil, errors.New("the fix changes nothing")
 	}
-	return edits, overlay, nil
+	return edits, nil
 }
 
 // lineEdits returns the edits that turn before into after.

@@ -372,33 +372,40 @@ func (s *Snapshot) byID(id string) *Package {
 	return nil
 }
 
-// isolate finds the guilty among fixes that break something together: each is
-// tried on top of those that work. The guilty are withheld; the others come
-// back to be applied.
+// isolate finds the guilty among fixes that break something together: they are
+// tried on top of those that work, all at once, and halved while that fails.
+// The guilty are withheld; the others come back to be applied.
 func (r *runner) isolate(v *view, list []candidate) []candidate {
 	var good []candidate
-	for _, c := range list {
-		try := append(slices.Clone(good), c)
+	var settle func(part []candidate)
+	settle = func(part []candidate) {
+		try := slices.Concat(good, part)
 		res := r.edit(v.snap, try)
-		if len(res.applied) < len(try) {
-			if _, no := r.withheld[c.key]; !no {
-				good = try // its turn comes in a later round
-			}
-			continue
-		}
-		snaps := r.load(res.overlay)
+		waits := len(part) == 1 && len(res.applied) < len(try)
 		why := ""
-		for i := range snaps {
-			if why = r.newError(i, snaps[i]); why != "" {
-				break
+		if !waits {
+			for i, snap := range r.load(res.overlay) {
+				if why = r.newError(i, snap); why != "" {
+					break
+				}
 			}
 		}
-		if why != "" {
-			r.withheld[c.key] = why
-			continue
+		switch {
+		case why == "":
+			for _, c := range part {
+				if _, no := r.withheld[c.key]; !no {
+					good = append(good, c) // where it waits, its turn comes in a later round
+				}
+			}
+		case len(part) == 1:
+			r.withheld[part[0].key] = why
+		default:
+			half := len(part) / 2
+			settle(part[:half])
+			settle(part[half:])
 		}
-		good = try
 	}
+	settle(list)
 	return good
 }
 

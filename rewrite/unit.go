@@ -65,17 +65,27 @@ func (u *Unit) Find(f *Finder, admit Safety) ([]UnitFinding, error) {
 	}
 	list, _ = r.suppress(s, list)
 	blind := s.unit.asked
-	var out []UnitFinding
-	for _, finding := range list {
-		x := UnitFinding{Finding: finding}
+	out := make([]UnitFinding, len(list))
+	var made []int
+	var edits [][]TextEdit
+	for n, finding := range list {
+		out[n] = UnitFinding{Finding: finding}
 		if i := r.choose(finding.Fixes); i >= 0 && !blind {
 			s.unit.asked = false
-			edits, overlay, err := editsOf(s, finding.Fixes[i], nil)
-			if err == nil && !s.unit.asked && u.holds(s, overlay) && u.compiles(s, overlay) {
-				x.Fix, x.Edits = finding.Fixes[i], edits
+			e, err := editsOf(s, finding.Fixes[i], nil)
+			if err == nil && !s.unit.asked && s.holds(e) {
+				out[n].Fix = finding.Fixes[i]
+				made, edits = append(made, n), append(edits, e)
 			}
 		}
-		out = append(out, x)
+	}
+	whys := s.checkEach(edits, func(changed map[string][]byte) string { return u.compile(s, changed) })
+	for i, n := range made {
+		if whys[i] != "" {
+			out[n].Fix = nil
+		} else {
+			out[n].Edits = edits[i]
+		}
 	}
 	return out, nil
 }
@@ -123,35 +133,37 @@ func (u *Unit) snapshot() (*Snapshot, error) {
 	return s, nil
 }
 
-// holds reports whether all files of overlay are the unit's.
-func (u *Unit) holds(s *Snapshot, overlay map[string][]byte) bool {
-	for path := range overlay {
-		if s.byFile[path] == nil {
-			return false
-		}
-	}
-	return true
+// holds reports whether all files that edits change are among those loaded.
+func (s *Snapshot) holds(edits []TextEdit) bool {
+	return !slices.ContainsFunc(edits, func(e TextEdit) bool { return s.byFile[e.Path] == nil })
 }
 
-// compiles reports whether the unit type-checks under overlay.
-func (u *Unit) compiles(s *Snapshot, overlay map[string][]byte) bool {
+// compile returns the first error in the unit with the changed files in place of
+// its own, "" when it type-checks.
+func (u *Unit) compile(s *Snapshot, changed map[string][]byte) string {
 	fset := token.NewFileSet()
 	var files []*ast.File
 	for _, f := range s.Packages[0].Files {
 		src := f.Src
-		if data, ok := overlay[f.Path]; ok {
+		if data, ok := changed[f.Path]; ok {
 			src = data
 		}
 		af, err := parser.ParseFile(fset, f.Path, src, parser.SkipObjectResolution)
 		if err != nil {
-			return false
+			return err.Error()
 		}
 		files = append(files, af)
 	}
-	good := true
-	conf := types.Config{Importer: u.importer(s.Packages[0].Dir), Sizes: u.Sizes, GoVersion: u.Types.GoVersion(), Error: func(error) { good = false }}
-	pkg, _ := conf.Check(u.Types.Path(), fset, files, nil)
-	return good && pkg != nil
+	why := ""
+	conf := types.Config{Importer: u.importer(s.Packages[0].Dir), Sizes: u.Sizes, GoVersion: u.Types.GoVersion(), Error: func(err error) {
+		if why == "" {
+			why = err.Error()
+		}
+	}}
+	if pkg, _ := conf.Check(u.Types.Path(), fset, files, nil); pkg == nil && why == "" {
+		why = "it does not type-check"
+	}
+	return why
 }
 
 // importer resolves imports to the packages that the unit has already. One

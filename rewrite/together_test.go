@@ -1,0 +1,167 @@
+package rewrite
+
+import (
+	"context"
+	"fmt"
+	"go/ast"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// marks returns a fix for every call of mark. It puts the code that is the
+// argument in place of the call, or declares it.
+func marks(s *Snapshot) []*Fix {
+	var out []*Fix
+	for c := range s.Calls("example.com/m", "mark") {
+		stmt := c.At.Parent().Node().(ast.Stmt)
+		code := strings.Trim(c.Call.Args[0].(*ast.BasicLit).Value, "`")
+		out = append(out, &Fix{Message: "do it", Safety: Safe, Apply: func(e *Edit) error {
+			if decl, ok := strings.CutPrefix(code, "declare "); ok {
+				e.AddDecls(s.File(stmt.Pos()), Decls(decl, nil)...)
+				code = ""
+			}
+			e.ReplaceStmt(stmt, Stmts(code, nil)...)
+			return nil
+		}})
+	}
+	return out
+}
+
+// TestCheckEach asserts what checkEach says of each fix, that it says the same
+// as when the fixes are checked one by one, and how often it type-checks.
+func TestCheckEach(t *testing.T) {
+	function := func(i int, body ...string) string {
+		return fmt.Sprintf("\nfunc f%d() {\n\t%s\n}\n", i, strings.Join(body, "\n\t"))
+	}
+	var many, oneBad strings.Builder
+	for i := range 64 {
+		many.WriteString(function(i, "mark(`println()`)"))
+		body := "mark(`println()`)"
+		if i == 20 {
+			body = "mark(`undefined1()`)"
+		}
+		oneBad.WriteString(function(i, body))
+	}
+	for _, tt := range []struct {
+		name, src string
+		bad       map[int]string // by index of the fix, the end of the reason
+		checks    int            // at most
+	}{
+		{"many functions", many.String(), nil, 1},
+		{"one of many is wrong", oneBad.String(), map[int]string{20: "undefined: undefined1"}, 1 + 2*6},
+		{
+			"each removes one of the last two uses of a variable",
+			function(0, "x := 1", "mark(`println()`, x)", "mark(`println()`, x)"),
+			nil, 2,
+		},
+		{
+			"a declaration that another fix adds does not help",
+			function(0, "mark(`helper()`)") + function(1, "mark(`declare func helper() {}`)"),
+			map[int]string{0: "undefined: helper"}, 2,
+		},
+		{
+			"an import that another fix adds does not help",
+			function(0, "mark(`println()`)") + function(1, "mark(`runtime.GC()`)") + function(2, "mark(`runtime.GC()`)"),
+			nil, 2,
+		},
+		{"on one line", "\nfunc f() { mark(`println()`) }\n\nfunc g() { mark(`undefined1()`) }\n", map[int]string{1: "undefined: undefined1"}, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, text := range map[string]string{
+				"go.mod": "module example.com/m\n\ngo 1.24\n",
+				"x.go":   "package m\n\nfunc mark(string, ...any) {}\n" + tt.src,
+			} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s, err := Load(context.Background(), Config{Dir: dir, Emits: []string{"runtime"}}, ".")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &runner{views: []*view{{l: s.l, snap: s, base: typeErrors(s)}}}
+			var sets [][]TextEdit
+			for _, fix := range marks(s) {
+				edits, err := editsOf(s, fix, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sets = append(sets, edits)
+			}
+			checks := 0
+			check := func(changed map[string][]byte) string {
+				checks++
+				return r.newError(0, r.load(changed)[0])
+			}
+			whys := s.checkEach(sets, check)
+			if checks > tt.checks {
+				t.Errorf("%d fixes took %d type checks, want at most %d", len(sets), checks, tt.checks)
+			}
+			for i, why := range whys {
+				if want := tt.bad[i]; (why == "") != (want == "") || !strings.HasSuffix(why, want) {
+					t.Errorf("fix %d: %q, want %q at the end", i, why, want)
+				}
+				if alone := check(s.changes(sets, []int{i})); why != alone {
+					t.Errorf("fix %d: %q, and %q alone", i, why, alone)
+				}
+			}
+		})
+	}
+}
+
+// TestIsolate asserts that one guilty fix among many is found without a type
+// check for each.
+func TestIsolate(t *testing.T) {
+	dir := t.TempDir()
+	src := "package m\n\nfunc mark(string) {}\n"
+	for i := range 64 {
+		code := "println()"
+		if i == 20 {
+			code = "undefined1()"
+		}
+		src += fmt.Sprintf("\nfunc f%d() {\n\tmark(`%s`)\n}\n", i, code)
+	}
+	for name, text := range map[string]string{"go.mod": "module example.com/m\n\ngo 1.24\n", "x.go": src} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var l *loader
+	res, err := Run(context.Background(), Options{Config: Config{Dir: dir}, Admit: Safe, Fix: true}, []*Finder{{
+		Name:  "mark",
+		Needs: []Need{{Idents: []string{"mark"}}},
+		Find: func(s *Snapshot) []Finding {
+			l = s.l
+			fixes := marks(s)
+			var out []Finding
+			for c := range s.Calls("example.com/m", "mark") {
+				out = append(out, Finding{Pos: c.Call.Pos(), End: c.Call.End(), Message: "mark", Fixes: fixes[len(out) : len(out)+1]})
+			}
+			return out
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range res.Findings {
+		if want := (i == 20); (f.State == Withheld) != want || (f.State == Fixed) == want {
+			t.Errorf("finding %d: %v (%s), want withheld: %v", i, f.State, f.Why, want)
+		}
+	}
+	checks := 0
+	l.fset.Iterate(func(f *token.File) bool {
+		if filepath.Base(f.Name()) == "x.go" {
+			checks++
+		}
+		return true
+	})
+	// The first, all fixes, those on the way to the guilty with their other
+	// halves, the others together.
+	if most := 1 + 1 + 1 + 2*6 + 1; checks > most {
+		t.Errorf("%d type checks, want at most %d", checks, most)
+	}
+}
