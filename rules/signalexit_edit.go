@@ -86,7 +86,7 @@ func (x *signalFix) apply(e *rewrite.Edit) error {
 		x.applyKept(e)
 		return nil
 	}
-	start := rewrite.Stmts("$ctx, $stop := signal.NotifyContext(context.Background(), $signals)", rewrite.Holes{"ctx": x.ctx, "stop": x.stop, "signals": cloneAll(e, x.signals)})
+	start := rewrite.Stmts("$ctx, $stop := signal.NotifyContext($parent, $signals)", rewrite.Holes{"parent": x.root(e), "ctx": x.ctx, "stop": x.stop, "signals": cloneAll(e, x.signals)})
 	switch {
 	case x.limit:
 		start = append(start, rewrite.Stmts("go func() {\n<-$ctx.Done()\n$stop()\ntime.Sleep("+strconv.Itoa(graceSeconds)+" * time.Second)\nos.Exit(1)\n}()", rewrite.Holes{"ctx": x.ctx, "stop": x.stop})...)
@@ -135,6 +135,14 @@ func (x *signalFix) behind(e *rewrite.Edit) {
 		tail = x.tail(e, false)
 	}
 	e.InsertAfter(x.at, tail...)
+}
+
+// root returns the context that the signal's is made from.
+func (x *signalFix) root(e *rewrite.Edit) dst.Expr {
+	if x.parent != nil {
+		return e.Clone(x.parent)
+	}
+	return rewrite.Expr("context.Background()", nil)
 }
 
 // looseComments returns the comments in the goroutine that are not among the

@@ -75,19 +75,21 @@ type signalFix struct {
 	funcs   []*ast.FuncDecl
 	edits   []func(e *rewrite.Edit)
 	planned map[*ast.FuncDecl]bool
+
+	parent   *ast.Ident        // the context of main that the signal's is made from, nil for a new one
+	signed   map[ast.Expr]bool // contexts replaced by the signal's
+	canceled bool              // what main waits in returns the context's error
 }
 
 // plan says why the exit cannot be replaced, "" when it can.
 func (x *signalFix) plan() string {
 	h, w := x.h, x.w
-	x.planned = make(map[*ast.FuncDecl]bool)
+	x.planned, x.signed = make(map[*ast.FuncDecl]bool), make(map[ast.Expr]bool)
 	switch {
 	case version.Compare(h.file.Version(), "go1.16") < 0:
 		return "signal.NotifyContext needs Go 1.16"
 	case len(h.notify.Call.Args) < 2:
 		return "signal.Notify without a list asks for all signals, SIGURG among them, with which the runtime preempts goroutines: list those that mean the end"
-	case len(h.s.Refs("(*net/http.Server).Shutdown", "(*net/http.Server).Close")) > 0:
-		return "something else shuts a server down"
 	case w.host == nil:
 		return "the goroutine is started in a function literal"
 	case w.host.Name.Name != "main" || w.host.Recv != nil || h.p.Name != "main" || w.pkg != h.p:

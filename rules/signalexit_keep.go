@@ -108,8 +108,8 @@ func (x *signalFix) conditional() (cond bool, why string) {
 // exited.
 func (x *signalFix) applyKept(e *rewrite.Edit) {
 	h := x.h
-	names := rewrite.Holes{"ctx": x.ctx, "stop": x.stop}
-	start := rewrite.Stmts("$ctx, $stop := context.WithCancel(context.Background())", names)
+	names := rewrite.Holes{"ctx": x.ctx, "stop": x.stop, "parent": x.root(e)}
+	start := rewrite.Stmts("$ctx, $stop := context.WithCancel($parent)", names)
 	switch {
 	case x.limit:
 		start = append(start, rewrite.Stmts("go func() {\n<-$ctx.Done()\ntime.Sleep("+strconv.Itoa(graceSeconds)+" * time.Second)\nos.Exit(1)\n}()", names)...)

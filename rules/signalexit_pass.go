@@ -2,86 +2,63 @@ package rules
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
-// function plans for the callee of at, whose signature gets the context.
-func (x *signalFix) function(at wait) string {
-	decl, p := at.callee, at.pkg
+// function plans that the function in which from waits at w gets the context
+// and returns when it is done. looped says that it is called in a loop.
+func (x *signalFix) function(from *scope, w wait, looped bool) string {
+	decl, p := w.callee, w.pkg
 	if p != x.h.p {
-		return exprText(at.call.Fun) + ", which main waits in, is in another package"
+		return exprText(w.call.Fun) + ", which main waits in, is in another package"
 	}
 	if x.planned[decl] {
-		return exprText(at.call.Fun) + " waits in several places"
+		return exprText(w.call.Fun) + " waits in several places"
 	}
 	x.planned[decl] = true
 	if f := p.File(decl); f == nil || f.Generated || f.Test {
-		return exprText(at.call.Fun) + " is in a generated file"
-	}
-	if f := x.h.p.File(decl); x.h.file.FreeName(decl, x.ctx) != x.ctx || f == nil {
-		// The context needs a name that is free in all functions.
-		for _, name := range []string{"sigCtx", "signalCtx"} {
-			if f.FreeName(decl, name) == name && x.h.file.FreeName(x.main, name) == name && len(x.funcs) == 0 {
-				x.ctx = name
-				break
-			}
-		}
-		if f.FreeName(decl, x.ctx) != x.ctx {
-			return "the function " + decl.Name.Name + " has a context or a variable called " + x.ctx
-		}
+		return exprText(w.call.Fun) + " is in a generated file"
 	}
 	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
 	if obj == nil {
 		return "a function that main waits in is not found"
 	}
 	sig := obj.Signature()
-	var leave []dst.Stmt
-	switch {
-	case sig.Results().Len() == 0:
-		leave = rewrite.Stmts("return", nil)
-	case isErrorResult(sig):
-		leave = rewrite.Stmts("return nil", nil)
-	default:
+	sc := &scope{p: p, fn: decl, body: decl.Body, code: decl.Body, name: decl.Name.Name, looped: from.looped || looped}
+	if sig.Results().Len() > 0 && !isErrorResult(sig) {
 		return decl.Name.Name + " returns something that the signal does not give"
 	}
+	sc.leave = func(*rewrite.Edit) []dst.Stmt {
+		if sig.Results().Len() == 0 {
+			return rewrite.Stmts("return", nil)
+		}
+		return rewrite.Stmts("return nil", nil)
+	}
+	x.funcs = append(x.funcs, decl)
 	for i := range sig.Params().Len() {
-		if isType(sig.Params().At(i).Type(), "context", "Context") {
-			return decl.Name.Name + " has a context already, which its loop does not look at"
+		if v := sig.Params().At(i); isType(v.Type(), "context", "Context") {
+			return x.inherits(from, sc, w.call, i, v)
 		}
 	}
-	if why := x.pass(at.call, decl, at.node); why != "" {
+	sc.ctx = sc.free("ctx", "sigCtx", "signalCtx")
+	if why := x.pass(from, w.call, decl, sc.ctx); why != "" {
 		return why
 	}
-	return x.block(p, decl, func(*rewrite.Edit) []dst.Stmt {
-		var out []dst.Stmt
-		for _, s := range leave {
-			out = append(out, dst.Clone(s).(dst.Stmt))
-		}
-		return out
-	})
+	return x.block(sc)
 }
 
-// pass plans that the call passes the context and the function takes it.
-func (x *signalFix) pass(call *ast.CallExpr, decl *ast.FuncDecl, _ ast.Node) string {
+// pass plans that the call passes from's context and the function takes it
+// under the name given.
+func (x *signalFix) pass(from *scope, call *ast.CallExpr, decl *ast.FuncDecl, name string) string {
 	p := x.h.p
 	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
 	if obj == nil {
 		return "a function that main waits in is in another package"
-	}
-	f := p.File(decl)
-	for _, name := range []string{x.ctx, "sigCtx", "signalCtx"} {
-		if f.FreeName(decl, name) == name && x.h.file.FreeName(x.main, name) == name && len(x.funcs) == 0 {
-			if name != x.ctx {
-				x.ctx = name
-			}
-			break
-		}
-	}
-	if f.FreeName(decl, x.ctx) != x.ctx {
-		return "there is no name for the context in " + decl.Name.Name
 	}
 	if mentioned(p, obj.Name()) {
 		return obj.Name() + " is used in files that are not built here"
@@ -89,29 +66,18 @@ func (x *signalFix) pass(call *ast.CallExpr, decl *ast.FuncDecl, _ ast.Node) str
 	if decl.Recv != nil && obj.Exported() && p.Name != "main" {
 		return obj.Name() + " is exported"
 	}
-	var others []*ast.CallExpr
-	for _, r := range x.h.s.Refs(rewrite.ObjectKey(obj)) {
-		c, ok := r.Call()
-		if !ok {
-			return obj.Name() + " is used as a value"
-		}
-		if c.Node() == call {
-			continue
-		}
-		if !r.File.Test || r.File.Generated {
-			return obj.Name() + " is called in several places"
-		}
-		others = append(others, c.Node().(*ast.CallExpr))
+	others, why := x.otherCalls(obj, call)
+	if why != "" {
+		return why
 	}
-	x.funcs = append(x.funcs, decl)
 	x.edits = append(x.edits, func(e *rewrite.Edit) {
-		prepend(e, call, dst.NewIdent(x.ctx))
+		prepend(e, call, dst.NewIdent(from.ctx))
 		for _, c := range others {
 			prepend(e, c, rewrite.Expr("context.Background()", nil))
 		}
 		e.Modify(decl.Type.Params, func(n dst.Node) error {
 			list := n.(*dst.FieldList)
-			field := &dst.Field{Names: []*dst.Ident{dst.NewIdent(x.ctx)}, Type: rewrite.TypeExpr("context.Context", nil)}
+			field := &dst.Field{Names: []*dst.Ident{dst.NewIdent(name)}, Type: rewrite.TypeExpr("context.Context", nil)}
 			if len(list.List) > 0 {
 				field.Decs.Before = list.List[0].Decs.Before
 				field.Decs.After = list.List[0].Decs.Before
@@ -121,6 +87,25 @@ func (x *signalFix) pass(call *ast.CallExpr, decl *ast.FuncDecl, _ ast.Node) str
 		})
 	})
 	return ""
+}
+
+// otherCalls returns the calls of the function in tests; there must be no other
+// use of it but call.
+func (x *signalFix) otherCalls(obj *types.Func, call *ast.CallExpr) (others []*ast.CallExpr, why string) {
+	for _, r := range x.h.s.Refs(rewrite.ObjectKey(obj)) {
+		c, ok := r.Call()
+		if !ok {
+			return nil, obj.Name() + " is used as a value"
+		}
+		if c.Node() == call {
+			continue
+		}
+		if !r.File.Test || r.File.Generated {
+			return nil, obj.Name() + " is called in several places"
+		}
+		others = append(others, c.Node().(*ast.CallExpr))
+	}
+	return others, ""
 }
 
 // prepend makes arg the first argument of call.
@@ -134,4 +119,201 @@ func prepend(e *rewrite.Edit, call *ast.CallExpr, arg dst.Expr) {
 		c.Args = append([]dst.Expr{arg}, c.Args...)
 		return nil
 	})
+}
+
+// inherits plans that a function which takes a context already, as v, gets the
+// one that the signal ends, and that it returns when that is done.
+func (x *signalFix) inherits(from, sc *scope, call *ast.CallExpr, i int, v *types.Var) string {
+	if v.Name() == "" || v.Name() == "_" {
+		return sc.name + " drops its context"
+	}
+	sc.ctx, sc.given = v.Name(), v
+	if why := x.sign(from, call.Args[i]); why != "" {
+		return why
+	}
+	if d := defersWith(sc.p, sc.body, v); d != nil {
+		return "the deferred " + exprText(d.Call.Fun) + "() in " + sc.name + " uses the context, which is done by then"
+	}
+	before := len(x.edits)
+	if why := x.block(sc); why != "" {
+		return why
+	}
+	if len(x.edits) == before {
+		return ""
+	}
+	// It changes for all who call it.
+	obj := sc.p.Info.Defs[sc.fn.(*ast.FuncDecl).Name].(*types.Func)
+	_, why := x.otherCalls(obj, call)
+	return why
+}
+
+// sign plans that the context passed as arg ends with the signal.
+func (x *signalFix) sign(from *scope, arg ast.Expr) string {
+	arg = ast.Unparen(arg)
+	if from.isGiven(arg) {
+		return "" // it comes from the caller, who has signed it
+	}
+	if isRootContext(from.p, arg) {
+		x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(arg, dst.NewIdent(from.ctx)) })
+		return ""
+	}
+	const why = "it is not known what ends the context that main passes"
+	id, ok := arg.(*ast.Ident)
+	if !ok || !from.main {
+		return why
+	}
+	v, ok := from.p.Info.Uses[id].(*types.Var)
+	if !ok || x.main.Body.Pos() > v.Pos() || v.Pos() > x.main.Body.End() {
+		return why
+	}
+	if v.Pos() < x.asks() {
+		// Made before the signals are asked for: it is the parent.
+		if x.parent != nil && x.h.p.Info.Uses[x.parent] != v || assignedAfter(from.p, x.main.Body, v, x.asks()) {
+			return why
+		}
+		x.parent = id
+		x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(arg, dst.NewIdent(from.ctx)) })
+		return ""
+	}
+	// Made behind: its root is what the signal ends.
+	var vars []*types.Var
+	for range 4 {
+		vars = append(vars, v)
+		init := derivedFrom(from.p, x.main.Body, v)
+		if init == nil {
+			init = definedAs(from.p, x.main.Body, v)
+		}
+		if init == nil {
+			return why
+		}
+		if isRootContext(from.p, init) {
+			for _, d := range x.pending() {
+				if slices.ContainsFunc(vars, func(v *types.Var) bool { return uses(from.p, d, v) }) {
+					return "the deferred " + exprText(d.Call.Fun) + "() uses the context, which is done by then"
+				}
+			}
+			if !x.signed[init] {
+				x.signed[init] = true
+				x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(init, dst.NewIdent(from.ctx)) })
+			}
+			return ""
+		}
+		next, ok := init.(*ast.Ident)
+		if !ok {
+			return why
+		}
+		if v, ok = from.p.Info.Uses[next].(*types.Var); !ok || v.Pos() < x.asks() {
+			return why
+		}
+	}
+	return why
+}
+
+// asks returns the position from which on the signal's context is there.
+func (x *signalFix) asks() token.Pos {
+	switch {
+	case x.keep:
+		return x.w.start.Pos()
+	case indexOf(x.h.pre, x.h.notifyStmt) >= 0:
+		return x.h.gostmt.Pos()
+	}
+	return x.h.notifyStmt.Pos()
+}
+
+// isRootContext reports whether x is a new context that nothing ends.
+func isRootContext(p *rewrite.Package, x ast.Expr) bool {
+	call, ok := x.(*ast.CallExpr)
+	return ok && p.IsCall(call, "context", "Background", "TODO")
+}
+
+// definedAs returns the expression of v := x in body, nil when v is set in
+// another way, or several times.
+func definedAs(p *rewrite.Package, body ast.Node, v *types.Var) (x ast.Expr) {
+	count := 0
+	ast.Inspect(body, func(n ast.Node) bool {
+		if a, ok := n.(*ast.AssignStmt); ok {
+			for i, l := range a.Lhs {
+				if id, ok := l.(*ast.Ident); ok && p.Info.ObjectOf(id) == v {
+					count++
+					if len(a.Lhs) == len(a.Rhs) {
+						x = ast.Unparen(a.Rhs[i])
+					}
+				}
+			}
+		}
+		return true
+	})
+	if count != 1 {
+		return nil
+	}
+	return x
+}
+
+// assignedAfter reports whether v is set behind pos.
+func assignedAfter(p *rewrite.Package, body ast.Node, v *types.Var, pos token.Pos) bool {
+	return containsNode(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			return n.End() > pos && slices.ContainsFunc(n.Lhs, func(l ast.Expr) bool {
+				id, ok := ast.Unparen(l).(*ast.Ident)
+				return ok && p.Info.ObjectOf(id) == v
+			})
+		case *ast.UnaryExpr:
+			id, ok := ast.Unparen(n.X).(*ast.Ident)
+			return ok && n.Op == token.AND && p.Info.Uses[id] == v
+		}
+		return false
+	})
+}
+
+// uses reports whether v occurs in n.
+func uses(p *rewrite.Package, n ast.Node, v *types.Var) bool {
+	return containsNode(n, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		return ok && p.Info.Uses[id] == v
+	})
+}
+
+// defersWith returns a deferred call in body that uses the context v, or one
+// that is derived from it.
+func defersWith(p *rewrite.Package, body *ast.BlockStmt, v *types.Var) (found *ast.DeferStmt) {
+	sc := &scope{p: p, body: body, given: v}
+	ast.Inspect(body, func(n ast.Node) bool {
+		d, ok := n.(*ast.DeferStmt)
+		if ok && containsNode(d, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			return ok && isType(p.Info.TypeOf(id), "context", "Context") && sc.isGiven(id)
+		}) {
+			found = d
+		}
+		return found == nil
+	})
+	return found
+}
+
+// obeys looks at a select's case for the context that the function takes: it
+// says at which statement the function is left, and notes when it returns the
+// context's error.
+func (x *signalFix) obeys(sc *scope, sel *ast.SelectStmt, clause *ast.CommClause) (ast.Stmt, string) {
+	if len(clause.Body) == 0 {
+		return nil, ""
+	}
+	ret, ok := clause.Body[len(clause.Body)-1].(*ast.ReturnStmt)
+	if !ok {
+		return nil, ""
+	}
+	if len(ret.Results) == 0 && sc.results() == nil {
+		return sel, ""
+	}
+	if len(ret.Results) != 1 {
+		return nil, sc.name + " returns something that the signal does not give"
+	}
+	switch r := ast.Unparen(ret.Results[0]); {
+	case isNil(sc.p, r):
+		return sel, ""
+	case sc.p.IsCall(r, "context", "(context.Context).Err"):
+		x.canceled = true
+		return sel, ""
+	}
+	return nil, sc.name + " returns an error when its context is done"
 }

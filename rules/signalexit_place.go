@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"slices"
+
+	"github.com/runtimefix/runtimefix/rewrite"
 )
 
 // place plans the end of what main waits in.
 func (x *signalFix) place() string {
-	h, w := x.h, x.w
+	w := x.w
 	list := x.main.Body.List
 	i := indexOf(list, w.start)
 	if i < 0 {
@@ -35,13 +38,14 @@ func (x *signalFix) place() string {
 	if first.kind == waitCallee && first.node.Pos() >= x.at.Pos() && !isLoopStmt(x.at) {
 		return x.callee(first)
 	}
-	x.inMain = true
-	if first.kind == waitServe {
-		x.inMain, x.serve = false, true
-		x.guard = false
-		return x.serveIn(h.p, x.main, x.at, first.call, nil)
+	switch first.kind {
+	case waitServe:
+		return x.serveMain(first)
+	case waitGroup:
+		return x.group(first)
 	}
-	return x.block(h.p, x.main, x.leaveMain)
+	x.inMain = true
+	return x.block(x.mainScope())
 }
 
 func isLoopStmt(s ast.Stmt) bool {
@@ -92,46 +96,76 @@ func (x *signalFix) placeholder(rest []ast.Stmt) string {
 		}
 	}
 	x.at = s
-	return x.pass(call, decl, s)
+	x.funcs = append(x.funcs, decl)
+	return x.pass(x.mainScope(), call, decl, x.h.p.File(decl).FreeName(decl, "ctx", "sigCtx", "signalCtx"))
 }
 
 // callee plans for a function that main calls and that waits.
 func (x *signalFix) callee(at wait) string {
-	if why := x.callForm(at.call); why != "" {
-		return why
+	form := callForm(x.at, at.call)
+	if a, ok := x.at.(*ast.AssignStmt); ok && form == "assign" {
+		// err := run(), and then a look at err
+		next, ok := nextStmt(x.main.Body.List, a).(*ast.IfStmt)
+		if !ok || next.Init != nil || next.Else != nil || !comparesNil(next.Cond) {
+			form = ""
+		} else {
+			x.at, x.follows = next, nextStmt(x.main.Body.List, next) != nil
+		}
+	}
+	switch form {
+	case "plain", "if", "assign", "dropped":
+	default:
+		return "main does something with the result of " + exprText(at.call.Fun)
 	}
 	x.guard = x.mayReturn(at.callee, 0)
-	return x.function(at)
+	if why := x.function(x.mainScope(), at, false); why != "" {
+		return why
+	}
+	if !x.canceled {
+		return ""
+	}
+	// The context's error is none.
+	look, ok := x.at.(*ast.IfStmt)
+	if !ok {
+		return ""
+	}
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		e.Replace(look.Cond, rewrite.Expr("$is && !errors.Is($err, context.Canceled)",
+			rewrite.Holes{"is": e.Clone(look.Cond), "err": e.Clone(look.Cond.(*ast.BinaryExpr).X)}))
+	})
+	return ""
 }
 
-// callForm says why main could not go on normally once the call at which it
-// waits returns.
-func (x *signalFix) callForm(call *ast.CallExpr) string {
-	switch s := x.at.(type) {
+// callForm says how stmt takes what the call returns: "plain" and "dropped" do
+// not, "if" compares it with nil, "assign" keeps it, "return" returns it, "wrap"
+// passes it to a function.
+func callForm(stmt ast.Stmt, call *ast.CallExpr) string {
+	switch s := stmt.(type) {
 	case *ast.ExprStmt:
 		if s.X == call {
-			return ""
+			return "plain"
+		}
+		if outer, ok := s.X.(*ast.CallExpr); ok && slices.Contains(outer.Args, ast.Expr(call)) {
+			return "wrap"
+		}
+	case *ast.ReturnStmt:
+		if len(s.Results) == 1 && s.Results[0] == call {
+			return "return"
 		}
 	case *ast.IfStmt:
 		// if err := run(); err != nil { ... }
 		if a, ok := s.Init.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && a.Rhs[0] == call && s.Else == nil && comparesNil(s.Cond) {
-			return ""
+			return "if"
 		}
 	case *ast.AssignStmt:
-		if len(s.Rhs) == 1 && s.Rhs[0] == call {
-			list := x.main.Body.List
-			if i := indexOf(list, x.at) + 1; i < len(list) {
-				if next, ok := list[i].(*ast.IfStmt); ok && next.Init == nil && next.Else == nil && comparesNil(next.Cond) {
-					x.at, x.follows = next, i < len(list)-1
-					return ""
-				}
-			}
+		if len(s.Rhs) == 1 && s.Rhs[0] == call && len(s.Lhs) == 1 {
 			if id, ok := s.Lhs[0].(*ast.Ident); ok && id.Name == "_" {
-				return ""
+				return "dropped"
 			}
+			return "assign"
 		}
 	}
-	return "main does something with the result of " + exprText(call.Fun)
+	return ""
 }
 
 // comparesNil reports whether x is err != nil.

@@ -3,6 +3,7 @@ package rules
 import (
 	"go/ast"
 	"go/token"
+	"go/types"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,186 +12,358 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
-// serveCall is a call that serves HTTP until the server is shut down.
-type httpServe struct {
-	method  string     // ListenAndServe, ListenAndServeTLS, Serve, ServeTLS
-	server  ast.Expr   // the server, nil for the functions of net/http
-	addr    ast.Expr   // of the functions
-	handler ast.Expr   // of the functions
+// stoppable says how calls that serve until they are told to stop are told so.
+type stoppable struct {
+	calls []string // what serves, as rewrite.ObjectKey names it
+	// stop are the statements that make it return; $srv is the receiver, $sctx a
+	// name for a context with the limit of time, $cancel one for its end.
+	stop   string
+	others []string // methods that end it, too
+	closed string   // the error that it returns then, "nil" for none
+	drains bool     // it returns before stop does, which has to be waited for
+	late   bool     // told to stop before it serves, it serves all the same
+}
+
+var graceful = strconv.Itoa(graceSeconds) + "*time.Second"
+
+// shutdown ends a server like net/http's: Shutdown waits for the requests, and
+// makes the call that serves return ErrServerClosed at once, even when it is
+// made later (net/http, Server.Shutdown).
+const shutdown = "$srv.Shutdown($sctx)"
+
+var servers = []*stoppable{
+	{
+		calls:  []string{"(*net/http.Server).ListenAndServe", "(*net/http.Server).ListenAndServeTLS", "(*net/http.Server).Serve", "(*net/http.Server).ServeTLS"},
+		stop:   shutdown,
+		others: []string{"(*net/http.Server).Shutdown", "(*net/http.Server).Close"},
+		closed: "http.ErrServerClosed",
+		drains: true,
+	},
+	{
+		// They are served by a server of net/http in their stead.
+		calls: []string{
+			"net/http.ListenAndServe", "net/http.ListenAndServeTLS", "net/http.Serve", "net/http.ServeTLS",
+			"(*github.com/gin-gonic/gin.Engine).Run", "(*github.com/gin-gonic/gin.Engine).RunTLS",
+		},
+		stop:   shutdown,
+		closed: "http.ErrServerClosed",
+		drains: true,
+	},
+	{
+		calls: []string{
+			"(*github.com/labstack/echo.Echo).Start", "(*github.com/labstack/echo.Echo).StartTLS",
+			"(*github.com/labstack/echo/v4.Echo).Start", "(*github.com/labstack/echo/v4.Echo).StartTLS",
+		},
+		stop: shutdown,
+		others: []string{
+			"(*github.com/labstack/echo.Echo).Shutdown", "(*github.com/labstack/echo.Echo).Close",
+			"(*github.com/labstack/echo/v4.Echo).Shutdown", "(*github.com/labstack/echo/v4.Echo).Close",
+		},
+		closed: "http.ErrServerClosed",
+		drains: true,
+	},
+	{
+		// Serve returns nil when GracefulStop is complete, which streams may
+		// delay; Stop ends them (grpc's server.go, Serve, Stop, GracefulStop).
+		calls:  []string{"(*google.golang.org/grpc.Server).Serve"},
+		stop:   "$cancel := time.AfterFunc(" + graceful + ", $srv.Stop)\ndefer $cancel.Stop()\n$srv.GracefulStop()",
+		others: []string{"(*google.golang.org/grpc.Server).Stop", "(*google.golang.org/grpc.Server).GracefulStop"},
+		closed: "nil",
+	},
+	{
+		// Listen returns nil while Shutdown still waits (fasthttp, Server.Shutdown).
+		calls:  []string{"(*github.com/gofiber/fiber/v2.App).Listen", "(*github.com/gofiber/fiber/v2.App).ListenTLS", "(*github.com/gofiber/fiber/v2.App).Listener"},
+		stop:   "$srv.ShutdownWithTimeout(" + graceful + ")",
+		others: []string{"(*github.com/gofiber/fiber/v2.App).Shutdown", "(*github.com/gofiber/fiber/v2.App).ShutdownWithTimeout", "(*github.com/gofiber/fiber/v2.App).ShutdownWithContext"},
+		closed: "nil",
+		drains: true,
+		late:   true,
+	},
+}
+
+// serving is a call that serves until it is told to stop.
+type serving struct {
+	*stoppable
+	call    *ast.CallExpr
+	method  string     // of the server
+	on      ast.Expr   // the server, nil for one that the call makes
+	addr    ast.Expr   // of the server that is made
+	handler ast.Expr   // of the server that is made
 	args    []ast.Expr // of the method
 }
 
-// serveCall returns how call serves HTTP, nil when it does not.
-func serveCall(p *rewrite.Package, call *ast.CallExpr) *httpServe {
+// serveCall returns how call serves, nil when it does not.
+func serveCall(p *rewrite.Package, call *ast.CallExpr) *serving {
 	fn := p.Callee(call)
-	if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != "net/http" {
+	if fn == nil || fn.Pkg() == nil {
 		return nil
 	}
-	sv := &httpServe{method: fn.Name()}
-	n := map[string]int{"ListenAndServe": 2, "ListenAndServeTLS": 4, "Serve": 2, "ServeTLS": 4}[fn.Name()]
-	if n == 0 {
-		return nil
-	}
-	if fn.Signature().Recv() != nil {
-		sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-		if !ok || !isPointerTo(fn.Signature().Recv().Type(), "net/http", "Server") {
-			return nil
+	key := rewrite.ObjectKey(fn)
+	for _, s := range servers {
+		if !slices.Contains(s.calls, key) {
+			continue
 		}
-		sv.server, sv.args = sel.X, call.Args
+		sv := &serving{stoppable: s, call: call, method: fn.Name(), args: call.Args}
+		sel, isSel := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+		n := len(call.Args)
+		switch {
+		case call.Ellipsis.IsValid():
+			return nil
+		case fn.Pkg().Path() == "github.com/gin-gonic/gin":
+			// Run serves the engine by http.ListenAndServe.
+			if !isSel || n != map[string]int{"Run": 1, "RunTLS": 3}[fn.Name()] {
+				return nil
+			}
+			sv.method = "ListenAndServe" + strings.TrimPrefix(fn.Name(), "Run")
+			sv.addr, sv.handler, sv.args = call.Args[0], sel.X, call.Args[1:]
+		case fn.Signature().Recv() != nil:
+			if !isSel {
+				return nil
+			}
+			sv.on = sel.X
+		case strings.HasPrefix(fn.Name(), "Listen"):
+			sv.addr, sv.args, sv.handler = call.Args[0], call.Args[1:n-1], call.Args[n-1]
+		default:
+			// Serve(l, handler) and ServeTLS(l, handler, cert, key)
+			sv.handler = call.Args[1]
+			sv.args = append([]ast.Expr{call.Args[0]}, call.Args[2:]...)
+		}
 		return sv
 	}
-	if len(call.Args) != n {
-		return nil
-	}
-	sv.handler = call.Args[n-1]
-	if strings.HasPrefix(fn.Name(), "Listen") {
-		sv.addr, sv.args = call.Args[0], call.Args[1:n-1]
-		return sv
-	}
-	// Serve(l, handler) and ServeTLS(l, handler, cert, key)
-	sv.handler = call.Args[1]
-	sv.args = append([]ast.Expr{call.Args[0]}, call.Args[2:]...)
-	return sv
+	return nil
 }
 
-// serveIn plans the shutdown of the HTTP server that stmt serves with. In main
-// the goroutine's statements run when the requests are done.
-func (x *signalFix) serveIn(p *rewrite.Package, decl *ast.FuncDecl, stmt ast.Stmt, call *ast.CallExpr, leave func(e *rewrite.Edit) []dst.Stmt) string {
-	sv := serveCall(p, call)
-	f := p.File(decl)
-	if sv.server != nil && !pure(p, sv.server) {
-		return "the server is made by the call that serves"
+// serveMain plans the end of the server that main serves with.
+func (x *signalFix) serveMain(w wait) string {
+	sc := x.mainScope()
+	sv := serveCall(sc.p, w.call)
+	if form, look := serveForm(sc, x.at, w.call); form == "assign" {
+		x.follows = nextStmt(sc.body.List, look) != nil
 	}
-	if _, isLit := ast.Unparen(sv.serverOr()).(*ast.CompositeLit); isLit {
-		return "the server has no name"
+	if x.follows {
+		return "statements follow " + exprText(w.call.Fun)
 	}
-	form, body := serveForm(p, stmt, call)
+	x.serve = true
+	return x.serveIn(sc, sv, x.at)
+}
+
+// stopServe plans the end of a server that a function serves with at its end.
+func stopServe(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
+	stmt := statementOf(sc.body.List, w.node)
+	if stmt == nil || sc.main || sc.looped {
+		return nil, "the server is not started by a statement of the function itself"
+	}
+	end := stmt
+	if form, look := serveForm(sc, stmt, w.call); form == "assign" {
+		end = look
+	}
+	if !sc.last(end) && !returnsNothing(sc, nextStmt(sc.body.List, end)) {
+		return nil, "statements follow " + w.text + " in " + sc.name
+	}
+	return stmt, x.serveIn(sc, serveCall(sc.p, w.call), stmt)
+}
+
+// returnsNothing reports whether s is the last statement of the scope and returns
+// from it as is done when the context is done.
+func returnsNothing(sc *scope, s ast.Stmt) bool {
+	ret, ok := s.(*ast.ReturnStmt)
+	return ok && sc.last(s) && (len(ret.Results) == 0 && sc.results() == nil || len(ret.Results) == 1 && isNil(sc.p, ret.Results[0]))
+}
+
+// serveIn plans the shutdown of what stmt serves with. In main the goroutine's
+// statements run when the requests are done.
+func (x *signalFix) serveIn(sc *scope, sv *serving, stmt ast.Stmt) string {
+	p := sc.p
+	if why := x.servable(sc, sv); why != "" {
+		return why
+	}
+	form, look := serveForm(sc, stmt, sv.call)
 	if form == "" {
-		return "what is done with the result of " + exprText(call.Fun) + " is not understood"
+		return "what is done with the result of " + exprText(sv.call.Fun) + " is not understood"
 	}
-	if decl == x.main && x.follows {
-		return "statements follow " + exprText(call.Fun)
-	}
-	within := ast.Node(decl)
-	errName := f.FreeName(stmt, "err", "serveErr")
-	if form == "if" {
-		errName = ""
-	}
-	srv := f.FreeName(within, "srv", "server", "httpServer")
-	drained := f.FreeName(within, "drained", "httpDrained")
-	shutdownCtx := f.FreeName(within, "shutdownCtx", "drainCtx")
-	cancel := f.FreeName(within, "cancel", "cancelShutdown")
+	x.limit = x.limit || sv.late
+	errName := p.File(stmt).FreeName(stmt, "err", "serveErr")
+	srv := sc.free("srv", "server", "httpServer")
+	drained := sc.free("drained", "httpDrained")
+	names := rewrite.Holes{"ctx": sc.ctx, "stop": x.stop, "drained": drained, "err": errName, "sctx": sc.free("shutdownCtx", "drainCtx"), "cancel": sc.free("cancel", "cancelShutdown")}
 	x.edits = append(x.edits, func(e *rewrite.Edit) {
-		holes := func() rewrite.Holes {
-			h := rewrite.Holes{"ctx": x.ctx, "stop": x.stop, "drained": drained, "sctx": shutdownCtx, "cancel": cancel, "err": errName}
-			if sv.server != nil {
-				h["srv"] = e.Clone(sv.server)
-			} else {
-				h["srv"] = srv
+		holes := func(more ...any) rewrite.Holes {
+			h := rewrite.Holes{}
+			for k, v := range names {
+				h[k] = v
+			}
+			for i := 0; i < len(more); i += 2 {
+				h[more[i].(string)] = more[i+1]
 			}
 			return h
 		}
-		var start []dst.Stmt
-		if sv.server == nil {
-			lit := &dst.CompositeLit{Type: rewrite.Use("net/http", "Server")}
-			if sv.addr != nil {
-				lit.Elts = append(lit.Elts, &dst.KeyValueExpr{Key: dst.NewIdent("Addr"), Value: e.Clone(sv.addr)})
-			}
-			if !isNil(p, sv.handler) {
-				lit.Elts = append(lit.Elts, &dst.KeyValueExpr{Key: dst.NewIdent("Handler"), Value: e.Clone(sv.handler)})
-			}
-			start = append(start, rewrite.Stmts("$srv := $x", rewrite.Holes{"srv": srv, "x": dst.Expr(&dst.UnaryExpr{Op: token.AND, X: lit})})...)
-		}
-		h := holes()
-		stopLine := ""
-		if decl == x.main && !x.keep {
-			stopLine = "$stop()\n"
-		}
-		h["tail"] = []dst.Stmt(nil)
-		if decl == x.main {
-			h["tail"] = x.tailStmts(e)
-		}
-		shut := "$srv.Shutdown($sctx)"
-		if importsPath(f, "log") {
-			shut = "if err := $srv.Shutdown($sctx); err != nil {\nlog.Print(err)\n}"
-		}
-		start = append(start, rewrite.Stmts("$drained := make(chan struct{})\ngo func() {\ndefer close($drained)\n<-$ctx.Done()\n"+stopLine+
-			"$sctx, $cancel := context.WithTimeout(context.Background(), "+strconv.Itoa(graceSeconds)+"*time.Second)\ndefer $cancel()\n"+shut+"\n$tail\n}()", h)...)
-		// The call itself, of the server.
-		served := func() dst.Expr {
-			if sv.server != nil {
-				return e.Clone(call)
-			}
-			c := &dst.CallExpr{Fun: &dst.SelectorExpr{X: dst.NewIdent(srv), Sel: dst.NewIdent(sv.method)}}
-			for _, a := range sv.args {
-				c.Args = append(c.Args, e.Clone(a))
-			}
-			return c
+		start := sv.made(e, p, srv)
+		start = append(start, sv.shutdown(x, e, sc, srv, holes)...)
+		if sc.main && !x.keep && nextStmt(x.main.Body.List, x.h.gostmt) == stmt {
+			e.ReplaceStmt(x.h.gostmt, start...)
+		} else {
+			e.InsertBefore(stmt, start...)
 		}
 		var end []dst.Stmt
-		end = append(end, rewrite.Stmts("<-$drained", rewrite.Holes{"drained": drained})...)
-		if decl == x.main {
+		if sv.drains {
+			end = rewrite.Stmts("<-$drained", holes())
+		}
+		switch {
+		case sc.main && !sv.drains:
+			end = append(end, x.tailStmts(e)...)
 			end = append(end, x.exitStmts(e)...)
-		} else if leave != nil && decl.Type.Results != nil {
-			end = append(end, leave(e)...)
+		case sc.main:
+			end = append(end, x.exitStmts(e)...)
+		case sc.results() != nil && (sc.last(stmt) || look != nil && sc.last(look)):
+			end = append(end, sc.leave(e)...)
 		}
-		go0 := x.h.gostmt
-		main := decl == x.main
-		putStart := func() {
-			if main && !x.keep && nextStmt(x.main.Body.List, go0) == stmt {
-				e.ReplaceStmt(go0, start...)
-			} else {
-				e.InsertBefore(stmt, start...)
-			}
-		}
-		putStart()
+		closed := func() dst.Expr { return rewrite.Expr(sv.closed, nil) }
 		switch form {
 		case "plain":
-			e.ReplaceStmt(stmt, rewrite.Stmts("if $err := $call; $err == http.ErrServerClosed {\n$end\n}",
-				rewrite.Holes{"err": errName, "call": served(), "end": end})...)
+			if len(end) == 0 {
+				break
+			}
+			e.ReplaceStmt(stmt, rewrite.Stmts("if $err := $call; $err == $closed {\n$end\n}",
+				holes("call", sv.served(e, srv), "end", end, "closed", closed()))...)
 		case "wrap":
+			outer := stmt.(*ast.ExprStmt).X.(*ast.CallExpr)
 			wrapped := e.CloneStmts(stmt)
 			if wrapped == nil {
 				return
 			}
-			outer := wrapped[0].(*dst.ExprStmt).X.(*dst.CallExpr)
-			for i, a := range stmt.(*ast.ExprStmt).X.(*ast.CallExpr).Args {
-				if a == ast.Expr(call) {
-					outer.Args[i] = dst.NewIdent(errName)
-				}
-			}
+			w := wrapped[0].(*dst.ExprStmt).X.(*dst.CallExpr)
+			w.Args[slices.Index(outer.Args, ast.Expr(sv.call))] = dst.NewIdent(errName)
 			wrapped[0].Decorations().Start, wrapped[0].Decorations().End = nil, nil
-			if !endsProcess(p, stmt.(*ast.ExprStmt).X.(*ast.CallExpr)) {
+			if !endsProcess(p, outer) {
 				wrapped = append(wrapped, rewrite.Stmts("return", nil)...)
 			}
-			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; $err != http.ErrServerClosed {\n$body\n}",
-				rewrite.Holes{"err": errName, "call": served(), "body": wrapped}), end...)...)
+			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+sv.failed()+" {\n$body\n}",
+				holes("call", sv.served(e, srv), "body", wrapped, "closed", closed())), end...)...)
 		case "return":
-			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; $err != http.ErrServerClosed {\nreturn $err\n}",
-				rewrite.Holes{"err": errName, "call": served()}), end...)...)
-		case "if":
-			n := stmt.(*ast.IfStmt)
-			if sv.server == nil {
-				e.Replace(call, served())
+			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+sv.failed()+" {\nreturn $err\n}",
+				holes("call", sv.served(e, srv), "closed", closed())), end...)...)
+		case "if", "assign":
+			if sv.on == nil {
+				e.Replace(sv.call, sv.served(e, srv))
 			}
-			if comparesNil(n.Cond) {
-				b := n.Cond.(*ast.BinaryExpr)
-				e.Replace(b.Y, rewrite.Expr("http.ErrServerClosed", nil))
+			errName := errOf(look)
+			if comparesNil(look.Cond) {
+				if sv.closed == "nil" {
+					e.Replace(look.Cond, rewrite.Expr("$is && $ctx.Err() == nil", rewrite.Holes{"is": e.Clone(look.Cond), "ctx": sc.ctx}))
+				} else {
+					e.Replace(look.Cond.(*ast.BinaryExpr).Y, closed())
+				}
 			}
-			if !terminates(p, body) {
-				e.Append(body, rewrite.Stmts("return", nil)...)
+			if !terminates(p, look.Body) {
+				if sc.results() != nil {
+					e.Append(look.Body, rewrite.Stmts("return $err", rewrite.Holes{"err": errName})...)
+				} else {
+					e.Append(look.Body, rewrite.Stmts("return", nil)...)
+				}
 			}
-			e.InsertAfter(stmt, end...)
+			e.InsertAfter(look, end...)
 		}
 	})
 	return ""
 }
 
-func (sv *httpServe) serverOr() ast.Expr {
-	if sv.server != nil {
-		return sv.server
+// servable says why the server cannot be told to stop.
+func (x *signalFix) servable(sc *scope, sv *serving) string {
+	if sv.on == nil {
+		return ""
 	}
-	return sv.handler
+	if len(x.h.s.Refs(sv.others...)) > 0 {
+		return "something else shuts the server down"
+	}
+	if sv.late && !hasMethod(sc.p, sv.on, "ShutdownWithTimeout") {
+		return "the server cannot be given a limit of time to shut down"
+	}
+	if !pure(sc.p, sv.on) {
+		return "the server is made by the call that serves"
+	}
+	if _, isLit := ast.Unparen(sv.on).(*ast.CompositeLit); isLit {
+		return "the server has no name"
+	}
+	return ""
+}
+
+// hasMethod reports whether x has a method called name.
+func hasMethod(p *rewrite.Package, x ast.Expr, name string) bool {
+	obj, _, _ := types.LookupFieldOrMethod(p.Info.TypeOf(x), true, p.Types, name)
+	_, ok := obj.(*types.Func)
+	return ok
+}
+
+// failed is the condition that the server ended by itself. Where it returns no
+// error once told to stop, it may still return one when it was told so before
+// it began to serve.
+func (sv *serving) failed() string {
+	if sv.closed == "nil" {
+		return "$err != $closed && $ctx.Err() == nil"
+	}
+	return "$err != $closed"
+}
+
+// made returns the statement that makes the server, where the call does so.
+func (sv *serving) made(e *rewrite.Edit, p *rewrite.Package, name string) []dst.Stmt {
+	if sv.on != nil {
+		return nil
+	}
+	lit := &dst.CompositeLit{Type: rewrite.Use("net/http", "Server")}
+	if sv.addr != nil {
+		lit.Elts = append(lit.Elts, &dst.KeyValueExpr{Key: dst.NewIdent("Addr"), Value: e.Clone(sv.addr)})
+	}
+	if !isNil(p, sv.handler) {
+		lit.Elts = append(lit.Elts, &dst.KeyValueExpr{Key: dst.NewIdent("Handler"), Value: e.Clone(sv.handler)})
+	}
+	return rewrite.Stmts("$srv := $x", rewrite.Holes{"srv": name, "x": dst.Expr(&dst.UnaryExpr{Op: token.AND, X: lit})})
+}
+
+// served returns the call that serves.
+func (sv *serving) served(e *rewrite.Edit, name string) dst.Expr {
+	if sv.on != nil {
+		return e.Clone(sv.call)
+	}
+	c := &dst.CallExpr{Fun: &dst.SelectorExpr{X: dst.NewIdent(name), Sel: dst.NewIdent(sv.method)}}
+	for _, a := range sv.args {
+		c.Args = append(c.Args, e.Clone(a))
+	}
+	return c
+}
+
+// shutdown returns the goroutine that stops the server when the context is
+// done, and then, in main, runs the statements that the signal's goroutine ran.
+func (sv *serving) shutdown(x *signalFix, e *rewrite.Edit, sc *scope, name string, holes func(...any) rewrite.Holes) []dst.Stmt {
+	var server any = name
+	if sv.on != nil {
+		server = e.Clone(sv.on)
+	}
+	src := ""
+	if sv.drains {
+		src = "$drained := make(chan struct{})\n"
+	}
+	src += "go func() {\n"
+	if sv.drains {
+		src += "defer close($drained)\n"
+	}
+	src += "<-$ctx.Done()\n"
+	if sc.main && !x.keep {
+		src += "$stop()\n"
+	}
+	stop := sv.stop
+	if sv.drains {
+		if strings.Contains(stop, "$sctx") {
+			src += "$sctx, $cancel := context.WithTimeout(context.Background(), " + graceful + ")\ndefer $cancel()\n"
+		}
+		if importsPath(sc.p.File(sc.fn), "log") {
+			stop = "if err := " + stop + "; err != nil {\nlog.Print(err)\n}"
+		}
+	}
+	var tail []dst.Stmt
+	if sc.main && sv.drains {
+		tail = x.tailStmts(e)
+	}
+	return rewrite.Stmts(src+stop+"\n$tail\n}()", holes("srv", server, "tail", tail))
 }
 
 func nextStmt(list []ast.Stmt, s ast.Stmt) ast.Stmt {
@@ -200,32 +373,50 @@ func nextStmt(list []ast.Stmt, s ast.Stmt) ast.Stmt {
 	return nil
 }
 
-// serveForm says how stmt takes the error of call: "plain" drops it, "wrap"
-// passes it to a function, "return" returns it, "if" looks at it in body.
-func serveForm(p *rewrite.Package, stmt ast.Stmt, call *ast.CallExpr) (form string, body *ast.BlockStmt) {
-	switch s := stmt.(type) {
-	case *ast.ExprStmt:
-		if s.X == call {
-			return "plain", nil
-		}
-		outer, ok := s.X.(*ast.CallExpr)
-		if ok && slices.Contains(outer.Args, ast.Expr(call)) {
-			return "wrap", nil
-		}
-	case *ast.ReturnStmt:
-		if len(s.Results) == 1 && s.Results[0] == call {
-			return "return", nil
-		}
-	case *ast.IfStmt:
+// serveForm says how stmt takes the error of call, as callForm does; with "if"
+// and "assign" also which statement looks at the error.
+func serveForm(sc *scope, stmt ast.Stmt, call *ast.CallExpr) (form string, look *ast.IfStmt) {
+	if s, ok := stmt.(*ast.IfStmt); ok {
 		a, ok := s.Init.(*ast.AssignStmt)
-		if !ok || len(a.Lhs) != 1 || a.Rhs[0] != call || s.Else != nil {
-			return "", nil
+		if ok && len(a.Lhs) == 1 && a.Rhs[0] == call && looksAtError(sc.p, s) {
+			return "if", s
 		}
-		if comparesNil(s.Cond) || mentionsClosed(p, s.Cond) {
-			return "if", s.Body
+		return "", nil
+	}
+	switch form = callForm(stmt, call); form {
+	case "plain", "return", "wrap":
+		return form, nil
+	case "assign":
+		next, ok := nextStmt(sc.body.List, stmt).(*ast.IfStmt)
+		id, isName := stmt.(*ast.AssignStmt).Lhs[0].(*ast.Ident)
+		if ok && isName && next.Init == nil && looksAtError(sc.p, next) && errOf(next) == id.Name {
+			return form, next
 		}
 	}
 	return "", nil
+}
+
+// looksAtError reports whether the branch is taken when the server failed, and
+// only then.
+func looksAtError(p *rewrite.Package, s *ast.IfStmt) bool {
+	return s.Else == nil && (comparesNil(s.Cond) || mentionsClosed(p, s.Cond)) && errOf(s) != ""
+}
+
+// errOf returns the name of the error that the branch looks at.
+func errOf(s *ast.IfStmt) string {
+	name := ""
+	ast.Inspect(s.Cond, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			return false
+		case *ast.Ident:
+			if name == "" && n.Name != "nil" {
+				name = n.Name
+			}
+		}
+		return name == ""
+	})
+	return name
 }
 
 // mentionsClosed reports whether the condition leaves http.ErrServerClosed out:

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"go/ast"
 	"go/token"
 	"regexp"
@@ -12,200 +13,252 @@ import (
 // cleanupName matches functions that clean up, which deferred calls are for.
 var cleanupName = regexp.MustCompile(`(?i)^(close|flush|sync|remove|stop|end|release|free|restore|unlock|reset|shutdown|disconnect|destroy|cleanup|save)`)
 
-// block plans that the function returns when the context is done: every wait in
-// it is one that can be told to end, and every loop comes to one.
-func (x *signalFix) block(p *rewrite.Package, decl *ast.FuncDecl, leave func(e *rewrite.Edit) []dst.Stmt) string {
-	list := []ast.Node{decl.Body}
-	if decl == x.main {
-		list = []ast.Node{x.at}
+// stopper plans the end of one kind of wait. It returns the statement at which
+// the scope is left once the context is done, nil when it goes on behind the
+// wait, or says why the wait cannot be ended.
+type stopper func(x *signalFix, sc *scope, w site) (end ast.Stmt, why string)
+
+// stopperOf returns how waits of the kind are ended, nil for those that nothing
+// ends.
+func stopperOf(k waitKind) stopper {
+	switch k {
+	case waitSleep:
+		return stopSleep
+	case waitClock:
+		return stopClock
+	case waitClockRange:
+		return stopClockRange
+	case waitSelect:
+		return stopSelect
+	case waitReceive:
+		return stopReceive
+	case waitSend:
+		return stopSend
+	case waitSpin:
+		return stopSpin
+	case waitClosable:
+		return stopClosable
+	case waitServe:
+		return stopServe
+	case waitCallee:
+		return stopCallee
 	}
-	ws := waitsIn(p, list...)
+	return nil
+}
+
+// block plans that the scope ends when the context is done: every wait in it is
+// one that can be told to end, and every turn of a loop looks at the context.
+func (x *signalFix) block(sc *scope) string {
+	ws := waitsIn(sc.p, sc.code)
 	if len(ws.slow) > 0 {
 		x.limit = true
 	}
-	if decl == x.main && len(ws.list) > 1 {
-		return "main waits in several places of one loop: " + ws.list[0].text + " and " + ws.list[1].text
-	}
+	ends := make(map[ast.Stmt]bool)
 	for _, w := range ws.list {
-		c, ok := p.Inspector.Root().FindNode(w.node)
+		at, ok := sc.siteOf(w)
 		if !ok {
 			return "a statement is not found"
 		}
-		stmt, sc := enclosingStmt(c)
-		if loop := spinning(decl, w.node); loop != nil && w.kind != waitSpin && !reaches(loop, stmt) {
-			return "a turn of the loop may come by " + w.text + " without waiting in it"
+		stop := stopperOf(w.kind)
+		if stop == nil {
+			return "main waits in " + w.text + ", which " + w.kind.obstacle()
 		}
-		switch w.kind {
-		case waitSleep:
-			x2, isExpr := stmt.(*ast.ExprStmt)
-			if !isExpr || x2.X != w.node || !inList(sc) {
-				return "time.Sleep is not a statement of its own"
-			}
-			x.edits = append(x.edits, func(e *rewrite.Edit) {
-				e.ReplaceStmt(stmt, rewrite.Stmts("select {\ncase <-$ctx.Done():\n$leave\ncase <-time.After($d):\n}",
-					rewrite.Holes{"ctx": x.ctx, "leave": leave(e), "d": e.Clone(w.call.Args[0])})...)
-			})
-		case waitClock:
-			x2, isExpr := stmt.(*ast.ExprStmt)
-			if !isExpr || x2.X != w.node || !inList(sc) {
-				return "the receive from a timer is not a statement of its own"
-			}
-			recv := w.node.(*ast.UnaryExpr)
-			x.edits = append(x.edits, func(e *rewrite.Edit) {
-				e.ReplaceStmt(stmt, rewrite.Stmts("select {\ncase <-$ctx.Done():\n$leave\ncase <-$c:\n}",
-					rewrite.Holes{"ctx": x.ctx, "leave": leave(e), "c": e.Clone(recv.X)})...)
-			})
-		case waitClockRange:
-			loop := w.node.(*ast.RangeStmt)
-			if why := x.clockRange(sc, loop, leave); why != "" {
-				return why
-			}
-		case waitSelect:
-			sel := w.node.(*ast.SelectStmt)
-			if len(sel.Body.List) == 0 {
-				if decl != x.main || stmt != x.at {
-					return "select {} is not in main itself"
-				}
-				x.edits = append(x.edits, func(e *rewrite.Edit) {
-					e.ReplaceStmt(stmt, append(rewrite.Stmts("<-$ctx.Done()", rewrite.Holes{"ctx": x.ctx}), x.tail(e, false)...)...)
-				})
-				continue
-			}
-			if containsNode(sel.Body, func(n ast.Node) bool {
-				u, ok := n.(*ast.UnaryExpr)
-				return ok && u.Op == token.ARROW && isDone(p, u.X)
-			}) {
-				return "the select looks at a context already"
-			}
-			x.edits = append(x.edits, func(e *rewrite.Edit) {
-				e.Modify(sel.Body, func(n dst.Node) error {
-					body := n.(*dst.BlockStmt)
-					clause := rewrite.Stmts("select {\ncase <-$ctx.Done():\n$leave\n}", rewrite.Holes{"ctx": x.ctx, "leave": leave(e)})[0].(*dst.SelectStmt).Body.List[0]
-					clause.Decorations().Before, clause.Decorations().After = dst.NewLine, dst.NewLine
-					body.List = append([]dst.Stmt{clause}, body.List...)
-					return nil
-				})
-			})
-		case waitReceive:
-			x2, isExpr := stmt.(*ast.ExprStmt)
-			if decl != x.main || !isExpr || x2.X != w.node || stmt != x.at {
-				return "main waits in " + w.text + ", which nothing ends on a signal"
-			}
-			recv := w.node.(*ast.UnaryExpr)
-			x.edits = append(x.edits, func(e *rewrite.Edit) {
-				e.ReplaceStmt(stmt, rewrite.Stmts("select {\ncase <-$c:\ncase <-$ctx.Done():\n$leave\n}",
-					rewrite.Holes{"ctx": x.ctx, "leave": leave(e), "c": e.Clone(recv.X)})...)
-			})
-		case waitSpin:
-			loop, ok := w.node.(*ast.ForStmt)
-			if !ok || loop.Cond != nil || loop.Init != nil || loop.Post != nil || !endsWith(decl, loop) || decl == x.main {
-				return "the loop does not wait in anything that a context could end"
-			}
-			if decl.Type.Results != nil {
-				return "the loop is in a function with results"
-			}
-			x.edits = append(x.edits, func(e *rewrite.Edit) {
-				e.Modify(loop, func(n dst.Node) error {
-					n.(*dst.ForStmt).Cond = rewrite.Expr("$ctx.Err() == nil", rewrite.Holes{"ctx": x.ctx})
-					return nil
-				})
-			})
-		case waitServe:
-			if indexOf(decl.Body.List, stmt) < 0 || decl == x.main {
-				if s := statementOf(decl.Body.List, w.node); s != nil && decl != x.main {
-					stmt = s
-				} else {
-					return "the server is not started by a statement of the function itself"
-				}
-			}
-			if indexOf(decl.Body.List, stmt) != len(decl.Body.List)-1 {
-				return "statements follow " + w.text + " in " + decl.Name.Name
-			}
-			if why := x.serveIn(p, decl, stmt, w.call, leave); why != "" {
-				return why
-			}
-		case waitCallee:
-			if decl == x.main {
-				return "main waits in " + w.text + " in a loop"
-			}
-			s, isExpr := stmt.(*ast.ExprStmt)
-			ret, isRet := stmt.(*ast.ReturnStmt)
-			direct := isExpr && s.X == w.call || isRet && len(ret.Results) == 1 && ret.Results[0] == w.call
-			if !direct || stmt != decl.Body.List[len(decl.Body.List)-1] {
-				return decl.Name.Name + " goes on behind " + w.text + ", which it waits in"
-			}
-			if why := x.function(w); why != "" {
-				return why
-			}
-		default:
-			return "main waits in " + w.text + ", which nothing ends on a signal"
+		end, why := stop(x, sc, at)
+		if why != "" {
+			return why
 		}
+		if end != nil {
+			ends[end] = true
+		}
+	}
+	if why := x.turns(sc, ends); why != "" {
+		return why
+	}
+	if sc.main && sc.exits > 1 && len(x.h.tail) > 0 {
+		return fmt.Sprintf("main waits in %d places of one loop", sc.exits)
 	}
 	return ""
 }
 
-// isDone reports whether x is the Done channel of a context.
-func isDone(p *rewrite.Package, x ast.Expr) bool {
-	call, ok := ast.Unparen(x).(*ast.CallExpr)
-	return ok && p.IsCall(call, "context", "(context.Context).Done")
-}
-
-// spinning returns the innermost loop without a count around n in decl.
-func spinning(decl *ast.FuncDecl, n ast.Node) (loop *ast.ForStmt) {
-	ast.Inspect(decl.Body, func(m ast.Node) bool {
-		if f, ok := m.(*ast.ForStmt); ok && f.Body.Pos() <= n.Pos() && n.End() <= f.Body.End() {
-			if f.Cond == nil || f.Post == nil {
-				loop = f
-			} else {
-				loop = nil
-			}
-		}
-		return true
+// selectOn plans a select in the place of the statement at w: on the context
+// and on comm, whose $x is the expression given.
+func (x *signalFix) selectOn(sc *scope, w site, comm string, of ast.Expr) (ast.Stmt, string) {
+	if !w.alone() {
+		return nil, w.text + " is not a statement of its own"
+	}
+	sc.exits++
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		e.ReplaceStmt(w.stmt, rewrite.Stmts("select {\ncase <-$ctx.Done():\n$leave\ncase "+comm+":\n}",
+			rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "x": e.Clone(of)})...)
 	})
-	return loop
+	return w.stmt, ""
 }
 
-// reaches reports whether every turn of the loop comes to stmt: it stands in
-// the loop's own list, and no continue comes by it.
-func reaches(loop *ast.ForStmt, stmt ast.Stmt) bool {
-	i := indexOf(loop.Body.List, stmt)
-	if i < 0 {
-		return false
-	}
-	for _, s := range loop.Body.List[:i] {
-		if containsNode(s, func(n ast.Node) bool {
-			b, ok := n.(*ast.BranchStmt)
-			return ok && (b.Tok == token.CONTINUE || b.Tok == token.GOTO)
-		}) {
-			return false
-		}
-	}
-	return true
+func stopSleep(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
+	return x.selectOn(sc, w, "<-time.After($x)", w.call.Args[0])
 }
 
-func endsWith(decl *ast.FuncDecl, s ast.Stmt) bool {
-	list := decl.Body.List
-	return len(list) > 0 && list[len(list)-1] == s
+func stopClock(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
+	return x.selectOn(sc, w, "<-$x", w.node.(*ast.UnaryExpr).X)
 }
 
-// clockRange plans a select in the place of a range over a ticker.
-func (x *signalFix) clockRange(c interface{ Node() ast.Node }, loop *ast.RangeStmt, leave func(e *rewrite.Edit) []dst.Stmt) string {
-	if c.Node() != loop || loop.Key != nil {
-		return "the loop over a ticker uses its times"
+// stopReceive ends a receive whose value is dropped.
+func stopReceive(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
+	of := w.node.(*ast.UnaryExpr).X
+	if sc.isDone(of) {
+		return nil, ""
 	}
-	if containsNode(loop.Body, func(n ast.Node) bool {
+	if !w.alone() {
+		return nil, "main waits in " + w.text + ", which nothing ends on a signal"
+	}
+	sc.exits++
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		e.ReplaceStmt(w.stmt, rewrite.Stmts("select {\ncase <-$x:\ncase <-$ctx.Done():\n$leave\n}",
+			rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "x": e.Clone(of)})...)
+	})
+	return w.stmt, ""
+}
+
+func stopSend(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
+	send := w.node.(*ast.SendStmt)
+	if !inList(w.cur) {
+		return nil, "main waits in " + w.text + ", which nothing ends on a signal"
+	}
+	sc.exits++
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		e.ReplaceStmt(send, rewrite.Stmts("select {\ncase <-$ctx.Done():\n$leave\ncase $c <- $v:\n}",
+			rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "c": e.Clone(send.Chan), "v": e.Clone(send.Value)})...)
+	})
+	return send, ""
+}
+
+// stopClockRange puts a select in the place of a range over a ticker.
+func stopClockRange(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
+	loop := w.node.(*ast.RangeStmt)
+	switch {
+	case w.stmt != loop || loop.Key != nil:
+		return nil, "the loop over a ticker uses its times"
+	case containsNode(loop.Body, func(n ast.Node) bool {
 		b, ok := n.(*ast.BranchStmt)
 		return ok && b.Tok != token.CONTINUE
-	}) {
-		return "the loop over a ticker has a break"
+	}):
+		return nil, "the loop over a ticker has a break"
+	case !pure(sc.p, loop.X):
+		return nil, "the ticker is made by the loop itself"
 	}
-	if !pure(x.h.p, loop.X) {
-		return "the ticker is made by the loop itself"
-	}
+	sc.exits++
 	x.edits = append(x.edits, func(e *rewrite.Edit) {
 		body := e.CloneStmts(loop.Body.List...)
 		e.ReplaceStmt(loop, rewrite.Stmts("for {\nselect {\ncase <-$ctx.Done():\n$leave\ncase <-$c:\n$body\n}\n}",
-			rewrite.Holes{"ctx": x.ctx, "leave": leave(e), "c": e.Clone(loop.X), "body": body})...)
+			rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "c": e.Clone(loop.X), "body": body})...)
 	})
-	return ""
+	return loop, ""
+}
+
+func stopSelect(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
+	sel := w.node.(*ast.SelectStmt)
+	if len(sel.Body.List) == 0 {
+		return x.emptySelect(sc, w)
+	}
+	for _, c := range sel.Body.List {
+		clause := c.(*ast.CommClause)
+		comm, ok := clause.Comm.(*ast.ExprStmt)
+		if !ok {
+			continue
+		}
+		u, ok := ast.Unparen(comm.X).(*ast.UnaryExpr)
+		switch {
+		case !ok || u.Op != token.ARROW || !isDone(sc.p, u.X):
+		case !sc.isDone(u.X):
+			return nil, "the select looks at a context already"
+		default:
+			return x.obeys(sc, sel, clause)
+		}
+	}
+	sc.exits++
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		e.Modify(sel.Body, func(n dst.Node) error {
+			body := n.(*dst.BlockStmt)
+			clause := rewrite.Stmts("select {\ncase <-$ctx.Done():\n$leave\n}", rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e)})[0].(*dst.SelectStmt).Body.List[0]
+			clause.Decorations().Before, clause.Decorations().After = dst.NewLine, dst.NewLine
+			body.List = append([]dst.Stmt{clause}, body.List...)
+			return nil
+		})
+	})
+	return sel, ""
+}
+
+// emptySelect puts a receive in the place of select {}.
+func (x *signalFix) emptySelect(sc *scope, w site) (ast.Stmt, string) {
+	if sc.main && w.stmt != x.at || !sc.main && !inList(w.cur) {
+		return nil, "select {} is not a statement of the function itself"
+	}
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		list := rewrite.Stmts("<-$ctx.Done()", rewrite.Holes{"ctx": sc.ctx})
+		switch {
+		case sc.main:
+			list = append(list, x.tail(e, false)...)
+		case sc.results() != nil || !sc.last(w.stmt):
+			list = append(list, sc.leave(e)...)
+		}
+		e.ReplaceStmt(w.stmt, list...)
+	})
+	return w.stmt, ""
+}
+
+// stopSpin ends a loop that waits in nothing.
+func stopSpin(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
+	loop, ok := w.node.(*ast.ForStmt)
+	if !ok {
+		return nil, "the loop does not wait in anything that a context could end"
+	}
+	if loop.Cond == nil && loop.Init == nil && loop.Post == nil && !sc.main && sc.results() == nil && sc.last(loop) {
+		x.edits = append(x.edits, func(e *rewrite.Edit) {
+			e.Modify(loop, func(n dst.Node) error {
+				n.(*dst.ForStmt).Cond = rewrite.Expr("$ctx.Err() == nil", rewrite.Holes{"ctx": sc.ctx})
+				return nil
+			})
+		})
+		return loop, ""
+	}
+	if len(loop.Body.List) == 0 || loop.Cond != nil && !pure(sc.p, loop.Cond) {
+		return nil, "the loop does not wait in anything that a context could end"
+	}
+	sc.exits++
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		e.InsertBefore(loop.Body.List[0], sc.check(e)...)
+	})
+	return loop, ""
+}
+
+// stopCallee makes a function of the module return, and the scope behind it.
+func stopCallee(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
+	stmt := w.stmt
+	if inner, ok := w.cur.Parent().Node().(*ast.IfStmt); ok && inner.Init == stmt {
+		stmt = inner
+	}
+	f := callForm(stmt, w.call)
+	switch {
+	case f == "return":
+	case f == "plain", f == "if", f == "dropped":
+	case f == "assign":
+		c, ok := sc.p.Inspector.Root().FindNode(stmt)
+		if !ok || !inList(c) {
+			return nil, "a statement is not found"
+		}
+	default:
+		return nil, sc.name + " does something with the result of " + exprText(w.call.Fun)
+	}
+	if why := x.function(sc, w.wait, loops(w.cur)); why != "" {
+		return nil, why
+	}
+	if f == "return" || sc.last(stmt) && sc.results() == nil {
+		return stmt, ""
+	}
+	if c, ok := sc.p.Inspector.Root().FindNode(stmt); !ok || !inList(c) {
+		return nil, w.text + " is called in the condition of a branch"
+	}
+	sc.exits++
+	x.edits = append(x.edits, func(e *rewrite.Edit) { e.InsertAfter(stmt, sc.check(e)...) })
+	return stmt, ""
 }

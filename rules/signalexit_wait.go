@@ -24,9 +24,22 @@ const (
 	waitChanRange                  // a range over another channel
 	waitSend                       // a send
 	waitSpin                       // a loop without an end that waits in nothing
-	waitServe                      // an HTTP server
+	waitServe                      // a server that can be told to stop
+	waitClosable                   // what returns an error once its receiver is closed
+	waitGroup                      // goroutines that main waits for
 	waitCallee                     // a function of the module that waits
 )
+
+// obstacle says why nothing ends waits of the kind.
+func (k waitKind) obstacle() string {
+	switch k {
+	case waitChanRange:
+		return "the sender has to end by closing the channel"
+	case waitGroup:
+		return "ends with the last of its goroutines"
+	}
+	return "nothing ends on a signal"
+}
 
 // wait is one place where a goroutine may stay.
 type wait struct {
@@ -176,6 +189,14 @@ func (f *waitFinder) call(p *rewrite.Package, call *ast.CallExpr, out *waits, de
 		return
 	}
 	fn := p.Callee(call)
+	if fn != nil && isClosable(fn) {
+		out.list = append(out.list, wait{kind: waitClosable, node: call, call: call, text: exprText(call.Fun)})
+		return
+	}
+	if fn != nil && isGroupWait(fn) {
+		out.list = append(out.list, wait{kind: waitGroup, node: call, call: call, text: exprText(call.Fun)})
+		return
+	}
 	if fn == nil {
 		if _, isLit := ast.Unparen(call.Fun).(*ast.FuncLit); isLit {
 			out.list = append(out.list, wait{node: call, call: call, text: "a function literal"})

@@ -1,0 +1,183 @@
+package rules
+
+import (
+	"go/ast"
+	"go/types"
+
+	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/go/ast/edge"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+const errgroup = "golang.org/x/sync/errgroup"
+
+// isGroupWait reports whether fn waits for goroutines.
+func isGroupWait(fn *types.Func) bool {
+	switch rewrite.ObjectKey(fn) {
+	case "(*sync.WaitGroup).Wait", "(*" + errgroup + ".Group).Wait":
+		return true
+	}
+	return false
+}
+
+// group plans the end of all goroutines that main waits for by a sync.WaitGroup
+// or an errgroup.Group.
+func (x *signalFix) group(w wait) string {
+	p := x.h.p
+	form := callForm(x.at, w.call)
+	if a, ok := x.at.(*ast.AssignStmt); ok && form == "assign" {
+		next, ok := nextStmt(x.main.Body.List, a).(*ast.IfStmt)
+		if !ok || next.Init != nil || next.Else != nil || !comparesNil(next.Cond) {
+			form = ""
+		} else {
+			x.at, x.follows = next, nextStmt(x.main.Body.List, next) != nil
+		}
+	}
+	if form != "plain" && form != "if" && form != "assign" && form != "dropped" {
+		return "main does something with the result of " + exprText(w.call.Fun)
+	}
+	sel, ok := ast.Unparen(w.call.Fun).(*ast.SelectorExpr)
+	if !ok {
+		return "the goroutines that main waits for are not known"
+	}
+	id, ok := ast.Unparen(sel.X).(*ast.Ident)
+	if !ok {
+		return "the goroutines that main waits for are not known"
+	}
+	v, ok := p.Info.Uses[id].(*types.Var)
+	if !ok || v.Pos() < x.main.Body.Pos() || v.Pos() > x.main.Body.End() {
+		return "the goroutines that main waits for are started anywhere in the package"
+	}
+	x.guard = true
+	sc := x.mainScope()
+	counted := make(map[ast.Node]bool)
+	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+		if p.Info.Uses[c.Node().(*ast.Ident)] != v {
+			continue
+		}
+		if why := x.member(sc, c, id, counted); why != "" {
+			return why
+		}
+	}
+	if len(counted) == 0 {
+		return "the goroutines that main waits for are not known"
+	}
+	return ""
+}
+
+// member plans the end of the goroutine that a use of the group at c is about.
+func (x *signalFix) member(sc *scope, c inspector.Cursor, wait *ast.Ident, counted map[ast.Node]bool) string {
+	const unknown = "the goroutines that main waits for are started elsewhere"
+	if c.Node() == wait {
+		return ""
+	}
+	switch c.ParentEdgeKind() {
+	case edge.AssignStmt_Rhs, edge.ValueSpec_Values:
+		return unknown
+	}
+	// wg.Add, wg.Done, wg.Go
+	if sel, ok := c.Parent().Node().(*ast.SelectorExpr); ok {
+		call, ok := c.Parent().Parent().Node().(*ast.CallExpr)
+		if !ok || call.Fun != sel {
+			return unknown
+		}
+		switch sel.Sel.Name {
+		case "Add", "SetLimit":
+			return ""
+		case "Go":
+			lit, ok := ast.Unparen(call.Args[0]).(*ast.FuncLit)
+			if !ok {
+				return unknown
+			}
+			return x.goroutine(sc, call, lit, counted, "")
+		case "Done":
+		default:
+			return unknown
+		}
+	} else if u, ok := c.Parent().Node().(*ast.UnaryExpr); ok {
+		c = c.Parent()
+		_ = u
+	}
+	// In a goroutine that main starts.
+	for g := range c.Enclosing((*ast.GoStmt)(nil)) {
+		n := g.Node().(*ast.GoStmt)
+		fn, ok := enclosingFunc(g)
+		if !ok || fn.Node() != sc.fn {
+			return unknown
+		}
+		if lit, ok := ast.Unparen(n.Call.Fun).(*ast.FuncLit); ok {
+			return x.goroutine(sc, n, lit, counted, "Done")
+		}
+		return x.started(sc, n, counted)
+	}
+	return unknown
+}
+
+// goroutine plans the end of a goroutine that main starts as a literal. done is
+// the method that it has to defer, "" for none.
+func (x *signalFix) goroutine(sc *scope, at ast.Node, lit *ast.FuncLit, counted map[ast.Node]bool, done string) string {
+	if counted[lit] {
+		return ""
+	}
+	counted[lit] = true
+	if at.Pos() < x.asks() {
+		return "a goroutine that main waits for is started before the signals are asked for"
+	}
+	if done != "" && !defers(lit.Body, done) {
+		return "a goroutine that main waits for does not defer the call of " + done
+	}
+	cur, ok := sc.p.Inspector.Root().FindNode(at)
+	if !ok {
+		return "a statement is not found"
+	}
+	return x.block(&scope{
+		p: sc.p, fn: lit, body: lit.Body, code: lit.Body, name: "the goroutine", ctx: sc.ctx,
+		looped: loops(cur),
+		leave: func(*rewrite.Edit) []dst.Stmt {
+			if lit.Type.Results == nil {
+				return rewrite.Stmts("return", nil)
+			}
+			return rewrite.Stmts("return nil", nil)
+		},
+	})
+}
+
+// started plans the end of a goroutine whose function is declared.
+func (x *signalFix) started(sc *scope, g *ast.GoStmt, counted map[ast.Node]bool) string {
+	fn := sc.p.Callee(g.Call)
+	if fn == nil {
+		return "the goroutines that main waits for are not known"
+	}
+	decl, q := declarationOf(x.h.s, fn)
+	if decl == nil || decl.Body == nil {
+		return "the goroutines that main waits for are not known"
+	}
+	if counted[decl] {
+		return ""
+	}
+	counted[decl] = true
+	if g.Pos() < x.asks() {
+		return "a goroutine that main waits for is started before the signals are asked for"
+	}
+	if !defers(decl.Body, "Done") {
+		return decl.Name.Name + " does not defer the call of Done"
+	}
+	cur, ok := sc.p.Inspector.Root().FindNode(g)
+	if !ok {
+		return "a statement is not found"
+	}
+	return x.function(sc, wait{kind: waitCallee, node: g.Call, call: g.Call, callee: decl, pkg: q, text: exprText(g.Call.Fun)}, loops(cur))
+}
+
+// defers reports whether the body defers a call of a method called name.
+func defers(body *ast.BlockStmt, name string) bool {
+	for _, s := range body.List {
+		if d, ok := s.(*ast.DeferStmt); ok {
+			if id := lastName(d.Call.Fun); id != nil && id.Name == name {
+				return true
+			}
+		}
+	}
+	return false
+}
