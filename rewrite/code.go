@@ -70,6 +70,7 @@ func parseTemplate(src string, holes Holes) *dst.File {
 	if err != nil {
 		panic(fmt.Sprintf("template: %v\n%s", err, src))
 	}
+	used := make(map[dst.Expr]bool)
 	dstutil.Apply(f, func(c *dstutil.Cursor) bool {
 		switch n := c.Node().(type) {
 		case *dst.ExprStmt:
@@ -99,6 +100,10 @@ func parseTemplate(src string, holes Holes) *dst.File {
 				c.Delete()
 				return false
 			case dst.Expr:
+				if used[v] {
+					v = dst.Clone(v).(dst.Expr) // a node stands in one place only
+				}
+				used[v] = true
 				v.Decorations().Before, v.Decorations().After = n.Decs.Before, n.Decs.After
 				c.Replace(v)
 				return false

@@ -153,5 +153,5 @@ func main() {
 // Wherever the handler stands, SIGTERM ends the program after the fix, with the
 // exit code that the handler gave it and all deferred calls made.
 func TestSignalExitFromEveryHandler(t *testing.T) {
-	proveSignalExit(t, handlerPrograms)
+	proveSignalExit(t, handlerPrograms, nil)
 }

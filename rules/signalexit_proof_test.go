@@ -231,12 +231,11 @@ func spin() {
 
 // Before the fix SIGTERM ends each program without the deferred flush; after it
 // both flushes run once, and the exit code is the same.
-func TestSignalExitRunsDeferredCalls(t *testing.T) {
-	proveSignalExit(t, signalPrograms)
-}
+func TestSignalExitRunsDeferredCalls(t *testing.T) { proveSignalExit(t, signalPrograms, nil) }
 
-func proveSignalExit(t *testing.T, programs []signalProgram) {
-	t.Helper()
+// proveSignalExit runs each program before and after its fix, with more files
+// beside it.
+func proveSignalExit(t *testing.T, programs []signalProgram, more map[string]string) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGTERM")
 	}
@@ -244,11 +243,15 @@ func proveSignalExit(t *testing.T, programs []signalProgram) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			writeTree(t, dir, map[string][]byte{
+			files := map[string][]byte{
 				"go.mod":    []byte("module example.com/proof\n\ngo 1.24\n"),
-				"main.go":   []byte(signalImports + test.code),
+				"main.go":   []byte(withImports(test.code)),
 				"common.go": []byte(signalProlog),
-			})
+			}
+			for name, text := range more {
+				files[name] = []byte(text)
+			}
+			writeTree(t, dir, files)
 			lines, code := terminate(t, dir)
 			if n := strings.Count(lines, "metrics"); n != 0 || code != test.exit {
 				t.Fatalf("before the fix: exit code %d, %q; the proof would prove nothing", code, lines)
@@ -260,6 +263,18 @@ func proveSignalExit(t *testing.T, programs []signalProgram) {
 			}
 		})
 	}
+}
+
+// withImports puts the code of a program behind signalImports and the other
+// imports that it uses.
+func withImports(code string) string {
+	more := ""
+	for _, path := range []string{"context", "io", "net", "sync", "google.golang.org/grpc"} {
+		if strings.Contains(code, path[strings.LastIndexByte(path, '/')+1:]+".") {
+			more += "\t\"" + path + "\"\n"
+		}
+	}
+	return strings.Replace(signalImports, "import (\n", "import (\n"+more, 1) + code
 }
 
 // terminate builds and starts the program in dir, sends it SIGTERM when it is

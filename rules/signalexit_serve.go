@@ -16,7 +16,8 @@ import (
 type stoppable struct {
 	calls []string // what serves, as rewrite.ObjectKey names it
 	// stop are the statements that make it return; $srv is the receiver, $sctx a
-	// name for a context with the limit of time, $cancel one for its end.
+	// name for a context with the limit of time, $cancel one for its end, $force
+	// one for a timer.
 	stop   string
 	others []string // methods that end it, too
 	closed string   // the error that it returns then, "nil" for none
@@ -66,7 +67,7 @@ var servers = []*stoppable{
 		// Serve returns nil when GracefulStop is complete, which streams may
 		// delay; Stop ends them (grpc's server.go, Serve, Stop, GracefulStop).
 		calls:  []string{"(*google.golang.org/grpc.Server).Serve"},
-		stop:   "$cancel := time.AfterFunc(" + graceful + ", $srv.Stop)\ndefer $cancel.Stop()\n$srv.GracefulStop()",
+		stop:   "$force := time.AfterFunc(" + graceful + ", $srv.Stop)\ndefer $force.Stop()\n$srv.GracefulStop()",
 		others: []string{"(*google.golang.org/grpc.Server).Stop", "(*google.golang.org/grpc.Server).GracefulStop"},
 		closed: "nil",
 	},
@@ -185,7 +186,7 @@ func (x *signalFix) serveIn(sc *scope, sv *serving, stmt ast.Stmt) string {
 	errName := p.File(stmt).FreeName(stmt, "err", "serveErr")
 	srv := sc.free("srv", "server", "httpServer")
 	drained := sc.free("drained", "httpDrained")
-	names := rewrite.Holes{"ctx": sc.ctx, "stop": x.stop, "drained": drained, "err": errName, "sctx": sc.free("shutdownCtx", "drainCtx"), "cancel": sc.free("cancel", "cancelShutdown")}
+	names := rewrite.Holes{"ctx": sc.ctx, "stop": x.stop, "drained": drained, "err": errName, "sctx": sc.free("shutdownCtx", "drainCtx"), "cancel": sc.free("cancel", "cancelShutdown"), "force": sc.free("force", "forceStop")}
 	x.edits = append(x.edits, func(e *rewrite.Edit) {
 		holes := func(more ...any) rewrite.Holes {
 			h := rewrite.Holes{}
@@ -246,7 +247,6 @@ func (x *signalFix) serveIn(sc *scope, sv *serving, stmt ast.Stmt) string {
 			if sv.on == nil {
 				e.Replace(sv.call, sv.served(e, srv))
 			}
-			errName := errOf(look)
 			if comparesNil(look.Cond) {
 				if sv.closed == "nil" {
 					e.Replace(look.Cond, rewrite.Expr("$is && $ctx.Err() == nil", rewrite.Holes{"is": e.Clone(look.Cond), "ctx": sc.ctx}))
@@ -256,7 +256,7 @@ func (x *signalFix) serveIn(sc *scope, sv *serving, stmt ast.Stmt) string {
 			}
 			if !terminates(p, look.Body) {
 				if sc.results() != nil {
-					e.Append(look.Body, rewrite.Stmts("return $err", rewrite.Holes{"err": errName})...)
+					e.Append(look.Body, sc.leave(e)...) // as the statement behind it does
 				} else {
 					e.Append(look.Body, rewrite.Stmts("return", nil)...)
 				}
@@ -272,7 +272,7 @@ func (x *signalFix) servable(sc *scope, sv *serving) string {
 	if sv.on == nil {
 		return ""
 	}
-	if len(x.h.s.Refs(sv.others...)) > 0 {
+	if x.stopsElsewhere(sc.p, sv) {
 		return "something else shuts the server down"
 	}
 	if sv.late && !hasMethod(sc.p, sv.on, "ShutdownWithTimeout") {
@@ -285,6 +285,22 @@ func (x *signalFix) servable(sc *scope, sv *serving) string {
 		return "the server has no name"
 	}
 	return ""
+}
+
+// stopsElsewhere reports whether the package ends a server of the kind, other
+// than by a deferred call.
+func (x *signalFix) stopsElsewhere(p *rewrite.Package, sv *serving) bool {
+	return slices.ContainsFunc(x.h.s.Refs(sv.others...), func(r rewrite.Ref) bool {
+		if r.Pkg != p || r.File.Test {
+			return false
+		}
+		call, ok := r.Call()
+		if !ok {
+			return true
+		}
+		_, isDefer := call.Parent().Node().(*ast.DeferStmt)
+		return !isDefer
+	})
 }
 
 // hasMethod reports whether x has a method called name.

@@ -61,7 +61,7 @@ func (x *signalFix) block(sc *scope) string {
 		}
 		stop := stopperOf(w.kind)
 		if stop == nil {
-			return "main waits in " + w.text + ", which " + w.kind.obstacle()
+			return "main waits in " + w.text + ", " + w.obstacle(sc.p)
 		}
 		end, why := stop(x, sc, at)
 		if why != "" {
@@ -136,21 +136,30 @@ func stopSend(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 func stopClockRange(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 	loop := w.node.(*ast.RangeStmt)
 	switch {
-	case w.stmt != loop || loop.Key != nil:
-		return nil, "the loop over a ticker uses its times"
+	case loop.Key != nil && loop.Tok != token.DEFINE:
+		return nil, "the loop over a ticker sets a variable"
 	case containsNode(loop.Body, func(n ast.Node) bool {
 		b, ok := n.(*ast.BranchStmt)
 		return ok && b.Tok != token.CONTINUE
 	}):
 		return nil, "the loop over a ticker has a break"
-	case !pure(sc.p, loop.X):
-		return nil, "the ticker is made by the loop itself"
 	}
 	sc.exits++
+	ticks := sc.free("ticks", "ticker")
 	x.edits = append(x.edits, func(e *rewrite.Edit) {
-		body := e.CloneStmts(loop.Body.List...)
-		e.ReplaceStmt(loop, rewrite.Stmts("for {\nselect {\ncase <-$ctx.Done():\n$leave\ncase <-$c:\n$body\n}\n}",
-			rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "c": e.Clone(loop.X), "body": body})...)
+		names := rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "c": e.Clone(loop.X), "body": e.CloneStmts(loop.Body.List...)}
+		src := "for {\nselect {\ncase <-$ctx.Done():\n$leave\ncase "
+		if id, ok := loop.Key.(*ast.Ident); ok && id.Name != "_" {
+			names["t"] = id.Name
+			src += "$t := "
+		}
+		if pure(sc.p, loop.X) {
+			src += "<-$c:\n$body\n}\n}"
+		} else {
+			names["ticks"] = ticks
+			src = "$ticks := $c\n" + src + "<-$ticks:\n$body\n}\n}"
+		}
+		e.ReplaceStmt(loop, rewrite.Stmts(src, names)...)
 	})
 	return loop, ""
 }

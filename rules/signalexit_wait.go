@@ -30,17 +30,6 @@ const (
 	waitCallee                     // a function of the module that waits
 )
 
-// obstacle says why nothing ends waits of the kind.
-func (k waitKind) obstacle() string {
-	switch k {
-	case waitChanRange:
-		return "the sender has to end by closing the channel"
-	case waitGroup:
-		return "ends with the last of its goroutines"
-	}
-	return "nothing ends on a signal"
-}
-
 // wait is one place where a goroutine may stay.
 type wait struct {
 	kind   waitKind
@@ -49,6 +38,29 @@ type wait struct {
 	callee *ast.FuncDecl
 	pkg    *rewrite.Package // of the callee
 	text   string           // what it is, for messages
+}
+
+// obstacle says why nothing ends a wait for which there is no stopper.
+func (w wait) obstacle(p *rewrite.Package) string {
+	switch w.kind {
+	case waitChanRange:
+		return "which ends when the sender closes the channel"
+	case waitGroup:
+		return "which ends with the last of its goroutines"
+	}
+	if w.call != nil {
+		if fn := p.Callee(w.call); fn != nil && fn.Pkg() != nil {
+			switch fn.Pkg().Path() {
+			case "bufio", "fmt", "io", "os":
+				return "a read that no context ends: read in a goroutine of its own that sends what it reads to main"
+			case "github.com/gin-gonic/gin":
+				return "which takes its address from the environment: serve the engine by a http.Server with that address"
+			case "os/exec":
+				return "which ends with the command: make it with exec.CommandContext"
+			}
+		}
+	}
+	return "which nothing ends on a signal"
 }
 
 // maxFrames is the number of calls through which a wait is looked for.
@@ -175,7 +187,7 @@ func isNilNode(n ast.Node) bool {
 
 // call notes a call that may not return, or not soon.
 func (f *waitFinder) call(p *rewrite.Package, call *ast.CallExpr, out *waits, depth int, looped bool) {
-	if p.Info.Types[call.Fun].IsType() || p.Info.Types[call.Fun].IsBuiltin() || endsProcess(p, call) {
+	if p.Info.Types[call.Fun].IsType() || p.Info.Types[call.Fun].IsBuiltin() || endsProcess(p, call) || isContextFunc(p.Info.TypeOf(call.Fun)) {
 		return
 	}
 	if p.IsCall(call, "time", "Sleep") {
@@ -301,12 +313,16 @@ var (
 	// stayName matches functions that serve, read or wait until something
 	// outside of the program happens.
 	stayName = regexp.MustCompile(`^(Serve|ListenAndServe|Listen|Run|Start|Wait|Accept|Scan|Read|Recv|Receive|Copy|Join|Loop|Main|Execute|Subscribe|Consume|Block|Dispatch|Prompt|Readline|Poll|ShowAndRun)`)
+	// quickNet matches what of package net does not wait for the network.
+	quickNet = regexp.MustCompile(`^(Listen|Resolve|Parse|Close|Addr|LocalAddr|RemoteAddr|Timeout|Temporary|Join|Split)`)
+	// readsFile matches functions that read a file at most.
+	readsFile = regexp.MustCompile(`^(ReadFile|ReadDir|ReadInConfig|ReadConfig|ReadBuildInfo|ReadLink|Readlink|CopyFile)$`)
 	// soonName matches functions that build, register and tell.
 	soonName = regexp.MustCompile(`^(New|Make|Register|Handle|With|Use|Set|Add|GET|POST|PUT|DELETE|PATCH|Group|Print|Sprint|Fprint|Info|Debug|Warn|Error|Trace|Log|Msg|Str|String|Is|Has|Parse|Format|Must|Var|Bool|Int|Duration|Now|Since)`)
 	soonPkgs = map[string]bool{
 		"bytes": true, "context": true, "errors": true, "expvar": true, "flag": true, "fmt": true, "log": true, "log/slog": true,
 		"maps": true, "math": true, "math/rand": true, "os/signal": true, "path": true, "path/filepath": true, "reflect": true, "regexp": true,
-		"runtime": true, "runtime/debug": true, "runtime/pprof": true, "slices": true, "sort": true, "strconv": true, "strings": true, "sync": true, "sync/atomic": true, "time": true, "unicode": true,
+		"runtime": true, "runtime/debug": true, "runtime/pprof": true, "runtime/trace": true, "slices": true, "sort": true, "strconv": true, "strings": true, "sync": true, "sync/atomic": true, "time": true, "unicode": true, errgroup: true,
 	}
 )
 
@@ -324,6 +340,8 @@ func callSpeed(fn *types.Func) speed {
 	case path == "os" && fn.Name() != "Read" && !strings.HasPrefix(fn.Name(), "Wait"):
 		return returnsSoon
 	case soonPkgs[path], strings.HasPrefix(path, "encoding"), strings.HasPrefix(path, "math/"), strings.HasPrefix(path, "hash"):
+		return returnsSoon
+	case path == "net" && quickNet.MatchString(fn.Name()), readsFile.MatchString(fn.Name()):
 		return returnsSoon
 	case stayName.MatchString(fn.Name()):
 		return mayStay
