@@ -160,6 +160,8 @@ func TestCgoErrors(t *testing.T) {
 	const src = `package m
 
 /*
+#define SLOW 0
+#define FAST 1
 typedef struct { int n; } pair;
 typedef pair *ref;
 static ref make(void) { static pair p; return &p; }
@@ -172,6 +174,11 @@ import (
 )
 
 type mode C.int
+
+const (
+	slow mode = C.SLOW
+	fast mode = C.FAST
+)
 
 type handle struct{ ptr C.ref }
 
@@ -186,8 +193,9 @@ func f(m mode) (unsafe.Pointer, int) {
 	return unsafe.Pointer(h.ptr), int(n)
 }
 `
-	dir, _ := tree(t, goMod+"-- x.go --\n"+src)
-	if got, want := outcome(dir, run(t, dir, deleteGC)), "x.go:25: deletegc: fixed\nchanges x.go\n"; got != want {
+	const names = "package m\n\nvar names = map[mode]string{slow: \"slow\", fast: \"fast\", 2: \"odd\"}\n"
+	dir, _ := tree(t, goMod+"-- x.go --\n"+src+"-- names.go --\n"+names+"-- names_test.go --\n"+strings.Replace(names, "names", "others", 1))
+	if got, want := outcome(dir, run(t, dir, deleteGC)), "x.go:32: deletegc: fixed\nchanges x.go\n"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

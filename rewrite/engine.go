@@ -169,17 +169,18 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 }
 
 // reported returns the errors of p that say something about p. C.x has no type
-// here, which makes for errors in cgo files that the compiler does not see: where
-// it made export data of the package, those are none.
+// here, which makes for errors that the compiler does not see, in cgo files and
+// in those that use what they declare: where it made export data of the package,
+// those are none.
 func (p *Package) reported() []Problem {
-	if p.meta == nil || p.meta.ExportFile == "" {
+	if p.meta == nil || p.meta.ExportFile == "" || !slices.ContainsFunc(p.Files, func(f *File) bool { return f.Cgo }) {
 		return p.Errors
 	}
-	cgo := make(map[string]bool)
+	own := make(map[string]bool)
 	for _, f := range p.Files {
-		cgo[f.Path] = f.Cgo
+		own[f.Path] = true
 	}
-	return slices.DeleteFunc(slices.Clone(p.Errors), func(e Problem) bool { return cgo[e.Pos.Filename] })
+	return slices.DeleteFunc(slices.Clone(p.Errors), func(e Problem) bool { return own[e.Pos.Filename] })
 }
 
 // shorten keeps the first of a package's errors and says how many follow.
