@@ -464,6 +464,9 @@ func (h *heap) receiver(x *ast.SelectorExpr, sel *types.Selection) set {
 func (h *heap) copyOf(n ast.Node, places []place, t types.Type) *object {
 	o := h.site(n, "copy", nil, t)
 	for _, pl := range places {
+		o.known = o.known && (pl.obj == nil || pl.obj.known)
+	}
+	for _, pl := range places {
 		if pl.obj != nil {
 			h.copyValue(place{o, ""}, pl)
 		}
@@ -842,9 +845,12 @@ func (h *heap) call(x *ast.CallExpr) []set {
 	}
 	args := make([]set, len(x.Args))
 	for i, a := range x.Args {
-		if t := h.p.Info.TypeOf(a); refers(t) {
+		switch t := h.p.Info.TypeOf(a); {
+		case refers(t):
 			args[i] = h.eval(a)
-		} else {
+		case isValue(t):
+			args[i] = set{h.copyOf(a, h.places(a), t)}
+		default:
 			h.eval(a)
 		}
 	}
@@ -964,7 +970,10 @@ func (h *heap) enter(x *ast.CallExpr, fn *types.Func, recv set, args []set) []se
 		delete(h.vars, v)
 		cell := h.variable(v)
 		if isValue(t) {
-			cell.known = false
+			cell.known = len(objs) > 0
+			for _, o := range objs {
+				h.copyValue(place{cell, ""}, place{o, ""})
+			}
 			return
 		}
 		h.store(place{cell, ""}, objs, name.Pos())
@@ -1089,7 +1098,9 @@ func cycle(o *object, cleanup bool) []step {
 				}
 				way := append(append([]step(nil), n.way...), step{n.obj, path, e})
 				if e.to == o {
-					if n.obj != o { // a pointer to the object itself does not count
+					// A pointer to the object itself does not count, unless it is a
+					// cleanup's argument.
+					if n.obj != o || path == "(finalizer)" {
 						return way
 					}
 					continue

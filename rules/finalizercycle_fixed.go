@@ -1,0 +1,301 @@
+package rules
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// fixed says which field that the finalizer needs may change after the
+// registration, "" when none does: a cleanup would see the old value.
+func (m *migration) fixed() string {
+	p := m.y.Pkg
+	needed := make(map[*types.Var]bool)
+	for _, f := range m.fields {
+		for _, v := range f {
+			if v.Exported() && p.Name != "main" {
+				return "the field " + v.Name() + " is exported: other packages may set it after the registration"
+			}
+			needed[v] = true
+		}
+		if m.object {
+			addParts(needed, f.leaf().Type())
+		}
+	}
+	for cur := range p.Inspector.Root().Preorder((*ast.SelectorExpr)(nil), (*ast.AssignStmt)(nil)) {
+		switch n := cur.Node().(type) {
+		case *ast.AssignStmt:
+			if n.Tok == token.DEFINE || len(needed) == 0 {
+				continue
+			}
+			for _, l := range n.Lhs {
+				if t := p.Info.TypeOf(l); t != nil && !isPointer(t) && finalizedKey(t) == finalizedKey(m.y.elem) {
+					return "the object is overwritten as a whole elsewhere"
+				}
+			}
+		case *ast.SelectorExpr:
+			s := p.Info.Selections[n]
+			if s == nil || s.Kind() != types.FieldVal {
+				continue
+			}
+			v, ok := s.Obj().(*types.Var)
+			if !ok || !needed[v.Origin()] {
+				continue
+			}
+			c := cur
+			for {
+				switch n := c.Parent().Node().(type) {
+				case *ast.ParenExpr:
+					c = c.Parent()
+					continue
+				case *ast.SelectorExpr:
+					if s := p.Info.Selections[n]; n.X == c.Node() && s != nil && s.Kind() == types.FieldVal && !s.Indirect() {
+						c = c.Parent()
+						continue
+					}
+				case *ast.IndexExpr:
+					if _, isArray := under(p.Info.TypeOf(n.X)).(*types.Array); isArray && n.X == c.Node() {
+						c = c.Parent()
+						continue
+					}
+				}
+				break
+			}
+			if m.implicitAddress(c) {
+				return "the address of the field " + v.Name() + " is taken"
+			}
+			if !written(c) {
+				continue
+			}
+			if u, ok := c.Parent().Node().(*ast.UnaryExpr); ok && u.Op == token.AND {
+				return "the address of the field " + v.Name() + " is taken"
+			}
+			root := rootIdent(n)
+			if !m.early(c) && !m.own(n) && !(root != nil && m.cleared(c, p.Info.Uses[root])) {
+				return "the field " + v.Name() + " is set after the registration, or may be; a cleanup gets the value that it has then"
+			}
+		}
+	}
+	for _, f := range p.OtherFiles() {
+		for v := range needed {
+			if containsNode(f, func(n ast.Node) bool { return writesField(n, v.Name()) }) {
+				return "a file for another platform or a test sets a field " + v.Name()
+			}
+		}
+	}
+	if p.Name == "main" && slices.ContainsFunc(m.fields, func(f fieldPath) bool { return f.leaf().Exported() }) && m.handedOut() {
+		return "the object is handed to another package that may set its exported fields"
+	}
+	return ""
+}
+
+func writesField(n ast.Node, name string) bool {
+	named := func(x ast.Expr) bool {
+		sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
+		return ok && sel.Sel.Name == name
+	}
+	switch n := n.(type) {
+	case *ast.AssignStmt:
+		return slices.ContainsFunc(n.Lhs, named)
+	case *ast.IncDecStmt:
+		return named(n.X)
+	case *ast.UnaryExpr:
+		return n.Op == token.AND && named(n.X)
+	}
+	return false
+}
+
+// early reports whether the write at c is one to the object's own variable
+// before the registration, in the function that registers.
+func (m *migration) early(c inspector.Cursor) bool {
+	p := m.y.Pkg
+	decl, lit := enclosingDecl(c), false
+	for range c.Enclosing((*ast.FuncLit)(nil)) {
+		lit = true
+	}
+	if lit || decl == nil || decl != enclosingDecl(m.y.At) || c.Node().Pos() > m.y.Call.Call.Pos() || insideLoop(m.y.At, cursorOf(p, decl)) {
+		return false
+	}
+	root := rootIdent(c.Node().(ast.Expr))
+	own := rootIdent(m.base())
+	return root != nil && own != nil && p.Info.Uses[root] != nil && p.Info.Uses[root] == p.Info.Uses[own]
+}
+
+// addParts adds the fields of a struct's parts by value.
+func addParts(fields map[*types.Var]bool, t types.Type) {
+	if st, ok := under(t).(*types.Struct); ok {
+		for f := range st.Fields() {
+			fields[f.Origin()] = true
+			addParts(fields, f.Type())
+		}
+	}
+}
+
+// own reports whether n is in the functions that get the cleanup's object.
+// Where they are called otherwise, called sees to it that the finalizer has been
+// cleared.
+func (m *migration) own(n ast.Node) bool {
+	return m.object && slices.ContainsFunc(m.bodies, func(b *ast.BlockStmt) bool { return b.Pos() <= n.Pos() && n.End() <= b.End() })
+}
+
+// cleared reports whether what happens at c to the object that a variable holds comes
+// with a statement that clears its finalizer: one before it, one that certainly
+// follows, or a deferred one.
+func (m *migration) cleared(c inspector.Cursor, obj types.Object) bool {
+	p := m.y.Pkg
+	v, ok := obj.(*types.Var)
+	if !ok {
+		return false
+	}
+	for _, x := range m.clears {
+		own := rootIdent(x.object)
+		if x.Pkg != p || own == nil || p.Info.Uses[own] != v {
+			continue
+		}
+		stmt := x.At.Parent()
+		block := stmt.Parent()
+		_, isBlock := block.Node().(*ast.BlockStmt)
+		if !isBlock || !block.Contains(c) || later(p, stmt.Node(), enclosingDecl(stmt), v) {
+			continue
+		}
+		_, deferred := stmt.Node().(*ast.DeferStmt)
+		if stmt.Node().End() <= c.Node().Pos() {
+			return true
+		}
+		if !deferred && c.Node().End() <= stmt.Node().Pos() && !leaves(block.Node(), c.Node().End(), stmt.Node().Pos()) {
+			return true
+		}
+	}
+	return false
+}
+
+// leaves reports whether a statement between the positions may leave the list of
+// statements, or skip some.
+func leaves(n ast.Node, from, to token.Pos) bool {
+	found := false
+	ast.Inspect(n, func(n ast.Node) bool {
+		switch n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.ReturnStmt, *ast.BranchStmt, *ast.LabeledStmt:
+			found = found || from <= n.Pos() && n.Pos() < to
+		}
+		return true
+	})
+	return found
+}
+
+// handedOut reports whether a pointer to an object of the type is an argument
+// for an interface in another package, other than of those that print.
+func (m *migration) handedOut() bool {
+	p := m.y.Pkg
+	for cur := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
+		call := cur.Node().(*ast.CallExpr)
+		fn := p.Callee(call)
+		if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() == p.Path {
+			continue
+		}
+		switch fn.Pkg().Path() {
+		case "runtime", "fmt", "log", "log/slog":
+			continue
+		}
+		for _, a := range call.Args {
+			if t := p.Info.TypeOf(a); t != nil && isPointer(t) && finalizedKey(t) == finalizedKey(m.y.elem) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// released says where the package releases the same resource by hand without
+// clearing the finalizer: the cleanup, which runs at last, would release it a
+// second time.
+func (m *migration) released() string {
+	p := m.y.Pkg
+	type release struct {
+		fn    *types.Func
+		field *types.Var
+		c     string // name of a function of C
+	}
+	callOf := func(call *ast.CallExpr) (out []release) {
+		fn := p.Callee(call)
+		if fn != nil && fn.Pkg() != nil && fn.Pkg().Path() == "sync" {
+			return nil
+		}
+		c := ""
+		if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
+			if id, isIdent := sel.X.(*ast.Ident); isIdent && id.Name == "C" {
+				c = sel.Sel.Name
+			}
+		}
+		if fn == nil && c == "" {
+			return nil
+		}
+		operands := slices.Clone(call.Args)
+		if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && c == "" {
+			operands = append(operands, sel.X)
+		}
+		for _, a := range operands {
+			ast.Inspect(a, func(n ast.Node) bool {
+				if sel, ok := n.(*ast.SelectorExpr); ok {
+					if s := p.Info.Selections[sel]; s != nil && s.Kind() == types.FieldVal {
+						out = append(out, release{fn, s.Obj().(*types.Var).Origin(), c})
+					}
+				}
+				return true
+			})
+		}
+		return out
+	}
+	own := make(map[release]bool)
+	for _, body := range m.bodies {
+		ast.Inspect(body, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok {
+				for _, r := range callOf(call) {
+					own[r] = true
+				}
+			}
+			return true
+		})
+	}
+	for _, f := range p.Files {
+		for _, d := range f.AST.Decls {
+			decl, ok := d.(*ast.FuncDecl)
+			if !ok || decl.Body == nil || slices.Contains(m.bodies, decl.Body) || m.clearsIn(decl) {
+				continue
+			}
+			twice := containsNode(decl.Body, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok || m.inFinalizer(n) {
+					return false
+				}
+				return slices.ContainsFunc(callOf(call), func(r release) bool { return own[r] })
+			})
+			if twice {
+				return decl.Name.Name + " releases the same resource without clearing the finalizer, and a cleanup would release it again"
+			}
+		}
+	}
+	return ""
+}
+
+// inFinalizer reports whether n is in the function of another registration for
+// the type.
+func (m *migration) inFinalizer(n ast.Node) bool {
+	for _, x := range m.c.all.of(m.y.elem) {
+		if x.fn.Pos() <= n.Pos() && n.End() <= x.fn.End() {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *migration) clearsIn(decl *ast.FuncDecl) bool {
+	return slices.ContainsFunc(m.c.all.clears(m.y.elem), func(x *finalization) bool {
+		return decl.Pos() <= x.Call.Call.Pos() && x.Call.Call.End() <= decl.End()
+	})
+}
