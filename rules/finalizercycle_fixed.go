@@ -165,16 +165,16 @@ func (m *migration) cleared(c inspector.Cursor, obj types.Object) bool {
 		if stmt.Node().End() <= c.Node().Pos() {
 			return true
 		}
-		if !deferred && c.Node().End() <= stmt.Node().Pos() && !leaves(block.Node(), c.Node().End(), stmt.Node().Pos()) {
+		if !deferred && c.Node().End() <= stmt.Node().Pos() && !mayLeave(block.Node(), c.Node().End(), stmt.Node().Pos()) {
 			return true
 		}
 	}
 	return false
 }
 
-// leaves reports whether a statement between the positions may leave the list of
+// mayLeave reports whether a statement between the positions may leave the list of
 // statements, or skip some.
-func leaves(n ast.Node, from, to token.Pos) bool {
+func mayLeave(n ast.Node, from, to token.Pos) bool {
 	found := false
 	ast.Inspect(n, func(n ast.Node) bool {
 		switch n.(type) {
