@@ -122,7 +122,10 @@ func handlerOf(notify rewrite.Call) *signalHandler {
 		return nil
 	}
 	at, ok := h.receive(ch, 0)
-	if !ok || !h.goroutine(at) || !h.split(at) {
+	if !ok {
+		return nil
+	}
+	if at, ok = h.goroutine(at); !ok || !h.split(at) {
 		return nil
 	}
 	return h
@@ -202,44 +205,65 @@ func (h *signalHandler) param(call *ast.CallExpr, c inspector.Cursor) *types.Var
 	return sig.Params().At(i)
 }
 
-// goroutine finds the go statement whose function holds the receive.
-func (h *signalHandler) goroutine(at inspector.Cursor) bool {
-	fn, ok := enclosingFunc(at)
-	if !ok {
-		return false
-	}
-	h.file = h.p.File(fn.Node())
-	switch n := fn.Node().(type) {
-	case *ast.FuncLit:
-		call, ok := fn.Parent().Node().(*ast.CallExpr)
-		if !ok || call.Fun != n {
-			return false
-		}
-		g, ok := fn.Parent().Parent().Node().(*ast.GoStmt)
-		if !ok || g.Call != call {
-			return false
-		}
-		h.lit, h.body, h.gostmt = n, n.Body, g
-	case *ast.FuncDecl:
-		obj, _ := h.p.Info.Defs[n.Name].(*types.Func)
-		if obj == nil {
-			return false
-		}
-		refs := h.s.Refs(rewrite.ObjectKey(obj))
-		if len(refs) != 1 || refs[0].Pkg != h.p {
-			return false
-		}
-		call, ok := refs[0].Call()
+// goroutine finds the go statement whose function holds the receive, or calls
+// the one that does and returns then: at is the receive or that call.
+func (h *signalHandler) goroutine(receive inspector.Cursor) (at inspector.Cursor, ok bool) {
+	at = receive
+	for range maxFrames {
+		fn, ok := enclosingFunc(at)
 		if !ok {
-			return false
+			return at, false
 		}
-		g, ok := call.Parent().Node().(*ast.GoStmt)
-		if !ok || g.Call != call.Node() {
-			return false
+		h.file = h.p.File(fn.Node())
+		switch n := fn.Node().(type) {
+		case *ast.FuncLit:
+			call, ok := fn.Parent().Node().(*ast.CallExpr)
+			if !ok || call.Fun != n {
+				return at, false
+			}
+			g, ok := fn.Parent().Parent().Node().(*ast.GoStmt)
+			if !ok || g.Call != call {
+				return at, false
+			}
+			h.lit, h.body, h.gostmt = n, n.Body, g
+		case *ast.FuncDecl:
+			obj, _ := h.p.Info.Defs[n.Name].(*types.Func)
+			if obj == nil {
+				return at, false
+			}
+			refs := h.s.Refs(rewrite.ObjectKey(obj))
+			if len(refs) != 1 || refs[0].Pkg != h.p {
+				return at, false
+			}
+			call, ok := refs[0].Call()
+			if !ok {
+				return at, false
+			}
+			g, ok := call.Parent().Node().(*ast.GoStmt)
+			if !ok {
+				if !returnsBehind(n.Body, at) {
+					return at, false
+				}
+				at = call
+				continue
+			}
+			h.decl, h.body, h.gostmt = n, n.Body, g
 		}
-		h.decl, h.body, h.gostmt = n, n.Body, g
+		return at, h.file != nil && !h.file.Test && !h.file.Generated
 	}
-	return h.file != nil && !h.file.Test && !h.file.Generated
+	return at, false
+}
+
+// returnsBehind reports whether the function waits at c once and returns: c is
+// in a statement of the body's own list.
+func returnsBehind(body *ast.BlockStmt, c inspector.Cursor) bool {
+	st, _ := enclosingStmt(c)
+	i := indexOf(body.List, st)
+	switch st.(type) {
+	case *ast.ExprStmt, *ast.AssignStmt, *ast.ReturnStmt:
+		return i >= 0 && !slices.ContainsFunc(body.List[:i], leaves)
+	}
+	return false
 }
 
 // split cuts the goroutine's body at the receive and the exit.
@@ -389,10 +413,29 @@ func (h *signalHandler) exitCall(s ast.Stmt) *ast.CallExpr {
 		return nil
 	}
 	call, ok := x.X.(*ast.CallExpr)
-	if !ok || !endsProcess(h.p, call) {
+	if !ok || !endsProcess(h.p, call) && !h.exitsInside(call) {
 		return nil
 	}
 	return call
+}
+
+// exitsInside reports whether call is of a function of the package that ends the
+// process at its end.
+func (h *signalHandler) exitsInside(call *ast.CallExpr) bool {
+	fn := h.p.Callee(call)
+	if fn == nil || fn.Pkg() != h.p.Types {
+		return false
+	}
+	decl, q := declarationOf(h.s, fn)
+	if decl == nil || decl.Body == nil || len(decl.Body.List) == 0 || slices.ContainsFunc(decl.Body.List, leaves) {
+		return false
+	}
+	x, ok := decl.Body.List[len(decl.Body.List)-1].(*ast.ExprStmt)
+	if !ok {
+		return false
+	}
+	last, ok := x.X.(*ast.CallExpr)
+	return ok && endsProcess(q, last)
 }
 
 // endsProcess reports whether the call exits without running deferred calls:
@@ -582,7 +625,7 @@ func (h *signalHandler) tellsMain() bool {
 			case *ast.SendStmt:
 				return true
 			case *ast.UnaryExpr:
-				return n.Op == token.ARROW
+				return n.Op == token.ARROW && n != h.at
 			case *ast.CallExpr:
 				return h.asksToStop(n)
 			}
@@ -592,25 +635,37 @@ func (h *signalHandler) tellsMain() bool {
 			return true
 		}
 	}
-	return false
+	// What other packages end is their own: the goroutines of a database, say.
+	return slices.ContainsFunc(h.made(), func(m madeCall) bool { return m.call != nil && m.pkg == h.p && stops(m.pkg, m.call) })
 }
 
-// asksToStop reports whether call closes a channel or a server, or is named
-// after ending something.
-func (h *signalHandler) asksToStop(call *ast.CallExpr) bool {
-	if isBuiltin(h.p, call, "close") {
+// stops reports whether call closes a channel, a server or a listener, or ends a
+// context.
+func stops(p *rewrite.Package, call *ast.CallExpr) bool {
+	if isBuiltin(p, call, "close") || isContextFunc(p.Info.TypeOf(call.Fun)) {
 		return true
 	}
-	if isContextFunc(h.p.Info.TypeOf(call.Fun)) {
+	fn := p.Callee(call)
+	if fn == nil {
+		return false
+	}
+	key := rewrite.ObjectKey(fn)
+	return key == "(*net/http.Server).Close" || key == "(*net/http.Server).Shutdown" || key == "(net.Listener).Close" ||
+		strings.HasPrefix(key, "(*net.") && strings.Contains(key, "Listener") && fn.Name() == "Close" || fn.Name() == "GracefulStop"
+}
+
+// asksToStop reports whether call stops something, or is named after that.
+func (h *signalHandler) asksToStop(call *ast.CallExpr) bool {
+	if stops(h.p, call) {
 		return true
 	}
 	id := lastName(call.Fun)
-	if id == nil {
+	if id == nil || h.exitsInside(call) {
 		return false
 	}
 	if fn := h.p.Callee(call); fn != nil && fn.Pkg() != nil {
 		switch key := rewrite.ObjectKey(fn); {
-		case key == "(*net/http.Server).Close" || key == "(net.Listener).Close" || strings.HasPrefix(key, "(*net.") && fn.Name() == "Close":
+		case strings.HasPrefix(key, "(*net.") && fn.Name() == "Close":
 			return true
 		case key == "runtime/pprof.StopCPUProfile", key == "runtime/trace.Stop", fn.Pkg().Path() == "os/signal", fn.Pkg().Path() == "time":
 			return false

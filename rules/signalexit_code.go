@@ -69,6 +69,9 @@ func (x *signalFix) exitCodes() string {
 	first, known := h.exitCode(h.exit)
 	for _, s := range h.exits {
 		call := h.exitCall(s)
+		if h.exitsInside(call) {
+			return "the goroutine exits inside of " + exprText(call.Fun)
+		}
 		if h.isFatal(call) && h.sayName(call) == "" {
 			return "the goroutine ends with " + exprText(call.Fun) + ", which says something, too"
 		}

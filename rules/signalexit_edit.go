@@ -18,7 +18,12 @@ func (x *signalFix) tailStmts(e *rewrite.Edit) []dst.Stmt {
 	if x.keep {
 		return nil
 	}
-	list := x.moved(e, x.h.tail...)
+	var list []dst.Stmt
+	for _, s := range x.h.tail {
+		if !x.left[callOf(s)] {
+			list = append(list, x.moved(e, s)...)
+		}
+	}
 	if !x.explicitExit() {
 		list = append(list, x.swapped(e, x.farewell(e, x.h.exit))...)
 	}

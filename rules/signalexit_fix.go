@@ -37,6 +37,9 @@ func (h *signalHandler) finding(w *waiting, lost []lostCall) rewrite.Finding {
 		return f
 	}
 	msg := "end what main waits in by a context that the signal cancels, and clean up behind it; deferred calls run, and a turn of the loop or a request under way is finished first"
+	if len(x.left) > 0 {
+		msg += "; what main defers and the goroutine did, too, is left to the deferred call"
+	}
 	if x.limit {
 		msg += fmt.Sprintf("; the process ends %d seconds after the signal in any case", graceSeconds)
 	}
@@ -72,6 +75,7 @@ type signalFix struct {
 	serve   bool     // main itself serves HTTP: the tail runs once requests are done
 	keep    bool     // the goroutine stays and cancels the context in the place of the exit
 	limit   bool     // a goroutine ends the process after a while in any case
+	left    map[*ast.CallExpr]bool // the goroutine's calls that are left to main's deferred ones
 	funcs   []*ast.FuncDecl
 	edits   []func(e *rewrite.Edit)
 	planned map[*ast.FuncDecl]bool
@@ -85,11 +89,14 @@ type signalFix struct {
 func (x *signalFix) plan() string {
 	h, w := x.h, x.w
 	x.planned, x.signed = make(map[*ast.FuncDecl]bool), make(map[ast.Expr]bool)
+	x.left = make(map[*ast.CallExpr]bool)
 	switch {
 	case version.Compare(h.file.Version(), "go1.16") < 0:
 		return "signal.NotifyContext needs Go 1.16"
 	case len(h.notify.Call.Args) < 2:
 		return "signal.Notify without a list asks for all signals, SIGURG among them, with which the runtime preempts goroutines: list those that mean the end"
+	case w.start == nil:
+		return "the goroutine is started by init, before main"
 	case w.host == nil:
 		return "the goroutine is started in a function literal"
 	case w.host.Name.Name != "main" || w.host.Recv != nil || h.p.Name != "main" || w.pkg != h.p:
@@ -105,7 +112,7 @@ func (x *signalFix) plan() string {
 			return why
 		}
 	}
-	if len(w.waits.slow) > 0 {
+	if len(w.waits.slow) > 0 || x.keep && !x.stoppable() {
 		x.limit = true
 	}
 	for _, d := range x.pending() {
@@ -210,28 +217,12 @@ func (x *signalFix) movable() string {
 		}
 	}
 	for _, d := range x.pending() {
+		x.leaveTo(d)
 		if x.repeats(d) {
 			return "the goroutine makes a call that main defers, too"
 		}
 	}
 	return ""
-}
-
-// repeats reports whether the goroutine makes the deferred call itself, so that
-// it would be made twice.
-func (x *signalFix) repeats(d *ast.DeferStmt) bool {
-	p := x.h.p
-	made := func(call *ast.CallExpr) bool {
-		return !tellsOnly(p, call) && !isContextFunc(p.Info.TypeOf(call.Fun)) && x.h.makes(p, call)
-	}
-	lit, ok := ast.Unparen(d.Call.Fun).(*ast.FuncLit)
-	if !ok {
-		return made(d.Call)
-	}
-	return containsNode(lit.Body, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		return ok && made(call)
-	})
 }
 
 // names chooses the names that the fix declares.

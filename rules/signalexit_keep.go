@@ -132,6 +132,11 @@ func (x *signalFix) applyKept(e *rewrite.Edit) {
 			return nil
 		})
 	}
+	for _, s := range h.tail {
+		if x.left[callOf(s)] {
+			e.Delete(s)
+		}
+	}
 	for _, s := range h.exits {
 		e.ReplaceStmt(s, x.insteadOf(e, s)...)
 	}

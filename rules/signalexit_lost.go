@@ -225,28 +225,6 @@ func (h *signalHandler) unixListener(p *rewrite.Package, call *ast.CallExpr) boo
 	return false
 }
 
-// makes reports whether the goroutine calls what call calls, itself or through
-// functions that it calls.
-func (h *signalHandler) makes(p *rewrite.Package, call *ast.CallExpr) bool {
-	fn := p.Callee(call)
-	for _, m := range h.made() {
-		if m.fn == nil || fn == nil {
-			if m.text == exprText(call.Fun) {
-				return true
-			}
-			continue
-		}
-		if rewrite.ObjectKey(m.fn) != rewrite.ObjectKey(fn) {
-			continue
-		}
-		// A function called for other arguments does something else.
-		if fn.Signature().Recv() != nil || m.whole == exprText(call) {
-			return true
-		}
-	}
-	return false
-}
-
 // isErrorResult reports whether the function returns nothing but an error.
 func isErrorResult(sig *types.Signature) bool {
 	return sig.Results().Len() == 1 && types.Identical(sig.Results().At(0).Type(), types.Universe.Lookup("error").Type())

@@ -2,7 +2,9 @@ package rules
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"golang.org/x/tools/go/ast/edge"
@@ -26,9 +28,127 @@ func (h *signalHandler) made() []madeCall {
 		for _, s := range h.path() {
 			m.visit(h.p, s, maxFrames)
 		}
+		if h.last != nil {
+			m.visit(h.p, h.last, maxFrames)
+		}
 		h.calls = append(m.calls, madeCall{}) // not nil any more
 	}
 	return h.calls
+}
+
+// makes reports whether the goroutine calls what call calls, itself or through
+// functions that it calls.
+func (h *signalHandler) makes(p *rewrite.Package, call *ast.CallExpr) bool {
+	return len(h.same(p, call)) > 0
+}
+
+// same returns the goroutine's calls of what call calls.
+func (h *signalHandler) same(p *rewrite.Package, call *ast.CallExpr) []madeCall {
+	fn := p.Callee(call)
+	var out []madeCall
+	for _, m := range h.made() {
+		switch {
+		case m.fn == nil || fn == nil:
+			if m.text == exprText(call.Fun) {
+				out = append(out, m)
+			}
+		case rewrite.ObjectKey(m.fn) == rewrite.ObjectKey(fn):
+			// A function called for other arguments does something else.
+			if fn.Signature().Recv() != nil || m.whole == exprText(call) {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
+// repeats reports whether the goroutine makes the deferred call itself, so that
+// it would be made twice.
+func (x *signalFix) repeats(d *ast.DeferStmt) bool {
+	p := x.h.p
+	made := func(call *ast.CallExpr) bool {
+		return !tellsOnly(p, call) && !isContextFunc(p.Info.TypeOf(call.Fun)) && slices.ContainsFunc(x.h.same(p, call), func(m madeCall) bool { return !x.left[m.call] })
+	}
+	lit, ok := ast.Unparen(d.Call.Fun).(*ast.FuncLit)
+	if !ok {
+		return made(d.Call)
+	}
+	return containsNode(lit.Body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		return ok && made(call)
+	})
+}
+
+// leaveTo plans to leave the goroutine's own calls to the deferred one, where
+// they are the same.
+func (x *signalFix) leaveTo(d *ast.DeferStmt) {
+	h := x.h
+	if len(x.links) > 0 || h.lit == nil || indexOf(x.main.Body.List, d) < 0 || d.Pos() > x.w.start.Pos() {
+		return
+	}
+	line := func(pos token.Pos) int { return h.s.Position(pos).Line }
+	for _, s := range h.tail {
+		call := callOf(s)
+		if call == nil || tellsOnly(h.p, call) || !sameCall(h.p, x.main.Body, call, d.Call) {
+			continue
+		}
+		x.left[call] = true
+		for _, g := range h.file.AST.Comments {
+			if line(g.End()) >= line(s.Pos())-1 && line(g.Pos()) <= line(s.End()) {
+				x.keep = true // its comments stay
+			}
+		}
+	}
+}
+
+// callOf returns the call that s makes without a look at its result, nil for
+// other statements.
+func callOf(s ast.Stmt) *ast.CallExpr {
+	switch s := s.(type) {
+	case *ast.ExprStmt:
+		call, _ := s.X.(*ast.CallExpr)
+		return call
+	case *ast.AssignStmt:
+		for _, l := range s.Lhs {
+			if id, ok := l.(*ast.Ident); !ok || id.Name != "_" {
+				return nil
+			}
+		}
+		if len(s.Rhs) == 1 {
+			call, _ := s.Rhs[0].(*ast.CallExpr)
+			return call
+		}
+	}
+	return nil
+}
+
+// sameCall reports whether a and b are written alike and mean the same: their
+// variables have one value each in body.
+func sameCall(p *rewrite.Package, body *ast.BlockStmt, a, b *ast.CallExpr) bool {
+	if exprText(a) != exprText(b) {
+		return false
+	}
+	plain := true
+	names := func(x ast.Node) (out []types.Object) {
+		ast.Inspect(x, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Ident:
+				out = append(out, p.Info.ObjectOf(n))
+			case *ast.FuncLit:
+				plain = false
+			}
+			return true
+		})
+		return out
+	}
+	vars := names(a)
+	return slices.Equal(vars, names(b)) && plain && !containsNode(body, func(n ast.Node) bool {
+		s, ok := n.(*ast.AssignStmt)
+		return ok && slices.ContainsFunc(s.Lhs, func(l ast.Expr) bool {
+			id, ok := l.(*ast.Ident)
+			return ok && p.Info.Uses[id] != nil && slices.Contains(vars, p.Info.Uses[id])
+		})
+	})
 }
 
 type maker struct {

@@ -62,6 +62,12 @@ func (h *signalHandler) waiting() *waiting {
 		if w.host == nil {
 			break
 		}
+		if w.host.Name.Name == "init" && w.host.Recv == nil && p.Name == "main" {
+			if m := h.behindInit(); m != nil {
+				return m
+			}
+			break
+		}
 		call, q := onlyCall(h.s, p, w.host)
 		if q == nil {
 			break
@@ -69,6 +75,29 @@ func (h *signalHandler) waiting() *waiting {
 		cur, p = call, q
 	}
 	return busy
+}
+
+// behindInit returns where main waits when the goroutine runs from the start of
+// the program, nil when it does not.
+func (h *signalHandler) behindInit() *waiting {
+	obj, _ := h.p.Types.Scope().Lookup("main").(*types.Func)
+	if obj == nil {
+		return nil
+	}
+	decl, p := declarationOf(h.s, obj)
+	if decl == nil || decl.Body == nil {
+		return nil
+	}
+	fn, ok := p.Inspector.Root().FindNode(decl)
+	if !ok {
+		return nil
+	}
+	w := &waiting{pkg: p, host: decl, rest: decl.Body.List, waits: waitsIn(p, decl.Body)}
+	if len(w.waits.list) == 0 && !works(p, w.rest) {
+		return nil
+	}
+	w.stack(h.s, p, decl.Body, fn)
+	return w
 }
 
 // following returns the statement of body's list that holds c, and those that
