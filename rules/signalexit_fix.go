@@ -201,6 +201,11 @@ func (x *signalFix) movable() string {
 			x.keep = true
 		}
 	}
+	for _, s := range h.pre {
+		if containsNode(s, func(n ast.Node) bool { _, ok := n.(*ast.DeferStmt); return ok }) && !x.stoppable() {
+			why = "the goroutine defers a call"
+		}
+	}
 	if why != "" {
 		return why
 	}
@@ -278,9 +283,38 @@ func (x *signalFix) pending() []*ast.DeferStmt {
 	return out
 }
 
+// exitsDeferred reports whether the deferred call ends the process with a code
+// of its own, other than after a panic.
+func (x *signalFix) exitsDeferred(d *ast.DeferStmt) bool {
+	var body ast.Node = d.Call
+	p := x.h.p
+	if fn := p.Callee(d.Call); fn != nil {
+		if decl, q := declarationOf(x.h.s, fn); decl != nil && decl.Body != nil {
+			body, p = decl.Body, q
+		}
+	}
+	exits := false
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.IfStmt:
+			return n.Init == nil || !containsNode(n.Init, func(n ast.Node) bool {
+				c, ok := n.(*ast.CallExpr)
+				return ok && isBuiltin(p, c, "recover")
+			})
+		case *ast.CallExpr:
+			exits = exits || endsProcess(p, n)
+		}
+		return true
+	})
+	return exits
+}
+
 // staysInDefer says which deferred call may never return.
 func (x *signalFix) staysInDefer(d *ast.DeferStmt) string {
 	p := x.h.p
+	if x.exitsDeferred(d) {
+		return "the deferred " + callText(d) + " exits itself"
+	}
 	var w waits
 	if lit, ok := ast.Unparen(d.Call.Fun).(*ast.FuncLit); ok {
 		w = waitsIn(p, lit.Body)
@@ -288,7 +322,7 @@ func (x *signalFix) staysInDefer(d *ast.DeferStmt) string {
 		w = waitsIn(p, d.Call)
 	}
 	if len(w.list) > 0 {
-		return "the deferred " + exprText(d.Call.Fun) + "() may wait for ever"
+		return "the deferred " + callText(d) + " may wait for ever"
 	}
 	for _, c := range w.slow {
 		if id := lastName(c.Fun); id == nil || !cleanupName.MatchString(id.Name) {
@@ -296,4 +330,12 @@ func (x *signalFix) staysInDefer(d *ast.DeferStmt) string {
 		}
 	}
 	return ""
+}
+
+// callText names the deferred call.
+func callText(d *ast.DeferStmt) string {
+	if _, ok := ast.Unparen(d.Call.Fun).(*ast.FuncLit); ok {
+		return "function literal"
+	}
+	return exprText(d.Call.Fun) + "()"
 }
