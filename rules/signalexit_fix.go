@@ -68,13 +68,13 @@ type signalFix struct {
 	code    string // name of the variable with the exit code, "" for none
 	codes   bool   // the goroutine sets it: it is computed, or differs from exit to exit
 
-	at      ast.Stmt // main's statement that waits
-	follows bool     // statements follow it
-	guard   bool     // it may return by itself
-	inMain  bool     // the tail goes where main leaves its own loop or select
-	serve   bool     // main itself serves HTTP: the tail runs once requests are done
-	keep    bool     // the goroutine stays and cancels the context in the place of the exit
-	limit   bool     // a goroutine ends the process after a while in any case
+	at      ast.Stmt               // main's statement that waits
+	follows bool                   // statements follow it
+	guard   bool                   // it may return by itself
+	inMain  bool                   // the tail goes where main leaves its own loop or select
+	serve   bool                   // main itself serves HTTP: the tail runs once requests are done
+	keep    bool                   // the goroutine stays and cancels the context in the place of the exit
+	limit   bool                   // a goroutine ends the process after a while in any case
 	left    map[*ast.CallExpr]bool // the goroutine's calls that are left to main's deferred ones
 	funcs   []*ast.FuncDecl
 	edits   []func(e *rewrite.Edit)
