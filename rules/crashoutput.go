@@ -6,6 +6,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"go/version"
 	"regexp"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -105,10 +106,11 @@ type fileUses struct {
 // function around the call does not open it by name.
 func crashFileOf(call rewrite.Call) *crashFile {
 	f := &crashFile{call: call, p: call.Pkg}
-	id, ok := ast.Unparen(call.Call.Args[0]).(*ast.Ident)
-	if !ok {
+	id := lastName(call.Call.Args[0])
+	if id == nil {
 		return nil
 	}
+	var ok bool
 	if f.v, ok = f.p.Info.Uses[id].(*types.Var); !ok || f.v.Pkg() != f.p.Types {
 		return nil
 	}
@@ -120,11 +122,12 @@ func crashFileOf(call rewrite.Call) *crashFile {
 			continue
 		}
 		value, assigned := assignedTo(c)
+		at := wholeName(c)
 		switch {
-		case !assigned && written(c):
+		case !assigned && written(at):
 			return nil
 		case !assigned:
-			f.use(c)
+			f.use(at)
 		case value != nil:
 			if f.open != nil || !f.opens(c, value) {
 				return nil
@@ -134,24 +137,102 @@ func crashFileOf(call rewrite.Call) *crashFile {
 	if f.open == nil {
 		return nil
 	}
-	if f.v.Parent() == f.p.Types.Scope() {
+	if f.v.IsField() || f.v.Parent() == f.p.Types.Scope() {
 		f.kept = true
 	}
 	f.findCheck()
 	return f
 }
 
+// wholeName returns the selector expression whose last name is at c, else c.
+func wholeName(c inspector.Cursor) inspector.Cursor {
+	if sel, ok := c.Parent().Node().(*ast.SelectorExpr); ok && sel.Sel == c.Node() {
+		return c.Parent()
+	}
+	return c
+}
+
+// opensFile reports whether call opens a file by name for writing.
+func opensFile(p *rewrite.Package, call *ast.CallExpr) bool {
+	return p.IsCall(call, "os", "Create") || p.IsCall(call, "os", "OpenFile") && len(call.Args) == 3
+}
+
+// openedBy returns the call that opens the file which a function of the package
+// returns, if the function is called nowhere else and does nothing else with the
+// file; nil otherwise.
+func openedBy(p *rewrite.Package, call *ast.CallExpr) *ast.CallExpr {
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() != p.Types || fn.Exported() || len(p.Snapshot().Refs(rewrite.ObjectKey(fn))) != 1 || mentioned(p, fn.Name()) {
+		return nil
+	}
+	decl := declOf(p, fn)
+	if decl == nil || decl.Body == nil {
+		return nil
+	}
+	body, ok := p.Inspector.Root().FindNode(decl.Body)
+	if !ok {
+		return nil
+	}
+	var open *ast.CallExpr
+	var file types.Object
+	returned := false
+	for c := range body.Preorder((*ast.CallExpr)(nil)) {
+		n := c.Node().(*ast.CallExpr)
+		if !opensFile(p, n) {
+			continue
+		}
+		if open != nil {
+			return nil
+		}
+		open = n
+		switch s := c.Parent().Node().(type) {
+		case *ast.ReturnStmt:
+			returned = true
+		case *ast.AssignStmt:
+			if id, ok := s.Lhs[0].(*ast.Ident); ok {
+				file = p.Info.ObjectOf(id)
+			}
+		default:
+			return nil
+		}
+	}
+	if open == nil || !returned && file == nil {
+		return nil
+	}
+	for c := range body.Preorder((*ast.Ident)(nil)) {
+		if file == nil || p.Info.Uses[c.Node().(*ast.Ident)] != file {
+			continue
+		}
+		switch c.Parent().Node().(type) {
+		case *ast.ReturnStmt:
+			returned = true
+		case *ast.BinaryExpr:
+		default:
+			return nil
+		}
+	}
+	if !returned {
+		return nil
+	}
+	return open
+}
+
 // opens notes that the variable at c is assigned an opened file by a statement
 // of the function, and reports whether it is so.
 func (f *crashFile) opens(c inspector.Cursor, value ast.Expr) bool {
 	open, ok := ast.Unparen(value).(*ast.CallExpr)
-	if !ok || !f.p.IsCall(open, "os", "Create") && !(f.p.IsCall(open, "os", "OpenFile") && len(open.Args) == 3) {
+	if !ok {
 		return false
+	}
+	if !opensFile(f.p, open) {
+		if open = openedBy(f.p, open); open == nil {
+			return false
+		}
 	}
 	if fn, ok := enclosingFunc(c); !ok || fn.Node() != f.fn.Node() {
 		return false
 	}
-	assign, ok := c.Parent().Node().(*ast.AssignStmt)
+	assign, ok := wholeName(c).Parent().Node().(*ast.AssignStmt)
 	if !ok || len(assign.Lhs) != 2 || assign.Pos() > f.call.Call.Pos() {
 		return false
 	}
@@ -343,11 +424,15 @@ func (f *crashFile) emptied() (rewrite.Finding, bool) {
 // it does not, and how to mend it, nil when the flags are not in sight.
 func (f *crashFile) empties() (how string, fix *rewrite.Fix) {
 	if len(f.open.Args) == 1 {
+		perm := "0o600"
+		if version.Compare(f.call.File.Version(), "go1.13") < 0 {
+			perm = "0600"
+		}
 		return "os.Create empties the crash file: the restart after a crash destroys the report", &rewrite.Fix{
 			Message: "open the file with os.O_APPEND; its mode becomes 0600 when it is created",
 			Safety:  rewrite.Safe,
 			Apply: func(e *rewrite.Edit) error {
-				e.Replace(f.open, rewrite.Expr("os.OpenFile($name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)", rewrite.Holes{"name": e.Clone(f.open.Args[0])}))
+				e.Replace(f.open, rewrite.Expr("os.OpenFile($name, os.O_RDWR|os.O_CREATE|os.O_APPEND, "+perm+")", rewrite.Holes{"name": e.Clone(f.open.Args[0])}))
 				return nil
 			},
 		}

@@ -172,7 +172,7 @@ func argumentsFor(p *rewrite.Package, v *types.Var) []passed {
 // calls a function that does, or some function reads a file of that name.
 func (f *crashFile) pickedUp() bool {
 	decl := enclosingDecl(f.call.At)
-	if decl != nil && (f.saves(decl.Body, f.p, f.open.Pos(), 2) || f.callersSave(decl)) {
+	if decl != nil && (f.saves(decl.Body, f.p, f.opening.Pos(), 2) || f.callersSave(decl)) {
 		return true
 	}
 	parts := make(map[any]bool)
