@@ -100,7 +100,7 @@ type mappings struct {
 func (m *mappings) spread() {
 	for {
 		before := len(m.foreign)
-		for c := range m.p.Inspector.Root().Preorder((*ast.AssignStmt)(nil), (*ast.ValueSpec)(nil), (*ast.CallExpr)(nil), (*ast.ReturnStmt)(nil), (*ast.RangeStmt)(nil), (*ast.KeyValueExpr)(nil)) {
+		for c := range m.p.Inspector.Root().Preorder((*ast.AssignStmt)(nil), (*ast.ValueSpec)(nil), (*ast.CallExpr)(nil), (*ast.ReturnStmt)(nil), (*ast.CompositeLit)(nil)) {
 			switch n := c.Node().(type) {
 			case *ast.AssignStmt:
 				for i, l := range n.Lhs {
@@ -120,10 +120,8 @@ func (m *mappings) spread() {
 						m.mark(name)
 					}
 				}
-			case *ast.KeyValueExpr:
-				if m.is(n.Value) {
-					m.mark(n.Key)
-				}
+			case *ast.CompositeLit:
+				m.spreadLit(n)
 			case *ast.CallExpr:
 				m.is(n)
 				fn := m.p.Callee(n)
@@ -151,6 +149,24 @@ func (m *mappings) spread() {
 		}
 		if len(m.foreign) == before {
 			return
+		}
+	}
+}
+
+// spreadLit follows the memory into the fields of a struct.
+func (m *mappings) spreadLit(lit *ast.CompositeLit) {
+	t := m.p.Info.TypeOf(lit)
+	if t == nil {
+		return
+	}
+	fields, isStruct := t.Underlying().(*types.Struct)
+	for i, x := range lit.Elts {
+		if kv, ok := x.(*ast.KeyValueExpr); ok {
+			if m.is(kv.Value) {
+				m.mark(kv.Key)
+			}
+		} else if isStruct && i < fields.NumFields() && m.is(x) {
+			m.foreign[fields.Field(i)] = true
 		}
 	}
 }
