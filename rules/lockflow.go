@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 )
@@ -66,6 +67,13 @@ type lockFlow struct {
 	stuck bool                         // goto
 
 	targets []target
+
+	// conds are conditions that several if statements share, and assume is
+	// what each is in the present interpretation.
+	conds  []string
+	assume map[string]bool
+	// flagged: an unlock hangs on a flag that changes.
+	flagged bool
 }
 
 // target is a statement that break or continue can refer to.
@@ -75,17 +83,24 @@ type target struct {
 	brk, con *lockState
 }
 
-// run interprets body, which begins unlocked.
+// run interprets body, which begins unlocked, once for each way in which the
+// shared conditions can turn out.
 func (f *lockFlow) run(body *ast.BlockStmt) {
 	f.exits = make(map[ast.Stmt]lockState)
 	f.ends = make(map[*ast.BlockStmt]lockState)
 	f.entry = make(map[*ast.BlockStmt]lockState)
 	f.over, f.stuck, f.targets = false, false, nil
-	out := f.list(body.List, stateOf(0, false))
-	if f.atEnd[body] {
-		out = f.unlocked(out)
+	for way := range 1 << len(f.conds) {
+		f.assume = make(map[string]bool)
+		for i, cond := range f.conds {
+			f.assume[cond] = way>>i&1 == 1
+		}
+		out := f.list(body.List, stateOf(0, false))
+		if f.atEnd[body] {
+			out = f.unlocked(out)
+		}
+		f.ends[body] |= out
 	}
-	f.ends[body] = out
 }
 
 func (f *lockFlow) list(list []ast.Stmt, in lockState) lockState {
@@ -138,6 +153,16 @@ func (f *lockFlow) effect(s ast.Stmt, in lockState, label string) lockState {
 	case *ast.LabeledStmt:
 		return f.stmt(s.Stmt, in, s.Label.Name)
 	case *ast.IfStmt:
+		key, negated := condKey(s.Cond)
+		if is, known := f.assume[key]; known && s.Init == nil {
+			switch {
+			case is != negated:
+				return f.list(s.Body.List, in)
+			case s.Else != nil:
+				return f.stmt(s.Else, in, "")
+			}
+			return in
+		}
 		out := f.list(s.Body.List, in)
 		if s.Else == nil {
 			return out | in
@@ -162,6 +187,127 @@ func (f *lockFlow) effect(s ast.Stmt, in lockState, label string) lockState {
 	return in
 }
 
+// condKey names a condition; it and its negation have the same name.
+func condKey(x ast.Expr) (key string, negated bool) {
+	switch x := ast.Unparen(x).(type) {
+	case *ast.UnaryExpr:
+		if x.Op == token.NOT {
+			key, negated = condKey(x.X)
+			return key, !negated
+		}
+	case *ast.BinaryExpr:
+		if x.Op == token.NEQ {
+			return types.ExprString(x.X) + " == " + types.ExprString(x.Y), true
+		}
+	}
+	return types.ExprString(ast.Unparen(x)), false
+}
+
+// maxSharedConds bounds the number of interpretations.
+const maxSharedConds = 3
+
+// shareConds finds the conditions that several if statements of body have, some
+// of which lock or unlock. What they look at must not change in body: an unlock
+// that hangs on a flag which does is not understood, and ends the matter.
+func (f *lockFlow) shareConds(body *ast.BlockStmt) {
+	uses := make(map[string]int)
+	locking := make(map[string]bool)
+	var order []string
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.IfStmt:
+			touches := f.contains(n, f.locks) || f.contains(n, f.unlock) || f.contains(n, f.defers)
+			if n.Init != nil || !f.stable(n.Cond, body) {
+				if touches && f.isFlag(n.Cond) && f.contains(n, f.unlock) && !leavesList(n.Body) {
+					f.flagged = true
+				}
+				break
+			}
+			key, _ := condKey(n.Cond)
+			if uses[key]++; uses[key] == 1 {
+				order = append(order, key)
+			}
+			locking[key] = locking[key] || touches
+		}
+		return true
+	})
+	for _, key := range order {
+		if uses[key] > 1 && locking[key] && len(f.conds) < maxSharedConds {
+			f.conds = append(f.conds, key)
+		}
+	}
+}
+
+// isFlag reports whether the condition x is a variable or field, or its
+// negation.
+func (f *lockFlow) isFlag(x ast.Expr) bool {
+	x = ast.Unparen(x)
+	if u, ok := x.(*ast.UnaryExpr); ok && u.Op == token.NOT {
+		x = ast.Unparen(u.X)
+	}
+	id := lastName(x)
+	if id == nil {
+		return false
+	}
+	_, isVar := f.p.Info.Uses[id].(*types.Var)
+	return isVar
+}
+
+// leavesList reports whether the block ends in a statement that leaves it.
+func leavesList(b *ast.BlockStmt) bool {
+	if len(b.List) == 0 {
+		return false
+	}
+	switch b.List[len(b.List)-1].(type) {
+	case *ast.ReturnStmt, *ast.BranchStmt:
+		return true
+	}
+	return false
+}
+
+// stable reports whether the condition x calls nothing and body assigns to
+// nothing that it looks at.
+func (f *lockFlow) stable(x ast.Expr, body *ast.BlockStmt) bool {
+	looksAt := make(map[types.Object]bool)
+	if containsNode(x, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr, *ast.IndexExpr, *ast.StarExpr:
+			return true
+		case *ast.UnaryExpr:
+			return n.Op == token.ARROW
+		case *ast.Ident:
+			if v, ok := f.p.Info.Uses[n].(*types.Var); ok {
+				looksAt[v] = true
+			}
+		}
+		return false
+	}) {
+		return false
+	}
+	changed := func(x ast.Expr) bool {
+		if x == nil {
+			return false
+		}
+		id := lastName(x)
+		return id != nil && looksAt[f.p.Info.Uses[id]]
+	}
+	return !containsNode(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			return slices.ContainsFunc(n.Lhs, changed)
+		case *ast.IncDecStmt:
+			return changed(n.X)
+		case *ast.UnaryExpr:
+			return n.Op == token.AND && changed(n.X)
+		case *ast.RangeStmt:
+			return changed(n.Key) || changed(n.Value)
+		}
+		return false
+	})
+}
+
 // loop interprets a loop. Its body is entered in the states before the loop: a
 // turn that ends in another state is a fault of that turn, and not passed on to
 // the next, where it would blur what is definite. A loop that only unlocks may
@@ -173,7 +319,7 @@ func (f *lockFlow) loop(body *ast.BlockStmt, in lockState, label string, mayEnd 
 	head := in
 	locksInside := f.contains(body, f.locks)
 	for {
-		f.entry[body] = head
+		f.entry[body] |= head
 		out := f.list(body.List, head)
 		if f.atEnd[body] && out != 0 {
 			out = f.unlocked(out)

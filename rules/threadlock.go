@@ -91,8 +91,9 @@ func checkLock(s *rewrite.Snapshot, call rewrite.Call, cur inspector.Cursor) *re
 		return nil
 	}
 	// Have: every use of lock and unlock in the function is understood.
+	f.flow.shareConds(f.body)
 	f.flow.run(f.body)
-	if f.flow.stuck {
+	if f.flow.stuck || f.flow.flagged {
 		return nil
 	}
 	leaks := f.leaks()
@@ -322,9 +323,6 @@ func (f *lockFunc) fix(intent bool) (*rewrite.Fix, string) {
 	if !intent {
 		return nil, "nothing in the function says where the lock should end"
 	}
-	if len(f.flow.defers) > 0 {
-		return nil, "a deferred unlock and the missing one cannot be told apart on every path"
-	}
 	return f.insertFix()
 }
 
@@ -371,7 +369,7 @@ func (f *lockFunc) deferFix(intent bool) *rewrite.Fix {
 		Apply: func(e *rewrite.Edit) error {
 			e.InsertAfter(lock, rewrite.Stmts("defer runtime.UnlockOSThread()", nil)...)
 			for _, s := range remove {
-				e.Delete(s, "UnlockOSThread")
+				e.Delete(s, "unlock")
 			}
 			return nil
 		},
@@ -507,6 +505,9 @@ func (f *lockFunc) insertFix() (*rewrite.Fix, string) {
 				return nil
 			},
 		}, ""
+	}
+	if len(f.flow.defers) > 0 {
+		return nil, "a deferred unlock and the missing one cannot be told apart on every path"
 	}
 	return nil, "on some way out the thread is locked only sometimes"
 }
