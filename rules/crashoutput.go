@@ -152,8 +152,8 @@ func wholeName(c inspector.Cursor) inspector.Cursor {
 	return c
 }
 
-// opensFile reports whether call opens a file by name for writing.
-func opensFile(p *rewrite.Package, call *ast.CallExpr) bool {
+// opensByName reports whether call opens a file by name for writing.
+func opensByName(p *rewrite.Package, call *ast.CallExpr) bool {
 	return p.IsCall(call, "os", "Create") || p.IsCall(call, "os", "OpenFile") && len(call.Args) == 3
 }
 
@@ -178,7 +178,7 @@ func openedBy(p *rewrite.Package, call *ast.CallExpr) *ast.CallExpr {
 	returned := false
 	for c := range body.Preorder((*ast.CallExpr)(nil)) {
 		n := c.Node().(*ast.CallExpr)
-		if !opensFile(p, n) {
+		if !opensByName(p, n) {
 			continue
 		}
 		if open != nil {
@@ -224,7 +224,7 @@ func (f *crashFile) opens(c inspector.Cursor, value ast.Expr) bool {
 	if !ok {
 		return false
 	}
-	if !opensFile(f.p, open) {
+	if !opensByName(f.p, open) {
 		if open = openedBy(f.p, open); open == nil {
 			return false
 		}
