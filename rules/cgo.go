@@ -102,7 +102,7 @@ func cTypes(p *rewrite.Package) map[string]bool {
 					break
 				}
 				for _, a := range n.Args {
-					if inner, ok := ast.Unparen(a).(*ast.CallExpr); ok && len(inner.Args) == 1 {
+					if inner, ok := ast.Unparen(a).(*ast.CallExpr); ok && len(inner.Args) == 1 && !convertedToC(p, inner.Args[0]) {
 						if name := cName(p, inner.Fun); name != "" {
 							nested[name]++
 						}
@@ -120,6 +120,13 @@ func cTypes(p *rewrite.Package) map[string]bool {
 		}
 	}
 	return out
+}
+
+// convertedToC reports whether x is a conversion to a C type that is known by
+// its name. What is applied to that is a function: C.dup(C.int(fd)).
+func convertedToC(p *rewrite.Package, x ast.Expr) bool {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	return ok && cTypeName.MatchString(cName(p, call.Fun))
 }
 
 // boundary is a call that leaves Go: of a C function, or of a function of one
