@@ -20,7 +20,7 @@ var errReadOnly = errors.New("is read-only")
 // of time it holds its old or its new content, whatever happens to the program.
 // Files of one group are written together or not at all. Mode and, where
 // permitted, owner are kept; a symbolic link stays one and its target is
-// replaced. The changes written are returned; failed holds a problem for every
+// replaced, once if several changes mean the same file. The changes written are returned; failed holds a problem for every
 // change that was not.
 func Write(changes []Change) (written []Change, failed []Problem) {
 	groups := make(map[int][]Change)
@@ -65,6 +65,10 @@ func writeGroup(list []Change) (written []Change, failed []Problem) {
 	}
 	for _, c := range list {
 		p, err := prepare(c)
+		if errors.Is(err, ErrChanged) && unchanged(c.Path, c.New) == nil {
+			written = append(written, c) // by another name
+			continue
+		}
 		if err != nil {
 			return abort(c, err)
 		}
@@ -72,8 +76,12 @@ func writeGroup(list []Change) (written []Change, failed []Problem) {
 	}
 	for i, p := range todo {
 		err := unchanged(p.target, p.change.Old)
-		if err == nil {
+		switch {
+		case err == nil:
 			err = os.Rename(p.temp, p.target)
+		case unchanged(p.target, p.change.New) == nil:
+			os.Remove(p.temp) // by another name
+			err = nil
 		}
 		if err != nil {
 			for _, q := range todo[:i] {

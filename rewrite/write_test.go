@@ -35,14 +35,14 @@ func TestWrite(t *testing.T) {
 		return rewrite.Change{Path: path(name), Old: []byte("old"), New: []byte("new"), Group: group}
 	}
 	written, failed := rewrite.Write([]rewrite.Change{
-		change("plain", 1), change("link", 2), change("readonly", 3), change("moved", 4), change("partner", 4), change("gone", 5),
+		change("plain", 1), change("link", 2), change("target", 2), change("readonly", 3), change("moved", 4), change("partner", 4), change("gone", 5),
 	})
 
 	var got []string
 	for _, c := range written {
 		got = append(got, filepath.Base(c.Path))
 	}
-	if s := strings.Join(got, " "); s != "plain link" {
+	if s := strings.Join(got, " "); s != "plain link target" {
 		t.Errorf("written: %s", s)
 	}
 	var msgs []string

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,6 +99,7 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 	case o.apply:
 		written, failed := rewrite.Write(res.Changes)
 		res.Problems = append(res.Problems, failed...)
+		res.Remaining = unwritten(res, failed)
 		out.written = len(written)
 		out.color = useColor(o.color, stderr)
 		out.remaining(stderr)
@@ -159,20 +161,63 @@ func workDir(dir string) (string, error) {
 	return wd, nil
 }
 
+// unwritten returns the findings that are left when the files of failed stay as
+// they are.
+func unwritten(res *rewrite.Result, failed []rewrite.Problem) []rewrite.Found {
+	if len(failed) == 0 {
+		return res.Remaining
+	}
+	stays := make(map[string]bool)
+	for _, p := range failed {
+		stays[p.Pos.Filename] = true
+	}
+	var out []rewrite.Found
+	for _, f := range res.Remaining {
+		if !stays[f.Pos.Filename] {
+			out = append(out, f)
+		}
+	}
+	for _, f := range res.Findings {
+		if stays[f.Pos.Filename] {
+			if f.State == rewrite.Fixed {
+				f.State = rewrite.Open
+			}
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // patchOf returns the patch of changes with paths relative to the repository
-// that dir is in, and the files outside of it.
+// that dir is in, and the files outside of it. Links are followed: git patches
+// no file through them.
 func patchOf(changes []rewrite.Change, dir string, color bool) (patch []byte, outside []string) {
-	root := repoRoot(dir)
+	root := realPath(repoRoot(dir))
+	seen := make(map[string]bool)
 	var files []diff.File
 	for _, c := range changes {
-		rel, err := filepath.Rel(root, c.Path)
+		path := realPath(c.Path)
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		rel, err := filepath.Rel(root, path)
 		if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 			outside = append(outside, c.Path)
 			continue
 		}
 		files = append(files, diff.File{Path: filepath.ToSlash(rel), Old: c.Old, New: c.New})
 	}
+	slices.SortFunc(files, func(a, b diff.File) int { return strings.Compare(a.Path, b.Path) })
 	return diff.Unified(files, diff.Options{Color: color}), outside
+}
+
+// realPath returns path without symbolic links, path itself where that fails.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 // repoRoot returns the top of the repository that dir is in, dir itself when it
