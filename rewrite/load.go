@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"go/token"
+	"go/types"
 	"maps"
 	"os"
 	"os/exec"
@@ -54,7 +55,9 @@ type loader struct {
 	root map[string]*packages.Package // those to be read from source
 	std  map[string]*packages.Package // by import path: for imports that fixes add
 	imp  *exports
-	mods map[string]*Module // by go.mod path
+	// first are the types of the roots, by ID, as they were before any edit.
+	first map[string]*types.Package
+	mods  map[string]*Module // by go.mod path
 
 	overlay map[string][]byte // what the go command is to see in place of the files on disk
 
@@ -73,7 +76,9 @@ func newLoader(ctx context.Context, cfg Config) *loader {
 		root: make(map[string]*packages.Package),
 		std:  make(map[string]*packages.Package),
 		imp:  newExports(fset),
-		mods: make(map[string]*Module),
+
+		first: make(map[string]*types.Package),
+		mods:  make(map[string]*Module),
 
 		noWork: make(map[string]bool),
 		wide:   make(map[string]bool),

@@ -71,6 +71,7 @@ type Package struct {
 	snap   *Snapshot
 	other  []*ast.File
 	others sync.Once
+	moved  bool // checked against an edited package instead of its export data
 }
 
 // File is one source file of a package.
@@ -121,7 +122,7 @@ func (l *loader) snapshot(overlay map[string][]byte, prev *Snapshot) *Snapshot {
 	}
 	for _, id := range sortedKeys(l.root) {
 		m := l.root[id]
-		if p := old[id]; p != nil && !changed(p, overlay) {
+		if p := old[id]; p != nil && !p.moved && !changed(p, overlay) {
 			s.Packages = append(s.Packages, p.in(s))
 			continue
 		}
@@ -130,6 +131,7 @@ func (l *loader) snapshot(overlay map[string][]byte, prev *Snapshot) *Snapshot {
 		}
 		s.Packages = append(s.Packages, l.check(s, m))
 	}
+	l.follow(s)
 	s.settle()
 	return s
 }
@@ -175,6 +177,15 @@ func (p *Package) in(s *Snapshot) *Package {
 
 // check parses and type-checks the package that m describes.
 func (l *loader) check(s *Snapshot, m *packages.Package) *Package {
+	p := l.checkWith(s, m, l.imp)
+	if l.first[m.ID] == nil {
+		l.first[m.ID] = p.Types
+	}
+	return p
+}
+
+// checkWith is check with the types of the imports taken from imp.
+func (l *loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Package {
 	p := &Package{
 		ID: m.ID, Path: m.PkgPath, Name: m.Name, Dir: m.Dir, Module: l.module(m), ForTest: m.ForTest,
 		Wide: l.wide[m.ID], meta: m, snap: s,
@@ -223,7 +234,7 @@ func (l *loader) check(s *Snapshot, m *packages.Package) *Package {
 		FileVersions: make(map[*ast.File]string),
 	}
 	conf := types.Config{
-		Importer:    l.imp.importer(l, m),
+		Importer:    imp.importer(l, m),
 		FakeImportC: true,
 		Sizes:       types.SizesFor("gc", goarch(l.cfg.Env)),
 		Error: func(err error) {

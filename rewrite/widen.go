@@ -48,6 +48,7 @@ func (s *Snapshot) Widen(names ...string) {
 		}
 	}
 	if grown {
+		s.l.follow(s)
 		s.settle()
 		s.refs = nil
 		clear(s.memo) // it may hold what was derived from the refs

@@ -287,7 +287,7 @@ func (x *signalFix) pending() []*ast.DeferStmt {
 // of its own, other than after a panic.
 func (x *signalFix) exitsDeferred(d *ast.DeferStmt) bool {
 	var body ast.Node = d.Call
-	p := x.h.p
+	p := x.h.s.File(d.Pos()).Pkg
 	if fn := p.Callee(d.Call); fn != nil {
 		if decl, q := declarationOf(x.h.s, fn); decl != nil && decl.Body != nil {
 			body, p = decl.Body, q
@@ -311,7 +311,7 @@ func (x *signalFix) exitsDeferred(d *ast.DeferStmt) bool {
 
 // staysInDefer says which deferred call may never return.
 func (x *signalFix) staysInDefer(d *ast.DeferStmt) string {
-	p := x.h.p
+	p := x.h.s.File(d.Pos()).Pkg
 	if x.exitsDeferred(d) {
 		return "the deferred " + callText(d) + " exits itself"
 	}

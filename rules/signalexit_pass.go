@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -14,9 +15,6 @@ import (
 // and returns when it is done. looped says that it is called in a loop.
 func (x *signalFix) function(from *scope, w wait, looped bool) string {
 	decl, p := w.callee, w.pkg
-	if p != x.h.p {
-		return exprText(w.call.Fun) + ", which main waits in, is in another package"
-	}
 	if x.planned[decl] {
 		return exprText(w.call.Fun) + " waits in several places"
 	}
@@ -46,29 +44,24 @@ func (x *signalFix) function(from *scope, w wait, looped bool) string {
 		}
 	}
 	sc.ctx = sc.free("ctx", "sigCtx", "signalCtx")
-	if why := x.pass(from, w.call, decl, sc.ctx); why != "" {
+	if why := x.pass(from, w.call, sc); why != "" {
 		return why
 	}
 	return x.block(sc)
 }
 
 // pass plans that the call passes from's context and the function takes it
-// under the name given.
-func (x *signalFix) pass(from *scope, call *ast.CallExpr, decl *ast.FuncDecl, name string) string {
-	p := x.h.p
+// under the name given. Where others call the function, too, they keep it as it
+// is: the context goes to a new one that it calls.
+func (x *signalFix) pass(from *scope, call *ast.CallExpr, sc *scope) string {
+	p, decl := sc.p, sc.fn.(*ast.FuncDecl)
 	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
 	if obj == nil {
-		return "a function that main waits in is in another package"
+		return "a function that main waits in is not found"
 	}
-	if mentioned(p, obj.Name()) {
-		return obj.Name() + " is used in files that are not built here"
-	}
-	if decl.Recv != nil && obj.Exported() && p.Name != "main" {
-		return obj.Name() + " is exported"
-	}
-	others, why := x.otherCalls(obj, call)
-	if why != "" {
-		return why
+	others, alone := x.otherCalls(obj, call)
+	if !alone || mentioned(p, obj.Name()) || obj.Exported() && p.Name != "main" {
+		return x.split(from, call, sc, obj)
 	}
 	x.edits = append(x.edits, func(e *rewrite.Edit) {
 		prepend(e, call, dst.NewIdent(from.ctx))
@@ -76,36 +69,130 @@ func (x *signalFix) pass(from *scope, call *ast.CallExpr, decl *ast.FuncDecl, na
 			prepend(e, c, rewrite.Expr("context.Background()", nil))
 		}
 		e.Modify(decl.Type.Params, func(n dst.Node) error {
-			list := n.(*dst.FieldList)
-			field := &dst.Field{Names: []*dst.Ident{dst.NewIdent(name)}, Type: rewrite.TypeExpr("context.Context", nil)}
-			if len(list.List) > 0 {
-				field.Decs.Before = list.List[0].Decs.Before
-				field.Decs.After = list.List[0].Decs.Before
-			}
-			list.List = append([]*dst.Field{field}, list.List...)
+			takeContext(n.(*dst.FieldList), sc.ctx)
 			return nil
 		})
 	})
 	return ""
 }
 
-// otherCalls returns the calls of the function in tests; there must be no other
-// use of it but call.
-func (x *signalFix) otherCalls(obj *types.Func, call *ast.CallExpr) (others []*ast.CallExpr, why string) {
+// takeContext puts a context in front of the parameters.
+func takeContext(list *dst.FieldList, name string) {
+	field := &dst.Field{Names: []*dst.Ident{dst.NewIdent(name)}, Type: rewrite.TypeExpr("context.Context", nil)}
+	if len(list.List) > 0 {
+		field.Decs.Before = list.List[0].Decs.Before
+		field.Decs.After = list.List[0].Decs.Before
+	}
+	list.List = append([]*dst.Field{field}, list.List...)
+}
+
+// split plans that the function becomes one with a context, under a new name,
+// and calls that one itself for all others who use it.
+func (x *signalFix) split(from *scope, call *ast.CallExpr, sc *scope, obj *types.Func) string {
+	p, decl := sc.p, sc.fn.(*ast.FuncDecl)
+	old := obj.Name()
+	name := old + "Context"
+	sig := obj.Signature()
+	if p.Module == nil || from.p.Module == nil || p.Module.Path != from.p.Module.Path {
+		return old + " is in another module"
+	}
+	if mentioned(p, name) || p.Types.Scope().Lookup(name) != nil {
+		return old + " is used by others, and there is a " + name + " already"
+	}
+	var recv string
+	if r := sig.Recv(); r != nil {
+		if f, _, _ := types.LookupFieldOrMethod(r.Type(), true, p.Types, name); f != nil {
+			return old + " is used by others, and there is a " + name + " already"
+		}
+		if recv = r.Name(); recv == "" || recv == "_" {
+			return "the receiver of " + old + " has no name"
+		}
+	}
+	if sig.TypeParams().Len() > 0 {
+		return old + " is used by others, and has type parameters"
+	}
+	var args []string
+	for v := range sig.Params().Variables() {
+		if v.Name() == "" || v.Name() == "_" || v.Name() == "context" || v.Name() == recv {
+			return old + " is used by others, and its parameters have no names"
+		}
+		args = append(args, v.Name())
+	}
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		twin, err := rewrite.Twin[*dst.FuncDecl](e, decl)
+		if err != nil {
+			return
+		}
+		// The old function.
+		inner := &dst.CallExpr{Fun: dst.NewIdent(name), Args: []dst.Expr{rewrite.Expr("context.Background()", nil)}, Ellipsis: sig.Variadic()}
+		if recv != "" {
+			inner.Fun = &dst.SelectorExpr{X: dst.NewIdent(recv), Sel: dst.NewIdent(name)}
+		}
+		for _, a := range args {
+			inner.Args = append(inner.Args, dst.NewIdent(a))
+		}
+		var body dst.Stmt = &dst.ExprStmt{X: inner}
+		if sig.Results().Len() > 0 {
+			body = &dst.ReturnStmt{Results: []dst.Expr{inner}}
+		}
+		kept := &dst.FuncDecl{Name: dst.NewIdent(old), Type: dst.Clone(twin.Type).(*dst.FuncType), Body: &dst.BlockStmt{List: []dst.Stmt{body}}}
+		if twin.Recv != nil {
+			kept.Recv = dst.Clone(twin.Recv).(*dst.FieldList)
+		}
+		kept.Decs.Start.Append("// " + old + " calls " + name + " with a context that is never done.")
+		body.Decorations().Before, body.Decorations().After = dst.NewLine, dst.NewLine
+		e.AddDeclsBefore(decl, kept)
+		e.Modify(decl, func(n dst.Node) error {
+			d := n.(*dst.FuncDecl)
+			d.Name.Name = name
+			for i, line := range d.Decs.Start {
+				if rest, ok := strings.CutPrefix(line, "// "+old+" "); ok && (i == 0 || !strings.HasPrefix(d.Decs.Start[i-1], "//")) {
+					d.Decs.Start[i] = "// " + name + " " + rest
+				}
+			}
+			return nil
+		})
+		e.Modify(decl.Type.Params, func(n dst.Node) error {
+			takeContext(n.(*dst.FieldList), sc.ctx)
+			return nil
+		})
+		rename(e, call, name)
+		prepend(e, call, dst.NewIdent(from.ctx))
+	})
+	return ""
+}
+
+// rename makes call one of the function called name beside the one that it
+// calls now.
+func rename(e *rewrite.Edit, call *ast.CallExpr, name string) {
+	e.Modify(call, func(n dst.Node) error {
+		switch fun := n.(*dst.CallExpr).Fun.(type) {
+		case *dst.Ident:
+			fun.Name = name
+		case *dst.SelectorExpr:
+			fun.Sel.Name = name
+		}
+		return nil
+	})
+}
+
+// otherCalls returns the calls of the function in tests; alone says that there
+// is no other use of it but call.
+func (x *signalFix) otherCalls(obj *types.Func, call *ast.CallExpr) (others []*ast.CallExpr, alone bool) {
 	for _, r := range x.h.s.Refs(rewrite.ObjectKey(obj)) {
 		c, ok := r.Call()
 		if !ok {
-			return nil, obj.Name() + " is used as a value"
+			return nil, false
 		}
 		if c.Node() == call {
 			continue
 		}
 		if !r.File.Test || r.File.Generated {
-			return nil, obj.Name() + " is called in several places"
+			return nil, false
 		}
 		others = append(others, c.Node().(*ast.CallExpr))
 	}
-	return others, ""
+	return others, true
 }
 
 // prepend makes arg the first argument of call.
@@ -143,8 +230,10 @@ func (x *signalFix) inherits(from, sc *scope, call *ast.CallExpr, i int, v *type
 	}
 	// It changes for all who call it.
 	obj := sc.p.Info.Defs[sc.fn.(*ast.FuncDecl).Name].(*types.Func)
-	_, why := x.otherCalls(obj, call)
-	return why
+	if _, alone := x.otherCalls(obj, call); !alone || obj.Exported() && sc.p.Name != "main" {
+		return sc.name + " is used by others, and does not look at its context"
+	}
+	return ""
 }
 
 // sign plans that the context passed as arg ends with the signal.

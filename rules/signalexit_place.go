@@ -86,7 +86,7 @@ func (x *signalFix) placeholder(rest []ast.Stmt) string {
 	if fn == nil {
 		return why
 	}
-	decl, _ := declarationOf(x.h.s, fn)
+	decl, q := declarationOf(x.h.s, fn)
 	if decl == nil || decl.Body == nil {
 		return why
 	}
@@ -97,7 +97,9 @@ func (x *signalFix) placeholder(rest []ast.Stmt) string {
 	}
 	x.at = s
 	x.funcs = append(x.funcs, decl)
-	return x.pass(x.mainScope(), call, decl, x.h.p.File(decl).FreeName(decl, "ctx", "sigCtx", "signalCtx"))
+	sc := &scope{p: q, fn: decl, body: decl.Body, name: decl.Name.Name}
+	sc.ctx = sc.free("ctx", "sigCtx", "signalCtx")
+	return x.pass(x.mainScope(), call, sc)
 }
 
 // callee plans for a function that main calls and that waits.

@@ -269,7 +269,7 @@ func proveSignalExit(t *testing.T, programs []signalProgram, more map[string]str
 // imports that it uses.
 func withImports(code string) string {
 	more := ""
-	for _, path := range []string{"context", "io", "net", "sync", "google.golang.org/grpc"} {
+	for _, path := range []string{"context", "io", "net", "sync", "example.com/proof/app", "google.golang.org/grpc"} {
 		if strings.Contains(code, path[strings.LastIndexByte(path, '/')+1:]+".") {
 			more += "\t\"" + path + "\"\n"
 		}

@@ -194,7 +194,17 @@ func session() error {
 	}
 }
 `, 0},
-	{"tlsassign", `
+	{"package", `
+func main() {
+` + handler + `
+	app.Ready = ready
+	a := &app.App{}
+	if err := a.Run("localhost:0"); err != nil {
+		log.Fatal(err)
+	}
+}
+`, 0},
+	{"httpassign", `
 func main() {
 ` + handler + `
 	l, err := net.Listen("tcp", "localhost:0")
@@ -274,6 +284,32 @@ func TestSignalExitEndsServers(t *testing.T) {
 		"go.mod":        "module example.com/proof\n\ngo 1.24\n\nrequire google.golang.org/grpc v1.60.0\n\nreplace google.golang.org/grpc => ./_grpc\n",
 		"_grpc/go.mod":  "module google.golang.org/grpc\n\ngo 1.24\n",
 		"_grpc/grpc.go": grpcStandIn,
+		"app/app.go": `package app
+
+import (
+	"log"
+	"net/http"
+	"time"
+)
+
+var Ready func()
+
+type App struct{}
+
+// Run serves.
+func (a *App) Run(addr string) error {
+	time.AfterFunc(200*time.Millisecond, Ready)
+	return a.serve(addr)
+}
+
+func (a *App) serve(addr string) error {
+	if err := http.ListenAndServe(addr, nil); err != nil {
+		log.Println(err)
+		return err
+	}
+	return nil
+}
+`,
 		"dial.go": `package main
 
 import (

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"golang.org/x/tools/go/ast/inspector"
@@ -49,7 +50,7 @@ func (h *signalHandler) waiting() *waiting {
 			body = n.Body
 		}
 		w.start, w.rest = following(cur, body)
-		w.waits = waitsIn(p, nodesOf(w.rest)...)
+		w.waits = loadedWaits(p, w.rest)
 		if len(w.waits.list) > 0 {
 			w.stack(h.s, p, body, fn)
 			return w
@@ -92,12 +93,30 @@ func (h *signalHandler) behindInit() *waiting {
 	if !ok {
 		return nil
 	}
-	w := &waiting{pkg: p, host: decl, rest: decl.Body.List, waits: waitsIn(p, decl.Body)}
+	w := &waiting{pkg: p, host: decl, rest: decl.Body.List, waits: loadedWaits(p, decl.Body.List)}
 	if len(w.waits.list) == 0 && !works(p, w.rest) {
 		return nil
 	}
 	w.stack(h.s, p, decl.Body, fn)
 	return w
+}
+
+// loadedWaits returns the waits in the statements, once the functions of other
+// packages that may stay by their names are loaded.
+func loadedWaits(p *rewrite.Package, list []ast.Stmt) waits {
+	ws := waitsIn(p, nodesOf(list)...)
+	for range maxFrames {
+		names := ws.away
+		if len(names) == 0 {
+			break
+		}
+		p.Snapshot().Widen(names...)
+		ws = waitsIn(p, nodesOf(list)...)
+		if slices.Equal(ws.away, names) {
+			break
+		}
+	}
+	return ws
 }
 
 // following returns the statement of body's list that holds c, and those that

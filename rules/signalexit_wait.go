@@ -71,6 +71,8 @@ type waits struct {
 	list []wait
 	// slow are calls of which is not known how long they take.
 	slow []*ast.CallExpr
+	// away are the names of functions of the module that are not loaded.
+	away []string
 }
 
 type waitFinder struct {
@@ -235,7 +237,11 @@ func (f *waitFinder) call(p *rewrite.Package, call *ast.CallExpr, out *waits, de
 			out.list = append(out.list, wait{kind: waitCallee, node: call, call: call, callee: decl, pkg: q, text: exprText(call.Fun)})
 		}
 		out.slow = append(out.slow, inner.slow...)
+		out.away = append(out.away, inner.away...)
 		return
+	}
+	if isAway(p, fn) {
+		out.away = append(out.away, fn.Name())
 	}
 	switch callSpeed(fn) {
 	case mayStay:
@@ -243,6 +249,18 @@ func (f *waitFinder) call(p *rewrite.Package, call *ast.CallExpr, out *waits, de
 	case unknownSpeed:
 		out.slow = append(out.slow, call)
 	}
+}
+
+// isAway reports whether fn may stay by its name and is declared in another
+// package of p's module.
+func isAway(p *rewrite.Package, fn *types.Func) bool {
+	if p.Module == nil || !p.Module.Main || fn.Pkg() == nil || callSpeed(fn) != mayStay {
+		return false
+	}
+	if recv := fn.Signature().Recv(); recv != nil && types.IsInterface(recv.Type()) {
+		return false
+	}
+	return fn.Pkg().Path() == p.Module.Path || strings.HasPrefix(fn.Pkg().Path(), p.Module.Path+"/")
 }
 
 // fromChannel reports whether the function value that is called was received by
