@@ -65,7 +65,7 @@ func (h *signalHandler) same(p *rewrite.Package, call *ast.CallExpr) []madeCall 
 // repeats reports whether the goroutine makes the deferred call itself, so that
 // it would be made twice.
 func (x *signalFix) repeats(d *ast.DeferStmt) bool {
-	p := x.h.p
+	p := x.h.s.File(d.Pos()).Pkg
 	made := func(call *ast.CallExpr) bool {
 		return !tellsOnly(p, call) && !isContextFunc(p.Info.TypeOf(call.Fun)) && slices.ContainsFunc(x.h.same(p, call), func(m madeCall) bool { return !x.left[m.call] })
 	}
