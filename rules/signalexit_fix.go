@@ -99,14 +99,15 @@ func (x *signalFix) plan() string {
 		return "the goroutine is started by init, before main"
 	case w.host == nil:
 		return "the goroutine is started in a function literal"
-	case w.host.Name.Name != "main" || w.host.Recv != nil || h.p.Name != "main" || w.pkg != h.p:
-		return "the goroutine is not started in main"
+	case w.pkg != h.p:
+		return "the goroutine is started in another package than the one that waits"
 	}
 	x.main, x.signals = w.host, h.notify.Call.Args[1:]
 	x.file = h.p.File(x.main)
 	if x.file == nil || x.file.Generated {
 		return "main is in a generated file"
 	}
+	x.keep = !isMain(h.p, x.main)
 	for _, step := range []func() string{x.chain, x.movable, x.exitCodes, x.names, x.place} {
 		if why := step(); why != "" {
 			return why

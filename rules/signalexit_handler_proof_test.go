@@ -52,7 +52,7 @@ func main() {
 }
 
 func serve() {
-	t := time.NewTicker(10 * time.Millisecond)
+	t := time.NewTicker(time.Second)
 	for range t.C {
 		ready()
 	}
@@ -136,6 +136,70 @@ func (a *app) run() {
 		ready()
 		time.Sleep(time.Hour)
 	}
+}
+`, 1},
+	{"run", `
+func main() {
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
+	defer flushMetrics()
+	time.AfterFunc(200*time.Millisecond, ready)
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(0)
+	}()
+	if err := http.ListenAndServe("localhost:0", mux); err != nil {
+		return err
+	}
+	return nil
+}
+`, 0},
+	{"code", `
+func main() { os.Exit(realMain()) }
+
+func realMain() int {
+	defer flushMetrics()
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(7)
+	}()
+	for {
+		ready()
+		time.Sleep(time.Hour)
+	}
+}
+`, 7},
+	{"wait", `
+func main() {
+	serve()
+	log.Print("stopped")
+}
+
+func serve() {
+	defer flushMetrics()
+	go func() {
+		s := waitForSignal()
+		flushLogs()
+		log.Fatalf("got %v", s)
+	}()
+	time.AfterFunc(time.Second, ready)
+	select {}
+}
+
+func waitForSignal() os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	return <-c
 }
 `, 1},
 	{"message", `

@@ -62,6 +62,8 @@ func (x *signalFix) extensible(l handOver) string {
 	switch f := p.File(l.decl); {
 	case obj == nil || f == nil:
 		return name + " is not found"
+	case obj.Exported() && p.Name != "main":
+		return name + " is exported"
 	case f.Generated:
 		return name + " is in a generated file"
 	case obj.Signature().Variadic():

@@ -17,6 +17,9 @@ func (x *signalFix) place() string {
 	if i < 0 {
 		return "the goroutine is not started by a statement of main"
 	}
+	if len(w.waits.list) == 0 && !isMain(x.h.p, x.main) {
+		return "nothing that " + x.main.Name.Name + " does looks at a context, so it would go on after the signal"
+	}
 	if len(w.waits.list) == 0 {
 		return x.placeholder(list[i+1:])
 	}
@@ -32,6 +35,9 @@ func (x *signalFix) place() string {
 	}
 	if x.at == w.start {
 		return "main starts the goroutine under a condition, and waits under it"
+	}
+	if !isMain(x.h.p, x.main) {
+		return x.endHost()
 	}
 	x.follows = indexOf(list, x.at) < len(list)-1
 	first := w.waits.list[0]
