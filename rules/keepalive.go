@@ -175,7 +175,7 @@ func (k *keeper) flow(p *rewrite.Package, body *ast.BlockStmt) *liveness {
 func (k *keeper) handle(at []use) *rewrite.Finding {
 	var dead []use
 	for _, x := range at {
-		if k.inFinalizer(x) || k.disarms(x) || k.releases(x) || k.alive(x.crossing, x.of.subject()) || !k.owned(x.crossing, x.of) {
+		if k.inFinalizer(x) || k.disarms(x) || k.releases(x) || k.waitsForLock(x) || k.alive(x.crossing, x.of.subject()) || !k.owned(x.crossing, x.of) {
 			continue
 		}
 		dead = append(dead, x)

@@ -16,7 +16,8 @@ type release struct {
 	unknown bool            // one of them is not in sight
 	funcs   map[string]bool // the functions that they run
 	bodies  map[ast.Node]bool
-	calls   map[string]bool // the boundaries that they cross
+	calls   map[string]bool      // the boundaries that they cross
+	locks   map[string]*lockCall // the mutexes that they lock
 }
 
 // releaseOf returns what is known of the finalizers for objects that t points
@@ -26,7 +27,7 @@ func (k *keeper) releaseOf(t types.Type) *release {
 	if r := k.released[key]; r != nil {
 		return r
 	}
-	r := &release{fields: make(map[string]bool), funcs: make(map[string]bool), bodies: make(map[ast.Node]bool), calls: make(map[string]bool)}
+	r := &release{fields: make(map[string]bool), funcs: make(map[string]bool), bodies: make(map[ast.Node]bool), calls: make(map[string]bool), locks: make(map[string]*lockCall)}
 	k.released[key] = r
 	for _, x := range k.registered().of(t) {
 		home := x.Pkg
@@ -134,7 +135,9 @@ func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt
 				}
 			}
 		case *ast.CallExpr:
-			if name := cName(p, n.Fun); name != "" {
+			if l := lockCallOf(p, n); l != nil && !l.unlock {
+				r.locks[l.mutex] = l
+			} else if name := cName(p, n.Fun); name != "" {
 				r.calls["C."+name] = true
 			} else if b := boundaryOf(p, n); b != nil {
 				r.calls[b.what()] = true

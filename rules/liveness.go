@@ -477,7 +477,7 @@ func (l *liveness) holding(o subject) holding {
 		if !from(rhs) || isCgoCall(l.p, rhs) {
 			return false
 		}
-		if !o.leadsTo(l.p.Info.TypeOf(lhs)) {
+		if !o.leadsTo(l.p.Info.TypeOf(lhs)) && !slices.ContainsFunc(holders, func(w *types.Var) bool { return l.pointsInto(rhs, w) }) {
 			return false
 		}
 		lhs = ast.Unparen(lhs)
@@ -596,6 +596,36 @@ func variableOf(x ast.Expr) *ast.Ident {
 		default:
 			return nil
 		}
+	}
+}
+
+// pointsInto reports whether x is the address of a part of what v points at, as
+// &v.mu is. It keeps the whole alive.
+func (l *liveness) pointsInto(x ast.Expr, v *types.Var) bool {
+	u, ok := ast.Unparen(x).(*ast.UnaryExpr)
+	if !ok || u.Op != token.AND {
+		return false
+	}
+	x = ast.Unparen(u.X)
+	for {
+		var part ast.Expr
+		switch n := x.(type) {
+		case *ast.SelectorExpr:
+			part = n.X
+		case *ast.IndexExpr:
+			if _, ok := under(l.p.Info.TypeOf(n.X)).(*types.Array); !ok {
+				return false
+			}
+			part = n.X
+		default:
+			return false
+		}
+		root, fields, ok := fieldsBehind(l.p, x)
+		if ok && l.object(root) == v {
+			// No pointer leads on to something else.
+			return !slices.ContainsFunc(fields[:len(fields)-1], func(f *types.Var) bool { return pointerLike(f.Type()) })
+		}
+		x = ast.Unparen(part)
 	}
 }
 
