@@ -61,9 +61,10 @@ type loader struct {
 
 	overlay map[string][]byte // what the go command is to see in place of the files on disk
 
-	noWork map[string]bool // directories in which the go command runs without a workspace
-	wide   map[string]bool // IDs of the roots that Widen added
-	widen  func(names []string) map[string][]string
+	noWork   map[string]bool // directories in which the go command runs without a workspace
+	noVendor map[string]bool // and those in which it runs without their vendor directory
+	wide     map[string]bool // IDs of the roots that Widen added
+	widen    func(names []string) map[string][]string
 }
 
 func newLoader(ctx context.Context, cfg Config) *loader {
@@ -80,8 +81,9 @@ func newLoader(ctx context.Context, cfg Config) *loader {
 		first: make(map[string]*types.Package),
 		mods:  make(map[string]*Module),
 
-		noWork: make(map[string]bool),
-		wide:   make(map[string]bool),
+		noWork:   make(map[string]bool),
+		noVendor: make(map[string]bool),
+		wide:     make(map[string]bool),
 	}
 }
 
@@ -98,14 +100,25 @@ func (l *loader) list(dir string, patterns []string, tests bool) ([]*packages.Pa
 	if len(l.cfg.Tags) > 0 {
 		pc.BuildFlags = append(pc.BuildFlags, "-tags="+strings.Join(l.cfg.Tags, ","))
 	}
+	if l.noVendor[dir] {
+		pc.BuildFlags = append(pc.BuildFlags, "-mod=readonly")
+	}
 	pkgs, err := packages.Load(pc, patterns...)
+	switch {
+	case err != nil:
+	case len(pkgs) == 0:
+		err = refusal(pc, patterns)
+	case len(pkgs) == 1 && pkgs[0].ID == "command-line-arguments" && pkgs[0].Dir == "" && len(pkgs[0].Errors) > 0:
+		// Not about a package, but about go.work, say.
+		err = errors.New(pkgs[0].Errors[0].Msg)
+	}
+	if err != nil && !l.noVendor[dir] && strings.Contains(err.Error(), "inconsistent vendoring") && !setsMod(pc.Env) {
+		// The vendor directory is not what go.mod says: do without it.
+		l.noVendor[dir] = true
+		return l.list(dir, patterns, tests)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing packages in %s: %w", displayDir(dir), err)
-	}
-	if len(pkgs) == 0 {
-		if err := refusal(pc, patterns); err != nil {
-			return nil, fmt.Errorf("listing packages in %s: %w", displayDir(dir), err)
-		}
 	}
 	packages.Visit(pkgs, nil, func(p *packages.Package) {
 		if old := l.meta[p.ID]; old != nil && (old.ExportFile != "" || p.ExportFile == "") {
@@ -134,11 +147,16 @@ func (l *loader) environ(dir string) []string {
 	return env
 }
 
+// setsMod reports whether GOFLAGS in env chooses where modules come from.
+func setsMod(env []string) bool {
+	return strings.Contains(lookup(env, "GOFLAGS", ""), "-mod=")
+}
+
 // refusal returns the go command's own words on why it lists nothing, nil when
-// there is nothing to be listed. go/packages takes some complaints about go.mod
-// and go.sum for an empty list.
+// there is nothing to be listed. go/packages takes some complaints about go.mod,
+// go.sum and the build cache for an empty list.
 func refusal(pc *packages.Config, patterns []string) error {
-	args := append([]string{"list"}, pc.BuildFlags...)
+	args := append([]string{"list", "-export"}, pc.BuildFlags...)
 	cmd := exec.CommandContext(pc.Context, "go", append(append(args, "--"), patterns...)...)
 	cmd.Dir, cmd.Env = pc.Dir, pc.Env
 	_, err := cmd.Output()

@@ -176,9 +176,9 @@ func TestDelete(t *testing.T) {
 			"package m\n\nfunc f(s []int) {\n\tfor range s {\n\t\tprintln()\n\t}\n}\n",
 		},
 		{
-			"if with an effect keeps its condition",
+			"of an if with an effect the effect is left",
 			"package m\n\nimport \"runtime\"\n\nfunc f(g func() bool) {\n\tif g() {\n\t\truntime.GC()\n\t}\n}\n",
-			"package m\n\nfunc f(g func() bool) {\n\tif g() {\n\t}\n}\n",
+			"package m\n\nfunc f(g func() bool) {\n\tg()\n}\n",
 		},
 		{
 			"if with else inverts",

@@ -31,6 +31,20 @@ type group struct {
 	dir      string
 	noWork   bool
 	patterns []string
+	// modules are the modules of a workspace, each as a group of its own.
+	modules []*group
+}
+
+// module returns the group for the workspace's module in dir.
+func (g *group) module(dir string) *group {
+	for _, m := range g.modules {
+		if m.dir == dir {
+			return m
+		}
+	}
+	m := &group{dir: dir, noWork: true}
+	g.modules = append(g.modules, m)
+	return m
 }
 
 // scan finds the candidates. Without any, the targets are empty and the go
@@ -145,6 +159,15 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 			continue
 		}
 		g.patterns = append(g.patterns, pattern)
+		if p.Module >= 0 && found.Modules[p.Module].Work != "" {
+			mod := found.Modules[p.Module].Dir
+			rel, err := filepath.Rel(mod, p.Dir)
+			if err != nil {
+				return nil, t, err
+			}
+			m := g.module(mod)
+			m.patterns = append(m.patterns, "./"+filepath.ToSlash(rel))
+		}
 	}
 	for _, g := range byOrigin {
 		t.groups = append(t.groups, *g)
@@ -261,14 +284,25 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 		l := newLoader(r.ctx, cfg)
 		l.overlay = opt.Overlay
 		for _, g := range t.groups {
-			l.noWork[g.dir] = g.noWork
-			if _, err := l.add(g.dir, g.patterns, opt.Tests); err != nil {
-				if cause := r.ctx.Err(); cause != nil {
-					return cause
+			err := l.addGroup(g, opt.Tests)
+			if cause := r.ctx.Err(); err != nil && cause != nil {
+				return cause
+			}
+			if err == nil {
+				continue
+			}
+			prob := Problem{Message: "not checked: " + err.Error()}
+			if len(g.modules) > 0 {
+				prob.Message = "checked without the workspace: " + err.Error()
+			}
+			prob.Pos.Filename = g.dir
+			res.Problems = append(res.Problems, prob)
+			for _, m := range g.modules {
+				if err := l.addGroup(*m, opt.Tests); err != nil {
+					prob := Problem{Message: "not checked: " + err.Error()}
+					prob.Pos.Filename = m.dir
+					res.Problems = append(res.Problems, prob)
 				}
-				prob := Problem{Message: "not checked: " + err.Error()}
-				prob.Pos.Filename = g.dir
-				res.Problems = append(res.Problems, prob)
 			}
 		}
 		l.widen = func(names []string) map[string][]string { return r.mention(l, t, names) }
@@ -292,6 +326,13 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 	}
 	res.Excluded = slices.DeleteFunc(res.Excluded, func(x Excluded) bool { return included[x.Path] })
 	return nil
+}
+
+// addGroup makes the packages of g roots.
+func (l *loader) addGroup(g group, tests bool) error {
+	l.noWork[g.dir] = g.noWork
+	_, err := l.add(g.dir, g.patterns, tests)
+	return err
 }
 
 // mention returns the packages of the candidates' modules, by the directory to
