@@ -289,6 +289,10 @@ type memUse struct {
 	at    inspector.Cursor
 	field memField
 	name  string // of the field
+	// helper is the key in memHelpers of the function that the replacement
+	// calls, "" where it calls none.
+	helper string
+	index  ast.Expr // the element of the ring of pauses that helper is asked for
 	// duration says that node is the conversion of PauseTotalNs to a Duration.
 	duration bool
 }
@@ -541,30 +545,17 @@ func (r *memReading) fieldAt(c inspector.Cursor) (*memUse, string) {
 			return nil, "the condition " + name + " always has the same value"
 		}
 	}
-	if name == "PauseNs" || name == "PauseEnd" {
-		index, ok := top.Parent().Node().(*ast.IndexExpr)
-		if !ok || top.ParentEdgeKind() != edge.IndexExpr_X || !r.newest(index.Index) {
-			return nil, name + " has no replacement but for its newest element"
-		}
-		use.node, use.at = index, top.Parent()
-		switch n := parens(use.at).Parent().Node().(type) {
-		case *ast.UnaryExpr:
-			if n.Op == token.AND {
-				return nil, "the address of " + name + " is taken"
-			}
-		case *ast.AssignStmt:
-			if parens(use.at).ParentEdgeKind() == edge.AssignStmt_Lhs {
-				return nil, name + " is set"
-			}
-		case *ast.IncDecStmt:
-			return nil, name + " is set"
-		}
-	}
 	field, ok := memFields[name]
 	if !ok {
 		return nil, name + " has no replacement"
 	}
 	use.field = field
+	if name == "PauseNs" || name == "PauseEnd" {
+		return use, r.pausesAt(use, top)
+	}
+	if _, ok := memHelpers[name]; ok {
+		use.helper = name
+	}
 	r.difference(use)
 	if conv := use.at.Parent(); name == "PauseTotalNs" && isConversion(p, conv) && use.at.ParentEdgeKind() == edge.CallExpr_Args {
 		if call := conv.Node().(*ast.CallExpr); isType(p.Info.TypeOf(call), "time", "Duration") {
@@ -572,6 +563,101 @@ func (r *memReading) fieldAt(c inspector.Cursor) (*memUse, string) {
 		}
 	}
 	return use, ""
+}
+
+// pausesAt completes the use of a ring of pauses by the selector expression at
+// c, or says why it cannot be replaced.
+func (r *memReading) pausesAt(use *memUse, c inspector.Cursor) string {
+	name := use.name
+	switch n := c.Parent().Node().(type) {
+	case *ast.IndexExpr:
+		if c.ParentEdgeKind() != edge.IndexExpr_X {
+			break
+		}
+		switch up := parens(c.Parent()); n := up.Parent().Node().(type) {
+		case *ast.UnaryExpr:
+			if n.Op == token.AND {
+				return "the address of " + name + " is taken"
+			}
+		case *ast.AssignStmt:
+			if up.ParentEdgeKind() == edge.AssignStmt_Lhs {
+				return name + " is set"
+			}
+		case *ast.IncDecStmt:
+			return name + " is set"
+		}
+		switch {
+		case r.newest(n.Index):
+			use.node, use.at, use.helper = n, c.Parent(), name
+			return ""
+		case name != "PauseNs":
+		case r.mentions(n.Index) || commented(r.file, n):
+			// The index stays where it is.
+			use.helper, use.field.gc = "PauseNs ring", "$helper($p)"
+			return ""
+		default:
+			use.node, use.at, use.index = n, c.Parent(), n.Index
+			use.helper, use.field.gc = "PauseNs element", "$helper($p, $i)"
+			return ""
+		}
+	case *ast.CallExpr:
+		if isBuiltin(r.pkg, n, "len") || isBuiltin(r.pkg, n, "cap") {
+			use.node, use.at, use.field = n, c.Parent(), memField{constant: "256"}
+			return ""
+		}
+	case *ast.RangeStmt:
+		if name == "PauseNs" {
+			use.helper, use.field.gc = "PauseNs ring", "$helper($p)"
+			return ""
+		}
+	case *ast.SliceExpr:
+		// What slices share is lost, so that the slice must not be kept.
+		if name == "PauseNs" && r.copies(parens(c.Parent())) && r.usesOf(name) == 1 {
+			use.helper, use.field.gc = "PauseNs ring", "$helper($p)"
+			return ""
+		}
+	}
+	return name + " has no replacement as a whole"
+}
+
+// mentions reports whether the variable occurs in x.
+func (r *memReading) mentions(x ast.Expr) bool {
+	return containsNode(x, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		return ok && r.pkg.Info.Uses[id] == r.v
+	})
+}
+
+// copies reports whether the slice at c is only gone through, or copied.
+func (r *memReading) copies(c inspector.Cursor) bool {
+	switch n := c.Parent().Node().(type) {
+	case *ast.RangeStmt:
+		return c.ParentEdgeKind() == edge.RangeStmt_X
+	case *ast.CallExpr:
+		if c.ParentEdgeKind() != edge.CallExpr_Args || c.ParentEdgeIndex() == 0 {
+			return false
+		}
+		return isBuiltin(r.pkg, n, "copy") || isBuiltin(r.pkg, n, "append")
+	}
+	return false
+}
+
+// usesOf returns the number of places that read the elements of a ring of
+// pauses.
+func (r *memReading) usesOf(name string) int {
+	n := 0
+	for _, in := range r.scope() {
+		for c := range in.Preorder((*ast.SelectorExpr)(nil)) {
+			sel := c.Node().(*ast.SelectorExpr)
+			if sel.Sel.Name != name || !r.is(sel.X) {
+				continue
+			}
+			if call, ok := c.Parent().Node().(*ast.CallExpr); !ok || !isBuiltin(r.pkg, call, "len") && !isBuiltin(r.pkg, call, "cap") {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // difference widens the use to a difference of two fields that is one metric.

@@ -119,6 +119,32 @@ func $name(s *debug.GCStats) uint64 {
 	return uint64(s.Pause[0])
 }`,
 	},
+	"PauseNs element": {
+		names:     []string{"pauseNs", "gcPauseNs"},
+		signature: "func(s *runtime/debug.GCStats, i int) uint64",
+		decl: `// $name returns element i of the ring of GC pauses: cycle n has the place
+// (n+255)%256, and 0 is where no cycle is.
+func $name(s *debug.GCStats, i int) uint64 {
+	age := (int(s.NumGC) + 255 - i) % 256
+	if age >= len(s.Pause) {
+		return 0
+	}
+	return uint64(s.Pause[age])
+}`,
+	},
+	"PauseNs ring": {
+		names:     []string{"pauseRing", "gcPauseRing"},
+		signature: "func(s *runtime/debug.GCStats) []uint64",
+		decl: `// $name returns the ring of the latest 256 GC pauses: cycle n has the place
+// (n+255)%256, and 0 is where no cycle is.
+func $name(s *debug.GCStats) []uint64 {
+	ring := make([]uint64, 256)
+	for age, pause := range s.Pause {
+		ring[(int(s.NumGC)+255-age)%256] = uint64(pause)
+	}
+	return ring
+}`,
+	},
 	"PauseEnd": {
 		names:     []string{"lastPauseEnd", "latestPauseEnd"},
 		signature: "func(s *runtime/debug.GCStats) uint64",

@@ -229,8 +229,8 @@ func (r *memReading) apply(e *rewrite.Edit, src memSources, pl memPlace) error {
 	}
 	helpers := make(map[string]string)
 	for _, u := range r.uses {
-		h := u.name
-		if _, ok := memHelpers[h]; ok && helpers[h] == "" {
+		h := u.helper
+		if h != "" && helpers[h] == "" {
 			helpers[h] = r.helper(e, memHelpers[h])
 		}
 		var x dst.Expr
@@ -246,7 +246,11 @@ func (r *memReading) apply(e *rewrite.Edit, src memSources, pl memPlace) error {
 			if !mixed {
 				p = r.address(pl, gc)
 			}
-			x = rewrite.Expr(text, rewrite.Holes{"s": gc, "p": p, "helper": helpers[h]})
+			holes := rewrite.Holes{"s": gc, "p": p, "helper": helpers[h]}
+			if u.index != nil {
+				holes["i"] = r.asInt(e, u.index)
+			}
+			x = rewrite.Expr(text, holes)
 		case h == "GCCPUFraction":
 			var args []dst.Expr
 			for _, m := range u.field.metrics {
@@ -273,6 +277,14 @@ func (r *memReading) address(pl memPlace, name string) dst.Expr {
 		return dst.NewIdent(name)
 	}
 	return &dst.UnaryExpr{Op: token.AND, X: dst.NewIdent(name)}
+}
+
+// asInt returns x as an int.
+func (r *memReading) asInt(e *rewrite.Edit, x ast.Expr) dst.Expr {
+	if t := r.pkg.Info.TypeOf(x); types.Identical(types.Default(t), types.Typ[types.Int]) {
+		return e.Clone(x)
+	}
+	return rewrite.Expr("int($x)", rewrite.Holes{"x": e.Clone(x)})
 }
 
 // sum returns the sum of the metrics that the use stands for.

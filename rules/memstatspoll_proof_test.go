@@ -111,6 +111,60 @@ func poll(t <-chan time.Time) {
 }
 `
 
+// ringPoll reads the ring of pauses in the ways there are. At the end it
+// compares what it got with a MemStats.
+const ringPoll = `package main
+
+import (
+	"runtime"
+	"runtime/debug"
+	"time"
+)
+
+const collections = 3
+
+var ring, copied, reversed, ranged [256]uint64
+
+func setUp() {
+	debug.SetGCPercent(-1)
+	for range collections {
+		runtime.GC()
+	}
+}
+
+func seen() bool {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	for i := range reversed {
+		if reversed[i] != m.PauseNs[(int(m.NumGC)+255-i)%256] {
+			return false
+		}
+	}
+	return m.NumGC >= collections && m.PauseNs[0] > 0 && ring == m.PauseNs && copied == ring && ranged == ring
+}
+
+func poll(t <-chan time.Time) {
+	for range t {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		for i := 0; i < len(m.PauseNs); i++ {
+			ring[i] = m.PauseNs[i]
+			reversed[i] = m.PauseNs[(int(m.NumGC)+255-i)%256]
+		}
+		for i, p := range m.PauseNs {
+			ranged[i] = p
+		}
+		other(copied[:])
+	}
+}
+
+func other(to []uint64) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	copy(to, m.PauseNs[:])
+}
+`
+
 // 200 rounds of a monitor stop the world 200 times before the fix and never
 // after it, and the monitor still sees what it is there for: with the exact
 // numbers of ReadGCStats, with the histogram, and with several metrics.
@@ -122,6 +176,8 @@ func TestMemStatsPoll(t *testing.T) {
 		{"exact", pausePoll, "debug.ReadGCStats", rewrite.Safe},
 		{"histogram", pausePoll, "Float64Histogram", rewrite.Unsafe},
 		{"exporter", memoryPoll, "metrics.Read", rewrite.Safe},
+		{"pauses", ringPoll, "pauseRing", rewrite.Safe},
+		{"wrapped ring", strings.Replace(ringPoll, "collections = 3", "collections = 300", 1), "pauseRing", rewrite.Safe},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
