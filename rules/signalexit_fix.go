@@ -41,7 +41,7 @@ func (h *signalHandler) finding(w *waiting, lost []lostCall) rewrite.Finding {
 		msg += "; what main defers and the goroutine did, too, is left to the deferred call"
 	}
 	if x.limit {
-		msg += fmt.Sprintf("; the process ends %d seconds after the signal in any case", graceSeconds)
+		msg += fmt.Sprintf("; the process ends %d seconds after the signal in any case", x.limitSeconds())
 	}
 	f.Fixes = []*rewrite.Fix{{Message: msg, Safety: rewrite.Unsafe, Apply: x.apply}}
 	return f
@@ -50,6 +50,15 @@ func (h *signalHandler) finding(w *waiting, lost []lostCall) rewrite.Finding {
 // graceSeconds is how long requests and unfinished work may take after the
 // signal.
 const graceSeconds = 10
+
+// limitSeconds returns how many seconds after the signal the process ends in any
+// case: what waits for requests has its own limit before.
+func (x *signalFix) limitSeconds() int {
+	if x.drains {
+		return graceSeconds + 5
+	}
+	return graceSeconds
+}
 
 // signalFix turns the goroutine's exit into the end of a context.
 type signalFix struct {
@@ -76,12 +85,14 @@ type signalFix struct {
 	keep    bool                   // the goroutine stays and cancels the context in the place of the exit
 	limit   bool                   // a goroutine ends the process after a while in any case
 	left    map[*ast.CallExpr]bool // the goroutine's calls that are left to main's deferred ones
+	drains  bool                   // requests under way are waited for
 	funcs   []*ast.FuncDecl
 	edits   []func(e *rewrite.Edit)
 	planned map[*ast.FuncDecl]bool
 
 	parent   *ast.Ident        // the context of main that the signal's is made from, nil for a new one
 	signed   map[ast.Expr]bool // contexts replaced by the signal's
+	literals []*ast.BlockStmt  // goroutines that main waits for
 	canceled bool              // what main waits in returns the context's error
 }
 
@@ -269,6 +280,7 @@ func (x *signalFix) pending() []*ast.DeferStmt {
 	for _, d := range x.funcs {
 		bodies = append(bodies, d.Body)
 	}
+	bodies = append(bodies, x.literals...)
 	for _, b := range bodies {
 		ast.Inspect(b, func(n ast.Node) bool {
 			switch n := n.(type) {
@@ -326,7 +338,7 @@ func (x *signalFix) staysInDefer(d *ast.DeferStmt) string {
 		return "the deferred " + callText(d) + " may wait for ever"
 	}
 	for _, c := range w.slow {
-		if id := lastName(c.Fun); id == nil || !cleanupName.MatchString(id.Name) {
+		if id := lastName(c.Fun); id == nil || !cleanupName.MatchString(id.Name) || hasContext(p, c) {
 			x.limit = true
 		}
 	}

@@ -61,9 +61,121 @@ func (x *signalFix) group(w wait) string {
 		}
 	}
 	if len(counted) == 0 {
+		return x.endless(v)
+	}
+	return x.count(v)
+}
+
+// endless plans for a group that nothing is counted in: main blocks for ever.
+func (x *signalFix) endless(v *types.Var) string {
+	list := x.main.Body.List
+	var gone []ast.Stmt
+	for _, s := range list {
+		if uses(x.h.p, s, v) && s != x.at {
+			gone = append(gone, s)
+		}
+		if d, ok := s.(*ast.DeclStmt); ok && d.Pos() <= v.Pos() && v.Pos() < d.End() {
+			gone = append(gone, s)
+		}
+	}
+	// var wg sync.WaitGroup; wg.Add(1)
+	if len(gone) != 2 || !simpleVar(gone[0]) || v.Pos() > gone[0].End() {
 		return "the goroutines that main waits for are not known"
 	}
+	add, ok := gone[1].(*ast.ExprStmt)
+	if !ok || !x.h.p.IsCall(add.X, "sync", "(*sync.WaitGroup).Add") {
+		return "the goroutines that main waits for are not known"
+	}
+	x.guard = false
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		for _, s := range gone {
+			e.Delete(s, v.Name())
+		}
+		e.ReplaceStmt(x.at, rewrite.Stmts("<-$ctx.Done()", rewrite.Holes{"ctx": x.ctx})...)
+	})
 	return ""
+}
+
+// simpleVar reports whether s declares one variable.
+func simpleVar(s ast.Stmt) bool {
+	d, ok := s.(*ast.DeclStmt)
+	if !ok {
+		return false
+	}
+	g, ok := d.Decl.(*ast.GenDecl)
+	if !ok || len(g.Specs) != 1 {
+		return false
+	}
+	spec, ok := g.Specs[0].(*ast.ValueSpec)
+	return ok && len(spec.Names) == 1
+}
+
+// count compares what main adds to the group with the goroutines that it starts:
+// one too many would be waited for for ever. Where that is not known, the
+// process has to end by itself.
+func (x *signalFix) count(v *types.Var) string {
+	p := x.h.p
+	added, started := int64(0), int64(0)
+	known := true
+	for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil), (*ast.GoStmt)(nil)) {
+		switch n := c.Node().(type) {
+		case *ast.CallExpr:
+			sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr)
+			if !ok || !p.IsCall(n, "sync", "(*sync.WaitGroup).Add") || !uses(p, sel.X, v) {
+				continue
+			}
+			k, isConst := constInt(p, n.Args[0])
+			stmt, at := enclosingStmt(c)
+			block, inBlock := at.Parent().Node().(*ast.BlockStmt)
+			switch g, isGo := ast.Stmt(nil), false; {
+			case !isConst || !inBlock:
+				known = false
+			default:
+				if g = nextStmt(block.List, stmt); g != nil {
+					_, isGo = g.(*ast.GoStmt)
+				}
+				if k == 1 && isGo && uses(p, g, v) {
+					started-- // the pair
+				} else {
+					added += k
+					known = known && !loops(c)
+				}
+			}
+		case *ast.GoStmt:
+			if uses(p, n, v) {
+				started++
+				if loops(c) && !pairedWithAdd(p, c, v) {
+					known = false
+				}
+			}
+		}
+	}
+	switch {
+	case !known:
+		x.limit = true
+	case added != started:
+		return "main waits for more goroutines than it starts"
+	}
+	return ""
+}
+
+// pairedWithAdd reports whether wg.Add(1) stands right before the go statement
+// at c.
+func pairedWithAdd(p *rewrite.Package, c inspector.Cursor, v *types.Var) bool {
+	block, ok := c.Parent().Node().(*ast.BlockStmt)
+	if !ok {
+		return false
+	}
+	i := indexOf(block.List, c.Node().(ast.Stmt))
+	if i < 1 {
+		return false
+	}
+	x, ok := block.List[i-1].(*ast.ExprStmt)
+	if !ok || !p.IsCall(x.X, "sync", "(*sync.WaitGroup).Add") || !uses(p, x, v) {
+		return false
+	}
+	k, isConst := constInt(p, x.X.(*ast.CallExpr).Args[0])
+	return isConst && k == 1
 }
 
 // member plans the end of the goroutine that a use of the group at c is about.
@@ -131,6 +243,7 @@ func (x *signalFix) goroutine(sc *scope, at ast.Node, lit *ast.FuncLit, counted 
 	if !ok {
 		return "a statement is not found"
 	}
+	x.literals = append(x.literals, lit.Body)
 	return x.block(&scope{
 		p: sc.p, fn: lit, body: lit.Body, code: lit.Body, name: "the goroutine", ctx: sc.ctx,
 		looped: loops(cur),

@@ -114,7 +114,7 @@ func (x *signalFix) applyKept(e *rewrite.Edit) {
 	start := rewrite.Stmts("$ctx, $stop := context.WithCancel($parent)", names)
 	switch {
 	case x.limit:
-		start = append(start, rewrite.Stmts("go func() {\n<-$ctx.Done()\ntime.Sleep("+strconv.Itoa(graceSeconds)+" * time.Second)\nos.Exit(1)\n}()", names)...)
+		start = append(start, rewrite.Stmts("go func() {\n<-$ctx.Done()\ntime.Sleep("+strconv.Itoa(x.limitSeconds())+" * time.Second)\nos.Exit(1)\n}()", names)...)
 	case !x.explicitExit():
 		start = append(start, rewrite.Stmts("defer $stop()", names)...)
 	}

@@ -218,6 +218,9 @@ func (x *signalFix) inherits(from, sc *scope, call *ast.CallExpr, i int, v *type
 	if why := x.sign(from, call.Args[i]); why != "" {
 		return why
 	}
+	if !sc.keepsGiven() {
+		return sc.name + " puts another context in the place of the one that it takes"
+	}
 	if d := defersWith(sc.p, sc.body, v); d != nil {
 		return "the deferred " + exprText(d.Call.Fun) + "() in " + sc.name + " uses the context, which is done by then"
 	}

@@ -55,6 +55,9 @@ func (sc *scope) last(s ast.Stmt) bool {
 // isGiven reports whether x is the context that the function takes, or one
 // derived from it in the function.
 func (sc *scope) isGiven(x ast.Expr) bool {
+	if x == nil {
+		return false
+	}
 	id, ok := ast.Unparen(x).(*ast.Ident)
 	if !ok || sc.given == nil {
 		return false
@@ -80,19 +83,9 @@ func (sc *scope) isGiven(x ast.Expr) bool {
 func derivedFrom(p *rewrite.Package, body ast.Node, v *types.Var) (parent ast.Expr) {
 	count := 0
 	ast.Inspect(body, func(n ast.Node) bool {
-		a, ok := n.(*ast.AssignStmt)
-		if !ok {
-			return true
-		}
-		for _, l := range a.Lhs {
-			if id, ok := l.(*ast.Ident); ok && p.Info.ObjectOf(id) == v {
-				count++
-				if call, ok := a.Rhs[0].(*ast.CallExpr); ok && len(a.Rhs) == 1 && len(call.Args) > 0 {
-					if fn := p.Callee(call); fn != nil && fn.Pkg() != nil && (fn.Pkg().Path() == "context" || rewrite.ObjectKey(fn) == "os/signal.NotifyContext") {
-						parent = ast.Unparen(call.Args[0])
-					}
-				}
-			}
+		if a, ok := n.(*ast.AssignStmt); ok && sets(p, a, v) {
+			count++
+			parent = parentOf(p, a)
 		}
 		return true
 	})
@@ -100,6 +93,45 @@ func derivedFrom(p *rewrite.Package, body ast.Node, v *types.Var) (parent ast.Ex
 		return nil
 	}
 	return parent
+}
+
+// parentOf returns the context from which a's call of package context derives
+// one that ends with it, nil for anything else.
+func parentOf(p *rewrite.Package, a *ast.AssignStmt) ast.Expr {
+	call, ok := a.Rhs[0].(*ast.CallExpr)
+	if !ok || len(a.Rhs) != 1 || len(call.Args) == 0 {
+		return nil
+	}
+	if p.IsCall(call, "context", "WithCancel", "WithCancelCause", "WithTimeout", "WithTimeoutCause", "WithDeadline", "WithDeadlineCause", "WithValue") ||
+		p.IsCall(call, "os/signal", "NotifyContext") {
+		return ast.Unparen(call.Args[0])
+	}
+	return nil
+}
+
+// sets reports whether a assigns to v.
+func sets(p *rewrite.Package, a *ast.AssignStmt, v *types.Var) bool {
+	for _, l := range a.Lhs {
+		if id, ok := ast.Unparen(l).(*ast.Ident); ok && p.Info.ObjectOf(id) == v {
+			return true
+		}
+	}
+	return false
+}
+
+// keepsGiven reports whether the context that the function takes stays one that
+// ends with it: what is assigned to it is derived from it.
+func (sc *scope) keepsGiven() bool {
+	return !containsNode(sc.body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			return sets(sc.p, n, sc.given) && !sc.isGiven(parentOf(sc.p, n))
+		case *ast.UnaryExpr:
+			id, ok := ast.Unparen(n.X).(*ast.Ident)
+			return ok && n.Op == token.AND && sc.p.Info.Uses[id] == sc.given
+		}
+		return false
+	})
 }
 
 // isDone reports whether x is the Done channel of the context that the function

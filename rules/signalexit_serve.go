@@ -183,6 +183,7 @@ func (x *signalFix) serveIn(sc *scope, sv *serving, stmt ast.Stmt) string {
 		return "what is done with the result of " + exprText(sv.call.Fun) + " is not understood"
 	}
 	x.limit = x.limit || sv.late
+	x.drains = true
 	errName := p.File(stmt).FreeName(stmt, "err", "serveErr")
 	srv := sc.free("srv", "server", "httpServer")
 	drained := sc.free("drained", "httpDrained")

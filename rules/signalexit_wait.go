@@ -371,6 +371,13 @@ func callSpeed(fn *types.Func) speed {
 	return unknownSpeed
 }
 
+// hasContext reports whether the call passes a context, without which it may
+// take any time.
+func hasContext(p *rewrite.Package, call *ast.CallExpr) bool {
+	fn := p.Callee(call)
+	return fn != nil && takesContext(fn.Signature())
+}
+
 // takesContext reports whether the function has a context among its
 // parameters, as what may take long has.
 func takesContext(sig *types.Signature) bool {
