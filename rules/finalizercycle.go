@@ -64,9 +64,6 @@ type cyclic struct {
 	way  []step // from the object back to it
 	// captured reports whether the function itself refers to the object.
 	captured bool
-	// decl is the function that closes the cycle, where it is not the one that
-	// registers.
-	decl *ast.FuncDecl
 	// partly reports whether a branch may leave the cycle open.
 	partly bool
 }
@@ -96,7 +93,7 @@ func (c *cycles) check(x *finalization) *cyclic {
 	}
 	if way != nil {
 		y := &cyclic{finalization: x, obj: obj, heap: h, way: way, captured: way[0].path == "(finalizer)"}
-		y.partly = !y.captured && c.conditional(y)
+		y.partly = !y.captured && (c.conditional(y) || c.undone(x, way))
 		return y
 	}
 	if x.cleanup || x.elem == nil || x.File.Test {
@@ -122,113 +119,6 @@ func (c *cycles) conditional(y *cyclic) bool {
 			if b.stmt.Pos() > y.Call.Call.Pos() || y.Call.Call.End() > b.stmt.End() {
 				return true
 			}
-		}
-	}
-	return false
-}
-
-// elsewhere looks for another function of the object's package that puts objects
-// of its type into a cycle.
-func (c *cycles) elsewhere(x *finalization) *cyclic {
-	key := finalizedKey(x.elem)
-	named, ok := types.Unalias(x.elem).(*types.Named)
-	if !ok || named.Obj().Pkg() == nil || named.Obj().Pkg().Path() != x.Pkg.Path {
-		return nil
-	}
-	for _, f := range x.Pkg.Files {
-		if f.Test {
-			continue
-		}
-		for _, d := range f.AST.Decls {
-			decl, ok := d.(*ast.FuncDecl)
-			if !ok || decl.Body == nil || !stores(decl.Body) {
-				continue
-			}
-			h := c.heap(x.Pkg, decl)
-			for _, o := range h.symbols {
-				if o.typ == nil || isPointer(o.typ) || finalizedKey(o.typ) != key || o.level != 1 {
-					continue
-				}
-				way := cycle(o, false)
-				if way == nil || way[0].path == "(finalizer)" || c.undone(x, way) {
-					continue
-				}
-				return &cyclic{finalization: x, obj: o, heap: h, way: way, decl: decl, partly: true}
-			}
-		}
-	}
-	return nil
-}
-
-// stores reports whether something is stored in a field or element below n.
-func stores(n ast.Node) bool {
-	return containsNode(n, func(n ast.Node) bool {
-		a, ok := n.(*ast.AssignStmt)
-		if !ok {
-			return false
-		}
-		for _, l := range a.Lhs {
-			switch ast.Unparen(l).(type) {
-			case *ast.SelectorExpr, *ast.IndexExpr:
-				return true
-			}
-		}
-		return false
-	})
-}
-
-// undone reports whether the package takes back one of the stores of way: it
-// sets the field to nil, deletes from it, or sets it anew from a part of itself.
-func (c *cycles) undone(x *finalization, way []step) bool {
-	for _, s := range way {
-		name, _, _ := strings.Cut(s.path, ".")
-		for _, part := range strings.Split(s.path, ".") {
-			if part != "[]" {
-				name = part
-			}
-		}
-		if name == "[]" || name == "" {
-			continue
-		}
-		for _, f := range x.Pkg.Files {
-			if f.Test {
-				continue
-			}
-			for _, d := range f.AST.Decls {
-				if containsNode(d, func(n ast.Node) bool { return takesBack(x.Pkg, n, name) }) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-func takesBack(p *rewrite.Package, n ast.Node, field string) bool {
-	named := func(x ast.Expr) bool {
-		sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
-		return ok && sel.Sel.Name == field
-	}
-	switch n := n.(type) {
-	case *ast.AssignStmt:
-		for i, l := range n.Lhs {
-			target := ast.Unparen(l)
-			if ix, ok := target.(*ast.IndexExpr); ok {
-				target = ix.X
-			}
-			if !named(target) || len(n.Lhs) != len(n.Rhs) {
-				continue
-			}
-			if isNil(p, n.Rhs[i]) || containsNode(n.Rhs[i], func(n ast.Node) bool { _, ok := n.(*ast.SliceExpr); return ok }) {
-				return true
-			}
-		}
-	case *ast.CallExpr:
-		if (isBuiltin(p, n, "delete") || isBuiltin(p, n, "clear")) && len(n.Args) > 0 {
-			return named(n.Args[0])
-		}
-		if sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr); ok && (sel.Sel.Name == "Remove" || sel.Sel.Name == "Delete") {
-			return named(sel.X)
 		}
 	}
 	return false
