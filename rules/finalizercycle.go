@@ -17,9 +17,9 @@ var finalizercycle = &Rule{
 
 The collector keeps everything that is reachable from an object with a finalizer, and from the finalizer's function, until the finalizer has run (runtime/mgcmark.go, gcScanFinalizer). If one of them leads back to the object, it is reachable from itself: it is never freed, and its finalizer never runs. One finalizer in the cycle is enough. A pointer from an object to itself does no harm, nor does a chain.
 
-A function literal that captures the object gets it as its parameter instead. An object in a cycle of fields gets a cleanup (runtime.AddCleanup, Go 1.24): it takes the fields it needs by value when it is registered, and what the object refers to does not keep it. Where Close cleared the finalizer, it stops the cleanup.
+A function literal that captures the object gets it as its parameter instead. An object in a cycle of fields gets a cleanup (runtime.AddCleanup, Go 1.24): it takes the fields it needs by value when it is registered, and what the object refers to does not keep it. A method that is the finalizer gets a new object with the fields that it reads. Where Close cleared the finalizer, it stops the cleanup.
 
-It fires when the finalizer's function captures the object, or when the registering function, or another one of the package, closes a cycle over fields, slices, maps, interfaces or closures. The fields must not change after the registration, else it only reports. It stays silent for pointers of an object to itself, chains, wrappers around a cyclic inner object, and what package-level variables hold. In tests it only reports.`,
+It fires when the finalizer's function captures the object, or when the registering function, or another one of the package, closes a cycle over fields, slices, maps, interfaces or closures. The fields must not change after the registration, nor be released by hand while the finalizer is set, else it only reports. So it does for cleanups whose function or argument leads back to the object. A cycle that only the types show is reported, where an object that is made with a pointer back is handed to the finalized one. It stays silent for pointers of an object to itself, chains, wrappers around a cyclic inner object, references that the package takes back, and what package-level variables hold. In tests it only reports.`,
 	Before: `db := &DB{tmp: tmp}
 db.root = &cursor{db: db}
 runtime.SetFinalizer(db, func(d *DB) {
@@ -66,6 +66,8 @@ type cyclic struct {
 	captured bool
 	// partly reports whether a branch may leave the cycle open.
 	partly bool
+	// guessed reports whether only the types tell of the cycle.
+	guessed bool
 }
 
 // check returns how x's object keeps itself reachable, nil when it does not.
@@ -99,7 +101,10 @@ func (c *cycles) check(x *finalization) *cyclic {
 	if x.cleanup || x.elem == nil || x.File.Test {
 		return nil
 	}
-	return c.elsewhere(x)
+	if y := c.elsewhere(x); y != nil {
+		return y
+	}
+	return c.byTypes(x)
 }
 
 func (c *cycles) heap(p *rewrite.Package, decl *ast.FuncDecl) *heap {
@@ -130,13 +135,13 @@ func (c *cycles) findings(found []*cyclic) []rewrite.Finding {
 	var out []rewrite.Finding
 	plans := make(map[*cyclic]*migration)
 	for _, y := range found {
-		if !y.captured {
+		if !y.captured && !y.guessed {
 			plans[y] = c.plan(y)
 		}
 	}
 	joined := make(map[*migration]bool) // told of together with another one
 	for _, y := range found {
-		if joined[plans[y]] {
+		if m := plans[y]; m != nil && joined[m] {
 			continue
 		}
 		call := y.Call.Call
@@ -147,6 +152,8 @@ func (c *cycles) findings(found []*cyclic) []rewrite.Finding {
 		switch {
 		case y.File.Test:
 			why = "tests are only reported"
+		case y.guessed:
+			why = "no function shows that the two belong together; if they do, " + byHand
 		case y.captured && y.cleanup:
 			why = "pass what the cleanup needs by value, without the object"
 		case y.captured:

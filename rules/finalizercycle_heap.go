@@ -30,6 +30,9 @@ type heap struct {
 	symbols []*object
 	stack   []*types.Func
 	results []set // of the present call
+	// given are parameters of the functions being run that got an object and keep
+	// it: they are not nil.
+	given map[types.Object]bool
 	// deferred are the function literals that the present call defers.
 	deferred []deferredLit
 }
@@ -122,7 +125,7 @@ const (
 
 // runHeap runs decl, of package p.
 func runHeap(s *rewrite.Snapshot, p *rewrite.Package, decl *ast.FuncDecl) *heap {
-	h := &heap{s: s, p: p, sites: make(map[siteKey]*object), ctxs: make(map[callKey]int), vars: make(map[types.Object]*object), steps: heapSteps}
+	h := &heap{s: s, p: p, sites: make(map[siteKey]*object), ctxs: make(map[callKey]int), vars: make(map[types.Object]*object), given: make(map[types.Object]bool), steps: heapSteps}
 	fn, _ := p.Info.Defs[decl.Name].(*types.Func)
 	h.stack = append(h.stack, fn)
 	var fields []*ast.Field
@@ -644,8 +647,11 @@ func (h *heap) stmt(s ast.Stmt) {
 			h.stmt(s.Init)
 		}
 		h.eval(s.Cond)
-		h.in(s, 0, func() { h.stmt(s.Body) })
-		if s.Else != nil {
+		op := h.testsGiven(s.Cond)
+		if op != token.EQL {
+			h.in(s, 0, func() { h.stmt(s.Body) })
+		}
+		if s.Else != nil && op != token.NEQ {
 			h.in(s, 1, func() { h.stmt(s.Else) })
 		}
 	case *ast.ForStmt:
@@ -722,6 +728,19 @@ func (h *heap) stmt(s ast.Stmt) {
 	case *ast.LabeledStmt:
 		h.stmt(s.Stmt)
 	}
+}
+
+// testsGiven returns the operator of x where it compares a given parameter with
+// nil.
+func (h *heap) testsGiven(x ast.Expr) token.Token {
+	b, ok := ast.Unparen(x).(*ast.BinaryExpr)
+	if !ok || b.Op != token.EQL && b.Op != token.NEQ || !isNil(h.p, b.Y) {
+		return token.ILLEGAL
+	}
+	if id, ok := ast.Unparen(b.X).(*ast.Ident); ok && h.given[h.p.Info.Uses[id]] {
+		return b.Op
+	}
+	return token.ILLEGAL
 }
 
 func (h *heap) clauses(stmt ast.Stmt, body *ast.BlockStmt) {
@@ -976,6 +995,7 @@ func (h *heap) enter(x *ast.CallExpr, fn *types.Func, recv set, args []set) []se
 			}
 			return
 		}
+		h.given[v] = len(objs) > 0 && !containsNode(decl.Body, func(n ast.Node) bool { return assigns(h.p, n, v) })
 		h.store(place{cell, ""}, objs, name.Pos())
 	}
 	if decl.Recv != nil {
@@ -1026,6 +1046,15 @@ func (h *heap) enter(x *ast.CallExpr, fn *types.Func, recv set, args []set) []se
 	h.stack = h.stack[:len(h.stack)-1]
 	h.ctx, h.vars, h.results, h.deferred = caller, outer, results, deferred
 	return out
+}
+
+// assigns reports whether n is a statement that assigns v.
+func assigns(p *rewrite.Package, n ast.Node, v types.Object) bool {
+	a, ok := n.(*ast.AssignStmt)
+	return ok && slices.ContainsFunc(a.Lhs, func(l ast.Expr) bool {
+		id, ok := l.(*ast.Ident)
+		return ok && p.Info.Uses[id] == v
+	})
 }
 
 // declsOf returns the package's functions and methods by their keys.
