@@ -265,13 +265,15 @@ type memReading struct {
 	file *rewrite.File
 	at   inspector.Cursor // the call that was found
 	v    *types.Var
+	base types.Object // the variable whose field v is, nil when v is no field
 	// pointer says that v is a *runtime.MemStats.
 	pointer bool
 
 	decl  ast.Stmt       // the declaration in a statement of its own, nil at package level
 	spec  *ast.ValueSpec // the declaration with var
 	gen   *ast.GenDecl
-	typ   ast.Expr // runtime.MemStats in the declaration
+	field *memStructField // the declaration as a field
+	typ   ast.Expr        // runtime.MemStats in the declaration
 	reads []memRead
 	uses  []memUse
 }
@@ -307,14 +309,22 @@ func memReadingOf(call rewrite.Call) (*memReading, string) {
 	} else {
 		r.pointer = true
 	}
-	id, ok := arg.(*ast.Ident)
-	if !ok {
-		return nil, "the statistics are kept in a field or element"
+	switch x := arg.(type) {
+	case *ast.Ident:
+		r.v, _ = r.pkg.Info.Uses[x].(*types.Var)
+	case *ast.SelectorExpr:
+		r.v, r.base = r.fieldOf(x)
+	default:
+		return nil, "the statistics are kept in an element"
 	}
-	if r.v, ok = r.pkg.Info.Uses[id].(*types.Var); !ok {
+	if r.v == nil {
 		return nil, "the statistics are not in a variable"
 	}
-	if why := r.findDeclaration(); why != "" {
+	find := r.findDeclaration
+	if r.base != nil {
+		find = r.findField
+	}
+	if why := find(); why != "" {
 		return nil, why
 	}
 	if why := r.findUses(); why != "" {
@@ -328,7 +338,7 @@ func memReadingOf(call rewrite.Call) (*memReading, string) {
 
 // scope returns the cursors at the declarations in which v can be used.
 func (r *memReading) scope() []inspector.Cursor {
-	if r.packageLevel() {
+	if r.shared() {
 		return []inspector.Cursor{r.pkg.Inspector.Root()}
 	}
 	for c := range r.at.Enclosing((*ast.FuncDecl)(nil), (*ast.GenDecl)(nil)) {
@@ -340,6 +350,9 @@ func (r *memReading) scope() []inspector.Cursor {
 }
 
 func (r *memReading) packageLevel() bool { return r.v.Parent() == r.pkg.Types.Scope() }
+
+// shared reports whether v outlives the function that reads into it.
+func (r *memReading) shared() bool { return r.base != nil || r.packageLevel() }
 
 // findDeclaration looks for the place where v is declared.
 func (r *memReading) findDeclaration() string {
@@ -417,6 +430,11 @@ func (r *memReading) findUses() string {
 			if r.pkg.Info.Uses[id] != r.v || done[id] {
 				continue
 			}
+			if r.base != nil {
+				if c = c.Parent(); !r.is(asExpr(c.Node())) {
+					return "several values hold the statistics"
+				}
+			}
 			use, why := r.useAt(c)
 			if why != "" {
 				return why
@@ -436,7 +454,7 @@ func (r *memReading) findUses() string {
 	if len(r.reads) == 0 {
 		return "the call is not a statement of its own"
 	}
-	if r.packageLevel() {
+	if r.shared() {
 		home := enclosingDecl(r.at)
 		for _, u := range r.uses {
 			if enclosingDecl(u.at) != home {
@@ -679,8 +697,14 @@ func (r *memReading) difference(use *memUse) {
 
 // is reports whether x is the variable.
 func (r *memReading) is(x ast.Expr) bool {
-	id, ok := ast.Unparen(x).(*ast.Ident)
-	return ok && r.pkg.Info.Uses[id] == r.v
+	switch x := ast.Unparen(x).(type) {
+	case *ast.Ident:
+		return r.base == nil && r.pkg.Info.Uses[x] == r.v
+	case *ast.SelectorExpr:
+		id, ok := ast.Unparen(x.X).(*ast.Ident)
+		return ok && r.base != nil && r.pkg.Info.Uses[id] == r.base && r.pkg.Info.Uses[x.Sel] == r.v
+	}
+	return false
 }
 
 // commented reports whether a comment stands within n.

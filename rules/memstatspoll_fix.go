@@ -100,9 +100,9 @@ type memPlace struct {
 // place decides where the replacement is declared.
 func (r *memReading) place() (memPlace, string) {
 	stay := memPlace{name: r.v.Name()}
-	if r.packageLevel() {
+	if r.shared() {
 		if len(r.reads) != 1 {
-			return stay, "the variable belongs to the package and is read into in several places"
+			return stay, "the variable outlives the function and is read into in several places"
 		}
 		at, _ := r.pkg.Inspector.Root().FindNode(r.reads[0].stmt)
 		stmt := r.reads[0].stmt
@@ -273,7 +273,7 @@ func (r *memReading) apply(e *rewrite.Edit, src memSources, pl memPlace) error {
 // address returns the pointer to the GCStats called name that has the place of
 // the variable.
 func (r *memReading) address(pl memPlace, name string) dst.Expr {
-	if r.pointer && !r.packageLevel() {
+	if r.pointer && !r.shared() {
 		return dst.NewIdent(name)
 	}
 	return &dst.UnaryExpr{Op: token.AND, X: dst.NewIdent(name)}
@@ -329,13 +329,13 @@ func (r *memReading) declare(e *rewrite.Edit, src memSources, pl memPlace, name,
 	}
 	if src.gc {
 		text := "var $gc debug.GCStats"
-		if len(src.metrics) == 0 && r.pointer && !r.packageLevel() {
+		if len(src.metrics) == 0 && r.pointer && !r.shared() {
 			text = "$gc := new(debug.GCStats)"
 		}
 		decls = append(decls, rewrite.Stmts(text, holes)...)
 	}
 	switch {
-	case r.packageLevel():
+	case r.shared():
 		r.undeclare(e)
 		e.InsertBefore(pl.before, decls...)
 	case pl.before != nil:
@@ -359,8 +359,12 @@ func (r *memReading) declare(e *rewrite.Edit, src memSources, pl memPlace, name,
 	}
 }
 
-// undeclare removes the package-level declaration.
+// undeclare removes the declaration of the field, or of the package.
 func (r *memReading) undeclare(e *rewrite.Edit) {
+	if r.field != nil {
+		r.dropField(e)
+		return
+	}
 	if !r.grouped() {
 		e.DeleteDecl(r.gen)
 		return

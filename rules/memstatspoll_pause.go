@@ -29,7 +29,7 @@ type pauseAlert struct {
 // pauseAlert returns the alert that the reading is for, nil when it is for
 // something else or the limit is compared in another way.
 func (r *memReading) pauseAlert() *pauseAlert {
-	if len(r.reads) != 1 || len(r.uses) != 2 || r.packageLevel() || r.grouped() || r.decl == nil ||
+	if len(r.reads) != 1 || len(r.uses) != 2 || r.shared() || r.grouped() || r.decl == nil ||
 		version.Compare(r.file.Version(), "go1.16") < 0 {
 		return nil
 	}
