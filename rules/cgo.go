@@ -146,7 +146,7 @@ func (b *boundary) what() string {
 	return b.name
 }
 
-var syscallPackages = map[string]bool{"syscall": true, "golang.org/x/sys/unix": true, "golang.org/x/sys/windows": true}
+var syscallPackages = map[string]bool{"syscall": true, "golang.org/x/sys/unix": true, "golang.org/x/sys/windows": true, "golang.org/x/term": true}
 
 // descriptorCalls are the names in a file that makes system calls on what may be
 // a handle or an address: of functions that take a descriptor, those aside whose
@@ -188,7 +188,13 @@ func boundaryOf(p *rewrite.Package, call *ast.CallExpr) *boundary {
 		return &boundary{call: call, name: name, c: true}
 	}
 	fn := p.Callee(call)
-	if fn == nil || fn.Pkg() == nil || !syscallPackages[fn.Pkg().Path()] {
+	if fn == nil || fn.Pkg() == nil {
+		return nil
+	}
+	if !syscallPackages[fn.Pkg().Path()] {
+		if decl := declOf(p, fn); decl != nil && keepsConverted(decl) && takesUintptr(fn.Signature()) {
+			return &boundary{call: call, name: fn.Name(), raw: true}
+		}
 		return nil
 	}
 	b := &boundary{call: call, name: fn.Pkg().Name() + "." + fn.Name()}
@@ -202,6 +208,16 @@ func boundaryOf(p *rewrite.Package, call *ast.CallExpr) *boundary {
 	}
 	b.raw = rawSyscall.MatchString(fn.Name())
 	return b
+}
+
+// takesUintptr reports whether a parameter is a uintptr.
+func takesUintptr(sig *types.Signature) bool {
+	for v := range sig.Params().Variables() {
+		if under(v.Type()) == types.Typ[types.Uintptr] {
+			return true
+		}
+	}
+	return false
 }
 
 // converted strips conversions from x: those of Go, to C types, and the

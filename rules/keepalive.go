@@ -29,6 +29,7 @@ return int(n)`,
 	Needs: append([]rewrite.Need{
 		{Import: "C"}, // not in tests: cgo does not work there
 		{Import: "runtime", Idents: []string{"SetFinalizer", "AddCleanup"}, Tests: true},
+		{Import: "os", Idents: []string{"Fd"}, Tests: true},
 	}, systemCallNeeds()...),
 	Emits: []string{"runtime"},
 	Find:  findKeepalive,
@@ -45,20 +46,32 @@ func systemCallNeeds() []rewrite.Need {
 }
 
 func findKeepalive(s *rewrite.Snapshot) []rewrite.Finding {
-	k := &keeper{s: s, live: make(map[*ast.BlockStmt]*liveness), released: make(map[string]*release), busy: make(map[string]bool)}
+	k := &keeper{s: s, live: make(map[*ast.BlockStmt]*liveness), released: make(map[string]*release), busy: make(map[string]bool), wrapped: make(map[*types.Var]bool)}
 	var out []rewrite.Finding
 	for _, p := range slices.Clone(s.Packages) { // callers may be added
 		if p.Wide {
 			continue
 		}
 		for _, f := range p.Files {
-			if f.Generated || !f.Cgo && !importsPath(f, "syscall") && !importsPath(f, "golang.org/x/sys/unix") && !importsPath(f, "golang.org/x/sys/windows") {
-				continue
+			if !f.Generated && crosses(f) {
+				out = append(out, k.file(p, f)...)
 			}
-			out = append(out, k.file(p, f)...)
 		}
 	}
 	return out
+}
+
+// crosses reports whether the file may leave Go, or hand out descriptors.
+func crosses(f *rewrite.File) bool {
+	if f.Cgo || importsPath(f, "os") || importsPath(f, "unsafe") {
+		return true
+	}
+	for path := range syscallPackages {
+		if importsPath(f, path) {
+			return true
+		}
+	}
+	return false
 }
 
 // keeper looks for boundaries at which an object dies too early.
@@ -68,6 +81,7 @@ type keeper struct {
 	live       map[*ast.BlockStmt]*liveness
 	released   map[string]*release // by type
 	busy       map[string]bool     // functions whose callers are being looked at
+	wrapped    map[*types.Var]bool // parameters looked at as those of wrappers
 }
 
 // registered returns the finalizers of the modules around. They are looked for
@@ -113,6 +127,9 @@ func (k *keeper) file(p *rewrite.Package, f *rewrite.File) []rewrite.Finding {
 	at := make(map[holder][]use)
 	var order []holder
 	for c := range root.Preorder((*ast.CallExpr)(nil)) {
+		if finding := k.lostFile(p, f, c); finding != nil {
+			out = append(out, *finding)
+		}
 		x := crossingAt(p, f, c)
 		if x == nil {
 			continue
@@ -125,6 +142,9 @@ func (k *keeper) file(p *rewrite.Package, f *rewrite.File) []rewrite.Finding {
 			at[h] = append(at[h], use{x, o})
 		}
 		out = append(out, k.pointers(x)...)
+		if x.raw || x.c {
+			out = append(out, k.wrappers(x)...)
+		}
 	}
 	for _, h := range order {
 		if finding := k.handle(at[h]); finding != nil {

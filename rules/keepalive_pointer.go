@@ -30,6 +30,83 @@ func (k *keeper) pointers(x *crossing) []rewrite.Finding {
 			add(k.early(x, arg))
 		}
 		add(k.inStruct(x, arg))
+		add(k.reflected(x, arg))
+	}
+	if x.raw && x.call.Ellipsis.IsValid() {
+		out = append(out, k.spread(x)...)
+	}
+	return out
+}
+
+// reflected reports an address that reflection gives as an integer: it does not
+// keep the value alive.
+func (k *keeper) reflected(x *crossing, arg ast.Expr) *rewrite.Finding {
+	call, ok := converted(x.p, arg).(*ast.CallExpr)
+	if !ok || !x.p.IsCall(call, "reflect", "(reflect.Value).Pointer", "(reflect.Value).UnsafeAddr") {
+		return nil
+	}
+	of := ast.Unparen(ast.Unparen(call.Fun).(*ast.SelectorExpr).X)
+	if valueOf, ok := of.(*ast.CallExpr); ok && x.p.IsCall(valueOf, "reflect", "ValueOf") {
+		of = ast.Unparen(valueOf.Args[0])
+	}
+	id, ok := of.(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	v := localVar(x.p, id)
+	o := resource{v: v}
+	l := k.flow(x.p, x.body)
+	if v == nil || k.alive(x, o.subject()) || l.holding(o.subject()).stored {
+		return nil
+	}
+	if slices.ContainsFunc(x.call.Args, func(a ast.Expr) bool { return a != arg && l.refers(a, o.subject()) }) {
+		return nil // it goes into the call as a pointer, too
+	}
+	f := &rewrite.Finding{
+		Pos: arg.Pos(), End: arg.End(),
+		Message: "the address is an integer: what " + v.Name() + " refers to may be collected while " + x.what() + " works on it",
+	}
+	if fix, why := k.keepFix([]use{{x, o}}); fix != nil {
+		f.Fixes = []*rewrite.Fix{fix}
+	} else {
+		f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; call runtime.KeepAlive(" + v.Name() + ") when the call is done"}}
+	}
+	return f
+}
+
+// spread reports the pointers in a slice of integers that a call takes as its
+// arguments: only those in the argument list itself are kept in place.
+func (k *keeper) spread(x *crossing) []rewrite.Finding {
+	id, ok := ast.Unparen(x.call.Args[len(x.call.Args)-1]).(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	v := localVar(x.p, id)
+	if v == nil {
+		return nil
+	}
+	var out []rewrite.Finding
+	for _, val := range assignedValues(x.p, x.body, v) {
+		var elts []ast.Expr
+		switch n := ast.Unparen(val).(type) {
+		case *ast.CompositeLit:
+			elts = n.Elts
+		case *ast.CallExpr: // append
+			elts = n.Args
+		}
+		for _, elt := range elts {
+			ptr := uintptrOfPointer(x.p, elt)
+			if ptr == nil {
+				continue
+			}
+			if name, ok := k.movable(x, ptr); ok {
+				out = append(out, rewrite.Finding{
+					Pos: elt.Pos(), End: elt.End(),
+					Message: "the uintptr was made before the call: " + name + " may be moved or collected meanwhile",
+					Notes:   []rewrite.Note{{Message: "no fix: " + v.Name() + " has all arguments; write the conversion in the argument list of " + x.what()}},
+				})
+			}
+		}
 	}
 	return out
 }
@@ -226,13 +303,13 @@ func (k *keeper) early(x *crossing, arg ast.Expr) *rewrite.Finding {
 	if ptr == nil {
 		return nil
 	}
-	m, ok := k.goMemory(x, ptr)
+	name, ok := k.movable(x, ptr)
 	if !ok {
 		return nil
 	}
 	f := &rewrite.Finding{
 		Pos: arg.Pos(), End: arg.End(),
-		Message: "the uintptr was made before the call: " + m.v.Name() + " may be moved or collected meanwhile",
+		Message: "the uintptr was made before the call: " + name + " may be moved or collected meanwhile",
 	}
 	why := k.cannotMove(x, v, arg, def)
 	if why != "" {
