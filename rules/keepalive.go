@@ -16,11 +16,11 @@ var keepalive = &Rule{
 	Title: "object not kept alive at the cgo or system call boundary",
 	Doc: `Under GC load a C function or system call works on a handle that was just freed, on a descriptor that now belongs to another file, or on bytes that change under it.
 
-An object is dead after its last use, even while a method of it runs. When only its handle (a C pointer, a descriptor, an index) goes into the call, the finalizer may run and free the handle during the call. The same holds for a Go pointer hidden in an integer: the collector does not see it. A pointer that C keeps after the call must be pinned until C is done (cmd/cgo, "Passing pointers").
+An object is dead after its last use, even while a method of it runs. When only its handle (a C pointer, a descriptor, an index) goes into the call, the finalizer may run and free the handle during the call. That object may also be held by a field of another, which dies first. The same holds for a Go pointer hidden in an integer: the collector does not see it. A pointer that C keeps after the call must be pinned until C is done (cmd/cgo, "Passing pointers").
 
-runtime.KeepAlive after the call ends the object's life there. A uintptr for a system call is made in the call's own argument list. A pointer that C keeps is pinned up to the wait for C; where no wait is in sight, runtime.KeepAlive is only a first step and does not make an asynchronous call safe.
+runtime.KeepAlive after the call ends the object's life there. A uintptr for a system call is made in the call's own argument list; a function that takes one to hand it on is marked //go:uintptrescapes. A pointer that C keeps is pinned up to the wait for C; where no wait is in sight, runtime.KeepAlive is only a first step and does not make an asynchronous call safe.
 
-It fires when the control flow graph shows no use of the object after the call, no deferred call and no closure that holds it. It stays silent in the finalizer and what only it calls, when the function frees the handle itself, when the object is held by something that outlives the call, when all callers of an unexported function still hold it, and for pointers passed as pointers to synchronous calls. In tests it only reports.`,
+It fires when the control flow graph shows no use of the object after the call, no deferred call and no closure that holds it, and when the descriptor of a file that nothing holds is returned or stored. It stays silent in the finalizer and what only it calls, when the function frees the handle itself, when the object is held by something that outlives the call, when all callers of an unexported function still hold it, and for pointers passed as pointers to synchronous calls. In tests it only reports.`,
 	Before: `n := C.res_use(r.h) // r has a finalizer that frees r.h
 return int(n)`,
 	After: `n := C.res_use(r.h) // r has a finalizer that frees r.h
@@ -46,7 +46,7 @@ func systemCallNeeds() []rewrite.Need {
 }
 
 func findKeepalive(s *rewrite.Snapshot) []rewrite.Finding {
-	k := &keeper{s: s, live: make(map[*ast.BlockStmt]*liveness), released: make(map[string]*release), busy: make(map[string]bool), wrapped: make(map[*types.Var]bool)}
+	k := &keeper{s: s, live: make(map[*ast.BlockStmt]*liveness), released: make(map[string]*release), busy: make(map[string]bool), wrapped: make(map[*types.Var]bool), marked: make(map[*ast.FuncDecl]bool)}
 	var out []rewrite.Finding
 	for _, p := range slices.Clone(s.Packages) { // callers may be added
 		if p.Wide {
@@ -82,6 +82,7 @@ type keeper struct {
 	released   map[string]*release // by type
 	busy       map[string]bool     // functions whose callers are being looked at
 	wrapped    map[*types.Var]bool // parameters looked at as those of wrappers
+	marked     map[*ast.FuncDecl]bool
 }
 
 // registered returns the finalizers of the modules around. They are looked for

@@ -7,6 +7,7 @@ import (
 	"go/version"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -481,20 +482,39 @@ func (k *keeper) inStruct(x *crossing, arg ast.Expr) *rewrite.Finding {
 }
 
 var (
-	// keepsPointer matches C functions that by their names work on after they
-	// have returned.
-	keepsPointer = regexp.MustCompile(`(?i)(?:^|_)(?:async|submit|enqueue|nonblock(?:ing)?|nowait)|(?:async|nonblocking|nowait)(?:$|_)|[a-z](?:Async|Submit|Enqueue)|^aio_|_aio_|set_?user_?data`)
+	// asyncName matches C functions that by their names work on after they have
+	// returned, and some whose documentation says so: MPI's immediate operations,
+	// ODBC's bindings, ZeroMQ's messages without a copy, libusb's transfers.
+	asyncName = regexp.MustCompile(`(?i)(?:^|_)(?:async|submit|enqueue|nonblock(?:ing)?|nowait)|(?:async|nonblocking|nowait)(?:$|_)|[a-z](?:Async|Submit|Enqueue)|^aio_|_aio_|set_?user_?data` +
+		`|^MPI_I(?:[brs]?send|recv|bcast|(?:all)?reduce|(?:all)?gatherv?|scatterv?|alltoallv?)$|^SQLBind(?:Parameter|Col)$|^zmq_msg_init_data$|^libusb_fill_\w+_transfer$`)
+	// readsAtOnce matches those that only read what describes the work.
+	readsAtOnce = regexp.MustCompile(`^(?:vk|wgpu)[A-Z]`)
 	// mayKeepPointer matches those of which it is likely when something waits
 	// for them afterwards.
 	mayKeepPointer = regexp.MustCompile(`(?i)post_|start_|register|set_?data|callback`)
 	// waitsForC matches what waits for the end of the work.
-	waitsForC = regexp.MustCompile(`(?i)wait|join|done|complete|drain`)
+	waitsForC = regexp.MustCompile(`(?i)wait|join|done|complete|drain|finish|synchroni[sz]e`)
 )
+
+// keepsPointer reports whether the called C function works on its pointers after
+// it has returned.
+func keepsPointer(x *crossing) bool {
+	switch {
+	case strings.HasPrefix(x.name, "clEnqueue"):
+		// OpenCL: an argument tells whether the call blocks.
+		return slices.ContainsFunc(x.call.Args, func(arg ast.Expr) bool { return cName(x.p, converted(x.p, arg)) == "CL_FALSE" })
+	case strings.HasPrefix(x.name, "sqlite3_bind_blob"), strings.HasPrefix(x.name, "sqlite3_bind_text"):
+		// SQLite: the destructor tells whether the value is copied.
+		last := converted(x.p, x.call.Args[len(x.call.Args)-1])
+		return x.p.Info.Types[last].IsNil() || cName(x.p, last) == "SQLITE_STATIC"
+	}
+	return asyncName.MatchString(x.name) && !readsAtOnce.MatchString(x.name)
+}
 
 // retained reports a pointer to Go memory that C keeps after the call.
 func (k *keeper) retained(x *crossing, arg ast.Expr) *rewrite.Finding {
 	configured := matchesAny(settingsOf(k.s).AsyncC, x.name)
-	strong := configured || keepsPointer.MatchString(x.name)
+	strong := configured || keepsPointer(x)
 	if !configured && (!strong && !mayKeepPointer.MatchString(x.name) || waitsForC.MatchString(x.name)) {
 		return nil
 	}

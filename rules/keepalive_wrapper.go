@@ -73,9 +73,10 @@ func (k *keeper) wrapper(x *crossing, p *rewrite.Package, decl *ast.FuncDecl, v 
 		}
 	}
 	file := p.File(decl)
-	if len(converting) == 0 || p.Wide || file == nil || file.Generated || file.Test {
+	if len(converting) == 0 || p.Wide || file == nil || file.Generated || file.Test || k.marked[decl] {
 		return out
 	}
+	k.marked[decl] = true // one parameter tells
 	// Have: callers that convert a pointer to an integer, which goes on to a
 	// system call or to C from here.
 	f := rewrite.Finding{
