@@ -8,6 +8,7 @@ import (
 	"go/version"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,7 +44,7 @@ func (c collector) find(s *rewrite.Snapshot) []rewrite.Finding {
 		if decl == nil || purposeful(call.Pkg, decl) || isBenchmark(call.File) {
 			continue
 		}
-		if isAskedFor(call.At) || isEndpoint(s, call) || isTimed(call.Pkg, call.At.Parent()) || isWatched(call.Pkg, call.At.Parent()) {
+		if isAskedFor(call.Pkg, call.At) || isEndpoint(s, call) || isTimed(call.Pkg, call.At.Parent()) || isWatched(call.Pkg, call.At.Parent()) {
 			continue
 		}
 		h := heatOf(call.Pkg, call.At)
@@ -66,6 +67,8 @@ func (c collector) find(s *rewrite.Snapshot) []rewrite.Finding {
 		case measures(call.Pkg, decl):
 			continue
 		case profiles(call.Pkg, decl):
+			continue
+		case usesFinalization(call.Pkg) && yields(call.Pkg, call.At.Parent()):
 			continue
 		case usesFinalization(call.Pkg):
 			f.Notes = []rewrite.Note{{Message: "no fix: the package uses finalizers, cleanups or weak pointers, which the call may be there to drive"}}
@@ -113,6 +116,9 @@ func (c collector) fix(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt, h 
 	case h.paced:
 		fix.Safety = rewrite.Unsafe
 		fix.Message += "; memory is then collected when the heap has grown, not by the clock"
+	case h.finite && enclosingDecl(call.At).Name.Name == "main" && call.Pkg.Name == "main":
+		fix.Safety = rewrite.Unsafe
+		fix.Message += "; the program goes over its input once, and may be meant to begin each part of it with a small heap"
 	case h.conditional:
 		fix.Safety = rewrite.Unsafe
 		fix.Message += "; the condition that guards it may have been chosen with care"
@@ -171,16 +177,20 @@ var saysCollects = regexp.MustCompile(`(?i)(?:force|trigger|run)\w*.{0,3}(?:gc\b
 
 var collects = regexp.MustCompile(`(?i)(?:force|trigger|run|free|release|collect|do).?(?:gc|garbage|mem(?:ory)?\b|os.?memory)|garbage`)
 
-// isBenchmark reports whether the file belongs to a program that measures, which
-// wants each measurement to begin with the same heap.
+// harness matches elements of the import paths of packages that help tests.
+var harness = regexp.MustCompile(`^(?i:tests?|testing|test_?utils?|\w*leak|leak_?check\w*)$`)
+
+// isBenchmark reports whether the file belongs to a program that measures or
+// tests, which wants each measurement to begin with the same heap.
 func isBenchmark(f *rewrite.File) bool {
-	return imports(f, "testing") || benchName.MatchString(path.Base(f.Pkg.Path))
+	return imports(f, "testing") || benchName.MatchString(path.Base(f.Pkg.Path)) ||
+		slices.ContainsFunc(strings.Split(f.Pkg.Path, "/"), harness.MatchString)
 }
 
 // purposeful reports whether the function is there to collect: its name or doc
 // comment says so.
 func purposeful(p *rewrite.Package, decl *ast.FuncDecl) bool {
-	if collects.MatchString(decl.Name.Name) {
+	if collects.MatchString(decl.Name.Name) || strings.EqualFold(decl.Name.Name, "gc") {
 		return true
 	}
 	return decl.Doc != nil && saysCollects.MatchString(decl.Doc.Text())
@@ -418,6 +428,17 @@ func usesFinalization(p *rewrite.Package) bool {
 	return false
 }
 
+// yields reports whether the statement behind stmt lets other goroutines run, as
+// is done to wait for finalizers and cleanups.
+func yields(p *rewrite.Package, stmt inspector.Cursor) bool {
+	next, ok := stmt.NextSibling()
+	if !ok {
+		return false
+	}
+	s, ok := next.Node().(*ast.ExprStmt)
+	return ok && p.IsCall(s.X, "runtime", "Gosched")
+}
+
 // twice reports whether the statement before or after the call collects too, by
 // the same function.
 func twice(p *rewrite.Package, cur inspector.Cursor) bool {
@@ -435,24 +456,34 @@ func twice(p *rewrite.Package, cur inspector.Cursor) bool {
 // asksFor matches names and words for a collection that somebody asks for.
 var asksFor = regexp.MustCompile(`(?:^|[^A-Z])GC(?:[^a-z]|$)|(?:^|[^A-Za-z])gc(?:[^a-z]|$)|(?i:garbage|free_?os_?mem)`)
 
+// asksToFree matches words, those of a command or a request's parameter, for
+// letting go of what is held in memory.
+var asksToFree = regexp.MustCompile(`^(?i:clean|clear|drop|evict|flush|free|purge|release|reset|shrink|trim|unload)`)
+
 // isAskedFor reports whether a condition or case around cur names the
-// collection: a command "gc", an option forceGC.
-func isAskedFor(cur inspector.Cursor) bool {
+// collection, or the platform for which it is: a command "gc", an option forceGC,
+// a channel of such wishes, the parameter "flush" of a request.
+func isAskedFor(p *rewrite.Package, cur inspector.Cursor) bool {
 	named := func(x ast.Node) bool {
 		return x != nil && containsNode(x, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.Ident:
-				return asksFor.MatchString(n.Name)
+				return asksFor.MatchString(n.Name) || n.Name == "GOOS" // a platform that kills what is too big
 			case *ast.BasicLit:
-				return n.Kind == token.STRING && asksFor.MatchString(strings.Trim(n.Value, "`\""))
+				text := strings.Trim(n.Value, "`\"")
+				return n.Kind == token.STRING && (asksFor.MatchString(text) || asksToFree.MatchString(text))
 			}
 			return false
 		})
 	}
-	for c := range cur.Enclosing((*ast.IfStmt)(nil), (*ast.CaseClause)(nil)) {
+	for c := range cur.Enclosing((*ast.IfStmt)(nil), (*ast.CaseClause)(nil), (*ast.CommClause)(nil)) {
 		switch n := c.Node().(type) {
 		case *ast.IfStmt:
 			if named(n.Cond) {
+				return true
+			}
+		case *ast.CommClause:
+			if n.Comm != nil && !waitsForClock(p, n.Comm) && named(n.Comm) {
 				return true
 			}
 		case *ast.CaseClause:

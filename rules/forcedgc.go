@@ -11,7 +11,7 @@ runtime.GC runs a whole collection and keeps its caller waiting until that is do
 
 The call is removed.
 
-It fires when runtime.GC is called in a loop, in a request handler, or in a function that is called from one through at most four functions. It stays silent in one-shot code, before a heap profile, next to a measurement of memory, and in functions that are there to collect. Where the package uses finalizers or weak pointers, which a collection drives, it only reports.`,
+It fires when runtime.GC is called in a loop, in a request handler, or in a function that is called from one through at most four functions. It stays silent in one-shot code, in what loads piece by piece, where a signal, an option or a request asks for it, before a heap profile, next to a measurement of memory, and in functions that are there to collect. Where the package uses finalizers or weak pointers, which a collection drives, it only reports.`,
 	Before: `func handle(req *Request) Response {
 	resp := process(req)
 	runtime.GC() // to keep memory low

@@ -15,7 +15,7 @@ debug.FreeOSMemory runs a whole collection and then gives every free page back t
 
 The call is removed; a goroutine that does nothing but wait and call it is removed as a whole.
 
-It fires when debug.FreeOSMemory is called in a loop, in a request handler, or in a function that is called from one through at most four functions. It stays silent in one-shot code, at the end of a stage, in functions that release memory on demand, and next to a heap profile or a measurement.`,
+It fires when debug.FreeOSMemory is called in a loop, in a request handler, or in a function that is called from one through at most four functions. It stays silent in one-shot code, at the end of a stage, where a signal, an option or a request asks for it, in functions that release memory on demand, and next to a heap profile or a measurement.`,
 	Before: `for batch := range work {
 	process(batch)
 	debug.FreeOSMemory() // to keep memory tight

@@ -22,6 +22,8 @@ type heat struct {
 	paced bool
 	// conditional: an if, switch or select inside the loop or handler guards it.
 	conditional bool
+	// finite: the loop around it goes over elements that are all there.
+	finite bool
 	// why is the evidence: "in a loop", "for every request".
 	why string
 }
@@ -68,6 +70,9 @@ func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) hea
 			conditional = true
 		case *ast.CommClause:
 			if kind == edge.CommClause_Body {
+				if n.Comm != nil && waitsForSignal(p, n.Comm) {
+					return heat{kind: oneShot}
+				}
 				if n.Comm == nil || !waitsForClock(p, n.Comm) {
 					conditional = true
 				}
@@ -79,11 +84,17 @@ func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) hea
 			}
 		case *ast.ForStmt:
 			if kind == edge.ForStmt_Body && !fewTurns(p, n) {
+				if awaitsSignal(p, n.Body) {
+					return heat{kind: oneShot}
+				}
 				return heat{kind: recurring, paced: pacedBody(p, n.Body) || n.Post != nil && waitsForClock(p, n.Post), conditional: conditional, why: "in a loop"}
 			}
 		case *ast.RangeStmt:
 			if kind == edge.RangeStmt_Body && !fewElements(p, n.X) {
-				return heat{kind: recurring, paced: isClock(p, n.X) || pacedBody(p, n.Body), conditional: conditional, why: "in a loop"}
+				if isSignals(p, n.X) || awaitsSignal(p, n.Body) {
+					return heat{kind: oneShot}
+				}
+				return heat{kind: recurring, paced: isClock(p, n.X) || pacedBody(p, n.Body), conditional: conditional, finite: isFinite(p, n.X), why: "in a loop"}
 			}
 		case *ast.FuncLit:
 			if kind != edge.FuncLit_Body {
@@ -269,6 +280,15 @@ func (f *heatFinder) callers(obj *types.Func, decl *ast.FuncDecl, depth int) (he
 		var h heat
 		if call, ok := r.Call(); ok {
 			h = f.at(r.Pkg, call, depth-1)
+			if h.finite && loads.MatchString(decl.Name.Name) {
+				// What is loaded piece by piece is loaded once, unless the whole
+				// is loaded again and again.
+				h = heat{}
+				for loop := range call.Enclosing((*ast.RangeStmt)(nil)) {
+					h = f.at(r.Pkg, loop, depth-1)
+					break
+				}
+			}
 		} else {
 			h = valueUse(r)
 		}
@@ -603,6 +623,73 @@ func pacedBody(p *rewrite.Package, body *ast.BlockStmt) bool {
 	return false
 }
 
+// loads matches names of functions that make something ready for use.
+var loads = regexp.MustCompile(`^(?i:re)?(?i:load|build|compile|create|import|init|open|prepare|restore|setup|warm)`)
+
+// isFinite reports whether a range over x ends with the elements that x has.
+func isFinite(p *rewrite.Package, x ast.Expr) bool {
+	t := p.Info.TypeOf(x)
+	if t == nil {
+		return false
+	}
+	switch t.Underlying().(type) {
+	case *types.Slice, *types.Array, *types.Map, *types.Pointer:
+		return true
+	}
+	return false
+}
+
+// awaitsSignal reports whether every turn of a loop waits for a signal of the
+// system, as a loop that reloads on SIGHUP does: in the body itself, or in a
+// loop in it.
+func awaitsSignal(p *rewrite.Package, body *ast.BlockStmt) bool {
+	for _, stmt := range body.List {
+		if waitsForSignal(p, stmt) {
+			return true
+		}
+		if inner, ok := stmt.(*ast.ForStmt); ok && inner.Cond == nil && awaitsSignal(p, inner.Body) {
+			return true
+		}
+		if inner, ok := stmt.(*ast.RangeStmt); ok && isSignals(p, inner.X) {
+			return true
+		}
+	}
+	return false
+}
+
+// waitsForSignal reports whether stmt itself receives from a channel of
+// signals.
+func waitsForSignal(p *rewrite.Package, stmt ast.Node) bool {
+	switch stmt.(type) {
+	case *ast.ExprStmt, *ast.AssignStmt, *ast.DeclStmt, *ast.IfStmt, *ast.SwitchStmt:
+	default:
+		return false
+	}
+	found := false
+	ast.Inspect(stmt, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.BlockStmt, *ast.FuncLit:
+			return false
+		case *ast.UnaryExpr:
+			if n.Op == token.ARROW && isSignals(p, n.X) {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// isSignals reports whether x is a channel of signals.
+func isSignals(p *rewrite.Package, x ast.Expr) bool {
+	t := p.Info.TypeOf(x)
+	if t == nil {
+		return false
+	}
+	ch, ok := t.Underlying().(*types.Chan)
+	return ok && isType(ch.Elem(), "os", "Signal")
+}
+
 // waitsForClock reports whether stmt itself sleeps or receives from a clock.
 func waitsForClock(p *rewrite.Package, stmt ast.Node) bool {
 	var x ast.Expr
@@ -617,11 +704,23 @@ func waitsForClock(p *rewrite.Package, stmt ast.Node) bool {
 	if x == nil {
 		return false
 	}
-	if p.IsCall(ast.Unparen(x), "time", "Sleep") {
+	if call, ok := ast.Unparen(x).(*ast.CallExpr); ok && isSleep(call) {
 		return true
 	}
 	u, ok := ast.Unparen(x).(*ast.UnaryExpr)
 	return ok && u.Op == token.ARROW && isClock(p, u.X)
+}
+
+// isSleep reports whether call is to time.Sleep or to something else by that
+// name, which some packages have with a context or a clock of their own.
+func isSleep(call *ast.CallExpr) bool {
+	switch fun := ast.Unparen(call.Fun).(type) {
+	case *ast.Ident:
+		return strings.EqualFold(fun.Name, "sleep")
+	case *ast.SelectorExpr:
+		return strings.EqualFold(fun.Sel.Name, "sleep")
+	}
+	return false
 }
 
 // isClock reports whether x is a channel of times: a ticker's or timer's C,
