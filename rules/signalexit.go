@@ -91,6 +91,7 @@ type signalHandler struct {
 	mixed bool       // the loop or select does something else, too
 	at    ast.Node   // the receive: an expression or the range statement
 	from  ast.Expr   // what is received from: the channel, under its name in the goroutine
+	more  []ast.Expr // channels of other signals on which the goroutine exits, too
 	sig   *types.Var // the signal received, nil when it is dropped
 	ok    *types.Var // whether the channel is still open, nil when nobody asks
 	tail  []ast.Stmt // from the receive to the exit
@@ -317,7 +318,7 @@ func (h *signalHandler) split(at inspector.Cursor) bool {
 			}
 			c = c.Parent().Parent().Parent()
 			h.arms = true
-			h.mixed = h.mixed || len(c.Node().(*ast.SelectStmt).Body.List) > 1
+			h.siblings(c.Node().(*ast.SelectStmt), parent)
 			list = parent.Body
 			if len(list) > 0 && h.always(list) {
 				continue
@@ -361,6 +362,34 @@ func (h *signalHandler) split(at inspector.Cursor) bool {
 	return h.setTail(list)
 }
 
+// siblings notes what else the select around the receive does: it may exit on
+// the signals of another channel, too.
+func (h *signalHandler) siblings(sel *ast.SelectStmt, own *ast.CommClause) {
+	for _, c := range sel.Body.List {
+		cc := c.(*ast.CommClause)
+		if cc == own {
+			continue
+		}
+		h.mixed = true
+		var from ast.Expr
+		if cc.Comm != nil && h.always(cc.Body) {
+			ast.Inspect(cc.Comm, func(n ast.Node) bool {
+				if u, ok := n.(*ast.UnaryExpr); ok && u.Op == token.ARROW && isType(h.p.Info.TypeOf(u), "os", "Signal") {
+					from = u.X
+				}
+				return from == nil
+			})
+		}
+		if from == nil {
+			continue
+		}
+		h.more = append(h.more, from)
+		for _, s := range cc.Body {
+			h.exits = append(h.exits, h.exitsIn(s)...)
+		}
+	}
+}
+
 // setTail notes the statements from the receive to the exit, when all paths
 // through them end in one.
 func (h *signalHandler) setTail(list []ast.Stmt) bool {
@@ -381,12 +410,13 @@ func (h *signalHandler) setTail(list []ast.Stmt) bool {
 	if len(h.exits) == 0 {
 		return false
 	}
+	h.exit = h.exitCall(h.exits[len(h.exits)-1])
+	slices.SortFunc(h.exits, func(a, b *ast.ExprStmt) int { return int(a.Pos() - b.Pos()) })
 	h.tail = list[:end]
 	if last := list[end-1]; h.exitCall(last) != nil {
 		h.tail, h.last = list[:end-1], last
 	}
 	h.mixed = h.mixed || slices.ContainsFunc(h.tail, leaves)
-	h.exit = h.exitCall(h.exits[len(h.exits)-1])
 	return true
 }
 

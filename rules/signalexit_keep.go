@@ -159,7 +159,9 @@ func (x *signalFix) insteadOf(e *rewrite.Edit, s *ast.ExprStmt) []dst.Stmt {
 	}
 	if x.stoppable() {
 		// The next signal ends the process at once.
-		out = append(out, rewrite.Stmts("signal.Stop($c)", rewrite.Holes{"c": e.Clone(x.h.from)})...)
+		for _, c := range append([]ast.Expr{x.h.from}, x.h.more...) {
+			out = append(out, rewrite.Stmts("signal.Stop($c)", rewrite.Holes{"c": e.Clone(c)})...)
+		}
 	}
 	out = append(out, rewrite.Stmts("$stop()", rewrite.Holes{"stop": x.stop})...)
 	if !x.isLast(s) {
@@ -168,18 +170,22 @@ func (x *signalFix) insteadOf(e *rewrite.Edit, s *ast.ExprStmt) []dst.Stmt {
 	return out
 }
 
-// stoppable reports whether the goroutine's name for the channel can be passed
+// stoppable reports whether the goroutine's names for the channels can be passed
 // to signal.Stop.
 func (x *signalFix) stoppable() bool {
-	if x.h.from == nil || !pure(x.h.p, x.h.from) {
+	if x.h.from == nil {
 		return false
 	}
-	t := x.h.p.Info.TypeOf(x.h.from)
-	if t == nil {
-		return false
+	for _, c := range append([]ast.Expr{x.h.from}, x.h.more...) {
+		t := x.h.p.Info.TypeOf(c)
+		if t == nil || !pure(x.h.p, c) {
+			return false
+		}
+		if ch, ok := t.Underlying().(*types.Chan); !ok || ch.Dir() == types.RecvOnly {
+			return false
+		}
 	}
-	ch, ok := t.Underlying().(*types.Chan)
-	return ok && ch.Dir() != types.RecvOnly
+	return true
 }
 
 // isLast reports whether the goroutine ends behind s.
@@ -190,6 +196,10 @@ func (x *signalFix) isLast(s ast.Stmt) bool {
 	}
 	var list []ast.Stmt
 	for ; c.Node() != x.h.body; c = c.Parent() {
+		switch c.Node().(type) {
+		case *ast.CaseClause, *ast.CommClause:
+			continue
+		}
 		switch parent := c.Parent().Node().(type) {
 		case *ast.BlockStmt:
 			list = parent.List
