@@ -40,6 +40,9 @@ func (h *signalHandler) finding(w *waiting, lost []lostCall) rewrite.Finding {
 	if len(x.left) > 0 {
 		msg += "; what main defers and the goroutine did, too, is left to the deferred call"
 	}
+	if slices.ContainsFunc(h.exits, func(s *ast.ExprStmt) bool { return strings.HasPrefix(h.sayName(h.exitCall(s)), "Error") }) {
+		msg += "; what the exit says is an error"
+	}
 	if x.limit {
 		msg += fmt.Sprintf("; the process ends %d seconds after the signal in any case", x.limitSeconds())
 	}
