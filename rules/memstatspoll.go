@@ -620,6 +620,9 @@ func (r *memReading) pausesAt(use *memUse, c inspector.Cursor) string {
 		}
 	case *ast.CallExpr:
 		if isBuiltin(r.pkg, n, "len") || isBuiltin(r.pkg, n, "cap") {
+			if b, ok := parens(c.Parent()).Parent().Node().(*ast.BinaryExpr); ok && (r.constant(b.X, 0) || r.constant(b.Y, 0)) {
+				return "the length of " + name + ", an array, always compares with 0 in the same way"
+			}
 			use.node, use.at, use.field = n, c.Parent(), memField{constant: "256"}
 			return ""
 		}

@@ -238,7 +238,7 @@ func (c *carrier) openGap(own string, p, q fixedPoint) (left, right string) {
 		return c.newGap(p.a + 1), own // the file has no final line end
 	case has == 0 && leftLines == 0 && rightLines == 0:
 		before, l, r := c.before.gap(q.b), c.after.gap(p.a+1), c.after.gap(q.a)
-		if l == before && !(r == before && c.after.toks[q.a].isCloser()) {
+		if l == before && !(r == before && (c.after.toks[q.a].isCloser() || c.after.toks[p.a+1].clings())) {
 			return own, r
 		}
 		return l, own

@@ -73,6 +73,7 @@ func TestRebase(t *testing.T) {
 		{"alignment alone stays", "package p\ntype t struct {\n  a int // a\n  bcd string // b\n}\n", "bcd string", "abcdef string", "package p\ntype t struct {\n  a int // a\n  abcdef string // b\n}\n"},
 		{"odd alignment", "package p\nvar (\n\ta   =   1\n\tbb = 2\n)\n", "bb = 2", "bb = 3", "package p\nvar (\n\ta   =   1\n\tbb = 3\n)\n"},
 		{"argument", "package p\nvar x = f( a,b )\n", "f(a, b)", "f(a, b, c)", "package p\nvar x = f( a,b, c )\n"},
+		{"selection in front of an odd gap", "package p\nvar x = f(a + 1)/2\n", "f(a+1)", "f(g(a.b())+1)", "package p\nvar x = f(g(a.b()) + 1)/2\n"},
 		{"argument gone", "package p\nvar x = f( a,b )\n", "f(a, b)", "f(b)", "package p\nvar x = f( b )\n"},
 		{"tokens that would merge", "package p\nvar x = a+b\n", "a + b", "a + +b", "package p\nvar x = a+ +b\n"},
 		{"word after bracket", "package p\nfunc f() int { return(x) }\n", "return (x)", "return x", "package p\nfunc f() int { return x }\n"},

@@ -140,6 +140,15 @@ func (k key) isCloser() bool {
 	return k.tok == token.RBRACE || k.tok == token.RPAREN || k.tok == token.RBRACK
 }
 
+// clings reports whether the token follows what it belongs to without a space.
+func (k key) clings() bool {
+	switch k.tok {
+	case token.PERIOD, token.COMMA, token.LPAREN, token.LBRACK, token.RPAREN, token.RBRACK:
+		return true
+	}
+	return false
+}
+
 // sameTokens reports whether two texts have the same tokens and comments, and
 // semicolons at the same places. One that a closing bracket or the end makes
 // superfluous does not count.
