@@ -80,6 +80,7 @@ type signalFix struct {
 	code    string // name of the variable with the exit code, "" for none
 	codes   bool   // the goroutine sets it: it is computed, or differs from exit to exit
 
+	first   ast.Stmt               // main's statement before which the context is made, nil where the signals are asked for
 	at      ast.Stmt               // main's statement that waits
 	follows bool                   // statements follow it
 	guard   bool                   // it may return by itself

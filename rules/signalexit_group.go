@@ -50,6 +50,9 @@ func (x *signalFix) group(w wait) string {
 		return "the goroutines that main waits for are started anywhere in the package"
 	}
 	x.guard = true
+	if why := x.early(v); why != "" {
+		return why
+	}
 	sc := x.mainScope()
 	counted := make(map[ast.Node]bool)
 	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
@@ -64,6 +67,37 @@ func (x *signalFix) group(w wait) string {
 		return x.endless(v)
 	}
 	return x.count(v)
+}
+
+// early makes the context before the first goroutine of the group, where that
+// starts before the signals are asked for. The signal's goroutine then stays: to
+// ask for them earlier would keep the process from ending meanwhile.
+func (x *signalFix) early(v *types.Var) string {
+	for _, s := range x.main.Body.List {
+		if s.Pos() >= x.asks() {
+			break
+		}
+		starts := containsNode(s, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				return uses(x.h.p, n, v)
+			case *ast.CallExpr:
+				sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr)
+				return ok && sel.Sel.Name == "Go" && uses(x.h.p, sel.X, v)
+			}
+			return false
+		})
+		if !starts {
+			continue
+		}
+		x.first = s
+		if !x.keep {
+			x.keep = true
+			return x.cancelName()
+		}
+		break
+	}
+	return ""
 }
 
 // endless plans for a group that nothing is counted in: main blocks for ever.
@@ -233,9 +267,6 @@ func (x *signalFix) goroutine(sc *scope, at ast.Node, lit *ast.FuncLit, counted 
 		return ""
 	}
 	counted[lit] = true
-	if at.Pos() < x.asks() {
-		return "a goroutine that main waits for is started before the signals are asked for"
-	}
 	if done != "" && !defers(lit.Body, done) {
 		return "a goroutine that main waits for does not defer the call of " + done
 	}
@@ -270,9 +301,6 @@ func (x *signalFix) started(sc *scope, g *ast.GoStmt, counted map[ast.Node]bool)
 		return ""
 	}
 	counted[decl] = true
-	if g.Pos() < x.asks() {
-		return "a goroutine that main waits for is started before the signals are asked for"
-	}
 	if !defers(decl.Body, "Done") {
 		return decl.Name.Name + " does not defer the call of Done"
 	}

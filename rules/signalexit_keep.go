@@ -121,7 +121,11 @@ func (x *signalFix) applyKept(e *rewrite.Edit) {
 	if x.code != "" && !x.explicitExit() {
 		e.Prepend(x.main.Body, rewrite.Stmts("$code := 0\ndefer func() {\nif $code != 0 {\nos.Exit($code)\n}\n}()", rewrite.Holes{"code": x.code})...)
 	}
-	e.InsertBefore(x.w.start, start...)
+	if x.first != nil {
+		e.InsertBefore(x.first, start...)
+	} else {
+		e.InsertBefore(x.w.start, start...)
+	}
 	for _, l := range x.links {
 		appendArg(e, l.call, dst.NewIdent(x.stop))
 		e.Modify(l.decl.Type.Params, func(n dst.Node) error {

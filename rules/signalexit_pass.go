@@ -304,6 +304,8 @@ func (x *signalFix) sign(from *scope, arg ast.Expr) string {
 // asks returns the position from which on the signal's context is there.
 func (x *signalFix) asks() token.Pos {
 	switch {
+	case x.first != nil:
+		return x.first.Pos()
 	case x.keep:
 		return x.w.start.Pos()
 	case indexOf(x.h.pre, x.h.notifyStmt) >= 0:

@@ -194,6 +194,38 @@ func session() error {
 	}
 }
 `, 0},
+	{"jobs", `
+func main() {
+	jobs := make(chan string)
+	var wg sync.WaitGroup
+	for i := 0; i < 3; i++ {
+		wg.Add(1)
+		go work(jobs, &wg)
+	}
+	go func() {
+		jobs <- "job"
+		ready()
+	}()
+` + handler + `
+	wg.Wait()
+}
+
+func work(jobs <-chan string, wg *sync.WaitGroup) {
+	defer wg.Done()
+	for job := range jobs {
+		log.Println(job)
+	}
+}
+`, 0},
+	{"forever", `
+func main() {
+` + handler + `
+	go func() { ready() }()
+	var wg sync.WaitGroup
+	wg.Add(1)
+	wg.Wait()
+}
+`, 0},
 	{"package", `
 func main() {
 ` + handler + `

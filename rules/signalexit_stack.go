@@ -50,7 +50,7 @@ func (h *signalHandler) waiting() *waiting {
 			body = n.Body
 		}
 		w.start, w.rest = following(cur, body)
-		w.waits = loadedWaits(p, w.rest)
+		w.waits = loadedWaits(p, nodesOf(w.rest)...)
 		if len(w.waits.list) > 0 {
 			w.stack(h.s, p, body, fn)
 			return w
@@ -93,7 +93,7 @@ func (h *signalHandler) behindInit() *waiting {
 	if !ok {
 		return nil
 	}
-	w := &waiting{pkg: p, host: decl, rest: decl.Body.List, waits: loadedWaits(p, decl.Body.List)}
+	w := &waiting{pkg: p, host: decl, rest: decl.Body.List, waits: loadedWaits(p, decl.Body)}
 	if len(w.waits.list) == 0 && !works(p, w.rest) {
 		return nil
 	}
@@ -101,17 +101,17 @@ func (h *signalHandler) behindInit() *waiting {
 	return w
 }
 
-// loadedWaits returns the waits in the statements, once the functions of other
+// loadedWaits returns the waits in the nodes, once the functions of other
 // packages that may stay by their names are loaded.
-func loadedWaits(p *rewrite.Package, list []ast.Stmt) waits {
-	ws := waitsIn(p, nodesOf(list)...)
+func loadedWaits(p *rewrite.Package, nodes ...ast.Node) waits {
+	ws := waitsIn(p, nodes...)
 	for range maxFrames {
 		names := ws.away
 		if len(names) == 0 {
 			break
 		}
 		p.Snapshot().Widen(names...)
-		ws = waitsIn(p, nodesOf(list)...)
+		ws = waitsIn(p, nodes...)
 		if slices.Equal(ws.away, names) {
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"go/types"
 	"regexp"
 
 	"github.com/dave/dst"
@@ -28,6 +29,8 @@ func stopperOf(k waitKind) stopper {
 		return stopClock
 	case waitClockRange:
 		return stopClockRange
+	case waitChanRange:
+		return stopChanRange
 	case waitSelect:
 		return stopSelect
 	case waitReceive:
@@ -49,7 +52,7 @@ func stopperOf(k waitKind) stopper {
 // block plans that the scope ends when the context is done: every wait in it is
 // one that can be told to end, and every turn of a loop looks at the context.
 func (x *signalFix) block(sc *scope) string {
-	ws := waitsIn(sc.p, sc.code)
+	ws := loadedWaits(sc.p, sc.code)
 	if len(ws.slow) > 0 {
 		x.limit = true
 	}
@@ -147,6 +150,7 @@ func stopClockRange(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 	sc.exits++
 	ticks := sc.free("ticks", "ticker")
 	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		sc.dropReturn(e, loop)
 		names := rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "c": e.Clone(loop.X), "body": e.CloneStmts(loop.Body.List...)}
 		src := "for {\nselect {\ncase <-$ctx.Done():\n$leave\ncase "
 		if id, ok := loop.Key.(*ast.Ident); ok && id.Name != "_" {
@@ -162,6 +166,98 @@ func stopClockRange(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 		e.ReplaceStmt(loop, rewrite.Stmts(src, names)...)
 	})
 	return loop, ""
+}
+
+// stopChanRange puts a select in the place of a range over a channel into which
+// something is sent.
+func stopChanRange(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
+	loop := w.node.(*ast.RangeStmt)
+	next := nextStmt(sc.body.List, loop)
+	switch {
+	case loop.Key != nil && loop.Tok != token.DEFINE:
+		return nil, "the range over a channel sets a variable"
+	case len(loop.Body.List) == 0 || !fed(sc, loop.X):
+		return nil, "nothing is seen to send to the channel that " + sc.name + " ranges over"
+	case containsNode(loop.Body, func(n ast.Node) bool {
+		b, ok := n.(*ast.BranchStmt)
+		return ok && b.Tok != token.CONTINUE
+	}):
+		return nil, "the range over a channel has a break"
+	case !sc.last(loop) && !returnsNothing(sc, next):
+		return nil, "statements follow the range over a channel in " + sc.name
+	}
+	sc.exits++
+	open, ch := sc.free("ok", "open"), sc.free("in", "values")
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		sc.dropReturn(e, loop)
+		closed := rewrite.Stmts("return", nil)
+		if !sc.main {
+			closed = sc.leave(e)
+		}
+		names := rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "c": e.Clone(loop.X), "ch": ch, "v": "_", "ok": open, "closed": closed, "body": e.CloneStmts(loop.Body.List...)}
+		if id, ok := loop.Key.(*ast.Ident); ok {
+			names["v"] = id.Name
+		}
+		from := "$c"
+		src := ""
+		if !pure(sc.p, loop.X) {
+			src, from = "$ch := $c\n", "$ch"
+		}
+		e.ReplaceStmt(loop, rewrite.Stmts(src+"for {\nselect {\ncase <-$ctx.Done():\n$leave\ncase $v, $ok := <-"+from+":\nif !$ok {\n$closed\n}\n$body\n}\n}", names)...)
+	})
+	return loop, ""
+}
+
+// dropReturn removes the return behind a loop that becomes one without an end.
+func (sc *scope) dropReturn(e *rewrite.Edit, loop ast.Stmt) {
+	if next := nextStmt(sc.body.List, loop); returnsNothing(sc, next) {
+		e.Delete(next)
+	}
+}
+
+// fed reports whether the channel x may have a sender: it comes from elsewhere,
+// or the package sends to it.
+func fed(sc *scope, x ast.Expr) bool {
+	id, ok := ast.Unparen(x).(*ast.Ident)
+	if !ok {
+		return true
+	}
+	v, ok := sc.p.Info.Uses[id].(*types.Var)
+	if !ok {
+		return true
+	}
+	for _, f := range sc.p.Files {
+		if containsNode(f.AST, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SendStmt:
+				id, ok := ast.Unparen(n.Chan).(*ast.Ident)
+				return ok && sc.p.Info.Uses[id] == v
+			case *ast.CallExpr:
+				for _, a := range n.Args {
+					if id, ok := ast.Unparen(a).(*ast.Ident); ok && sc.p.Info.Uses[id] == v && !isBuiltin(sc.p, n, "close") {
+						return true
+					}
+				}
+			case *ast.AssignStmt:
+				// From a call that gives a channel.
+				if !sets(sc.p, n, v) {
+					return false
+				}
+				call, ok := ast.Unparen(n.Rhs[0]).(*ast.CallExpr)
+				return !ok || !isBuiltin(sc.p, call, "make")
+			case *ast.Field:
+				for _, id := range n.Names {
+					if sc.p.Info.Defs[id] == v {
+						return true // a parameter
+					}
+				}
+			}
+			return false
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 func stopSelect(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
