@@ -82,6 +82,7 @@ type levelAlert struct {
 	called *ast.CallExpr // the call of NumGoroutine, nil when count is a variable
 	loop   ast.Stmt      // the loop that takes the samples, nil when it is elsewhere
 	decl   *ast.FuncDecl // the function that takes the samples
+	holder *structDecl   // the receiver's type when that function is a method
 }
 
 // levelAlerts returns the alerts on the level of the count in Go code.
@@ -322,8 +323,13 @@ func (a *levelAlert) compared(cur inspector.Cursor) bool {
 		c = parent
 	}
 	n, ok := c.Parent().Node().(*ast.IfStmt)
-	if !ok || n.Cond != c.Node() || n.Else != nil || c.Parent().ParentEdgeKind() == edge.IfStmt_Else {
+	if !ok || n.Cond != c.Node() || c.Parent().ParentEdgeKind() == edge.IfStmt_Else {
 		return false
+	}
+	if n.Else != nil {
+		if block, ok := n.Else.(*ast.BlockStmt); !ok || !onlyTells(p, block) {
+			return false
+		}
 	}
 	a.stmt = n
 	return true
@@ -501,6 +507,9 @@ func calleeName(p *rewrite.Package, call *ast.CallExpr) string {
 // place finds where the state between samples can stand, and says why it has no
 // place when there is none.
 func (a *levelAlert) place(s *rewrite.Snapshot, call rewrite.Call) string {
+	if a.stmt.Else != nil {
+		return "what else tells would be told of a high level, too"
+	}
 	for c := range call.At.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
 		switch n := c.Node().(type) {
 		case *ast.ForStmt:
@@ -533,10 +542,17 @@ func (a *levelAlert) place(s *rewrite.Snapshot, call rewrite.Call) string {
 // is called for every sample.
 func (a *levelAlert) helper(s *rewrite.Snapshot, decl *ast.FuncDecl) string {
 	fn, _ := a.pkg.Info.Defs[decl.Name].(*types.Func)
-	if fn == nil || decl.Recv != nil || decl.Type.TypeParams != nil {
-		return "the samples are taken in a method, which may be called for several receivers"
+	if fn == nil || decl.Type.TypeParams != nil {
+		return "the samples are taken in a generic function"
 	}
-	if fn.Exported() {
+	if decl.Recv != nil {
+		if fn.Exported() {
+			return "the samples are taken in a method that other code may call"
+		}
+		if a.holder = receiverStruct(a.pkg, decl); a.holder == nil {
+			return "the samples are taken in a method whose receiver cannot keep the state"
+		}
+	} else if fn.Exported() {
 		s.Widen(fn.Name())
 	}
 	refs := s.Refs(rewrite.ObjectKey(fn))
@@ -648,18 +664,23 @@ func (a *levelAlert) sample(e *rewrite.Edit) dst.Expr {
 }
 
 // declare puts the variable that keeps the state where it outlives a sample.
-func (a *levelAlert) declare(e *rewrite.Edit, typeName string) (name string) {
+func (a *levelAlert) declare(e *rewrite.Edit, typeName string) dst.Expr {
 	if a.loop != nil {
 		c, _ := a.pkg.Inspector.Root().FindNode(a.loop)
-		name = a.file.FreeName(takeTurn(e, a.file, c), "growth")
+		name := a.file.FreeName(takeTurn(e, a.file, c), "growth")
 		e.InsertBefore(a.loop, rewrite.Stmts("var $g $type", rewrite.Holes{"g": name, "type": typeName})...)
-		return name
+		return dst.NewIdent(name)
+	}
+	if a.holder != nil {
+		name := a.holder.freeField("growth", "goroutineGrowth", "goroutineTrend")
+		a.holder.addField(e, name, typeName)
+		return &dst.SelectorExpr{X: dst.NewIdent(a.decl.Recv.List[0].Names[0].Name), Sel: dst.NewIdent(name)}
 	}
 	c, _ := a.pkg.Inspector.Root().FindNode(a.decl.Name)
 	takeTurn(e, a.file, c)
-	name = a.pkg.FreePackageName(a.decl.Name.Name + "Growth")
+	name := a.pkg.FreePackageName(a.decl.Name.Name + "Growth")
 	e.AddDeclsBefore(a.decl, rewrite.Decls("var $g $type", rewrite.Holes{"g": name, "type": typeName})...)
-	return name
+	return dst.NewIdent(name)
 }
 
 // takeTurn returns the declaration around cur, in which the fix is to declare a

@@ -269,13 +269,14 @@ type memReading struct {
 	// pointer says that v is a *runtime.MemStats.
 	pointer bool
 
-	decl  ast.Stmt       // the declaration in a statement of its own, nil at package level
-	spec  *ast.ValueSpec // the declaration with var
-	gen   *ast.GenDecl
-	field *memStructField // the declaration as a field
-	typ   ast.Expr        // runtime.MemStats in the declaration
-	reads []memRead
-	uses  []memUse
+	decl   ast.Stmt       // the declaration in a statement of its own, nil at package level
+	spec   *ast.ValueSpec // the declaration with var
+	gen    *ast.GenDecl
+	holder *structDecl // the struct that v is a field of
+	field  *ast.Field  // its declaration there
+	typ    ast.Expr    // runtime.MemStats in the declaration
+	reads  []memRead
+	uses   []memUse
 }
 
 // memRead is a call of ReadMemStats as a statement.

@@ -362,7 +362,7 @@ func (r *memReading) declare(e *rewrite.Edit, src memSources, pl memPlace, name,
 // undeclare removes the declaration of the field, or of the package.
 func (r *memReading) undeclare(e *rewrite.Edit) {
 	if r.field != nil {
-		r.dropField(e)
+		r.holder.dropField(e, r.field)
 		return
 	}
 	if !r.grouped() {

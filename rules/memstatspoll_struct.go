@@ -4,17 +4,7 @@ import (
 	"go/ast"
 	"go/types"
 	"regexp"
-	"slices"
-
-	"github.com/dave/dst"
-	"github.com/runtimefix/runtimefix/rewrite"
 )
-
-// memStructField is the declaration of a MemStats as a field of a struct.
-type memStructField struct {
-	list  *ast.FieldList
-	field *ast.Field
-}
 
 // fieldOf returns the field that x selects and the variable it is selected
 // from, nil for both when x is something else.
@@ -47,23 +37,18 @@ func (r *memReading) findField() string {
 	if r.pointer {
 		return elsewhere
 	}
-	for c := range r.pkg.Inspector.Root().Preorder((*ast.StructType)(nil)) {
-		spec, ok := c.Parent().Node().(*ast.TypeSpec)
-		if !ok {
-			continue
-		}
-		list := c.Node().(*ast.StructType).Fields
-		for _, f := range list.List {
+	for d := range structDecls(r.pkg) {
+		for _, f := range d.fields().List {
 			if len(f.Names) != 1 || r.pkg.Info.Defs[f.Names[0]] != r.v {
 				continue
 			}
 			switch {
-			case r.listed(spec):
-				return "values of " + spec.Name.Name + " are listed without the names of the fields"
+			case d.listed():
+				return "values of " + d.spec.Name.Name + " are listed without the names of the fields"
 			case f.Tag != nil, commentElsewhere(f.Doc), commentElsewhere(f.Comment):
 				return "the field is there for more than the readings"
 			}
-			r.field, r.typ = &memStructField{list: list, field: f}, f.Type
+			r.holder, r.field, r.typ = d, f, f.Type
 		}
 	}
 	if r.typ == nil || !isType(r.pkg.Info.TypeOf(r.typ), "runtime", "MemStats") {
@@ -76,45 +61,6 @@ func (r *memReading) findField() string {
 // statistics, so that it must stay.
 func commentElsewhere(c *ast.CommentGroup) bool {
 	return c != nil && !memWord.MatchString(c.Text())
-}
-
-// listed reports whether the package makes a value of the struct without
-// naming its fields.
-func (r *memReading) listed(spec *ast.TypeSpec) bool {
-	obj := r.pkg.Info.Defs[spec.Name]
-	if obj == nil {
-		return true
-	}
-	for c := range r.pkg.Inspector.Root().Preorder((*ast.CompositeLit)(nil)) {
-		lit := c.Node().(*ast.CompositeLit)
-		if len(lit.Elts) == 0 {
-			continue
-		}
-		if _, keyed := lit.Elts[0].(*ast.KeyValueExpr); keyed {
-			continue
-		}
-		t := r.pkg.Info.TypeOf(lit)
-		if ptr, ok := t.(*types.Pointer); ok {
-			t = ptr.Elem()
-		}
-		if t != nil && types.Identical(t, obj.Type()) {
-			return true
-		}
-	}
-	return false
-}
-
-// dropField removes the field from its struct.
-func (r *memReading) dropField(e *rewrite.Edit) {
-	i := slices.Index(r.field.list.List, r.field.field)
-	e.Modify(r.field.list, func(n dst.Node) error {
-		list := n.(*dst.FieldList)
-		list.List = slices.Delete(list.List, i, i+1)
-		if i == 0 && len(list.List) > 0 {
-			list.List[0].Decs.Before = dst.NewLine
-		}
-		return nil
-	})
 }
 
 // asExpr returns n when it is an expression, nil otherwise.
