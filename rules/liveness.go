@@ -394,7 +394,7 @@ func (l *liveness) refers(n ast.Node, o subject) bool {
 				return true
 			}
 			if root, ok := fieldChain(l.p, n); ok && l.object(root) == o.v {
-				found = o.leadsTo(l.p.Info.TypeOf(n))
+				found = !l.isRawField(n) && o.leadsTo(l.p.Info.TypeOf(n))
 				return false
 			}
 		case *ast.Ident:
@@ -474,7 +474,7 @@ func (l *liveness) holding(o subject) holding {
 		return false
 	}
 	note := func(lhs ast.Expr, rhs ast.Expr) bool {
-		if !from(rhs) || isCgoCall(l.p, rhs) {
+		if !from(rhs) || isCgoCall(l.p, rhs) || l.isRawField(converted(l.p, rhs)) {
 			return false
 		}
 		if !o.leadsTo(l.p.Info.TypeOf(lhs)) && !slices.ContainsFunc(holders, func(w *types.Var) bool { return l.pointsInto(rhs, w) }) {
@@ -597,6 +597,17 @@ func variableOf(x ast.Expr) *ast.Ident {
 			return nil
 		}
 	}
+}
+
+// isRawField reports whether x is a field of type unsafe.Pointer: that is how
+// handles of C are kept. An object has no such pointer to itself.
+func (l *liveness) isRawField(x ast.Expr) bool {
+	sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
+	if !ok || under(l.p.Info.TypeOf(sel)) != types.Typ[types.UnsafePointer] {
+		return false
+	}
+	_, ok = fieldChain(l.p, sel)
+	return ok
 }
 
 // pointsInto reports whether x is the address of a part of what v points at, as
