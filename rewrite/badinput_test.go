@@ -120,6 +120,8 @@ func TestSuppress(t *testing.T) {
 	for _, tt := range []struct{ name, src, want string }{
 		{"same line", src("\truntime.GC() //runtimefix:ignore deletegc wanted here\n"), ""},
 		{"line above", src("\t//runtimefix:ignore deletegc wanted here\n\truntime.GC()\n"), ""},
+		{"with a blank", src("\t// runtimefix:ignore deletegc wanted here\n\truntime.GC()\n"), ""},
+		{"not for the line below", src("\truntime.GC() //runtimefix:ignore deletegc wanted here\n\truntime.GC()\n"), "x.go:8: deletegc: fixed\n"},
 		{"no reason", src("\truntime.GC() //runtimefix:ignore deletegc\n"),
 			"x.go:7: deletegc: fixed\nx.go:7: ignore: open: ignore comment gives no reason: write //runtimefix:ignore deletegc reason\n"},
 		{"unknown rule", src("\truntime.GC() //runtimefix:ignore other because\n"),

@@ -17,6 +17,9 @@ const IgnoreRule = "ignore"
 // a text file that comments with # or ;.
 var ignoreText = regexp.MustCompile(`(?://|#|;)\s?runtimefix:ignore\b[ \t]*([^\s]*)[ \t]*([^\r\n]*)`)
 
+// goIgnore matches the comments of a Go file that are directives.
+var goIgnore = regexp.MustCompile(`^//\s?runtimefix:ignore\b`)
+
 // nolintText matches golangci-lint's comment: //nolint, or //nolint:a,b, with
 // an explanation behind a second //.
 var nolintText = regexp.MustCompile(`^//\s?nolint(?::([\w\-, ]+?))?(?:\s*//.*|\s*)$`)
@@ -111,10 +114,14 @@ func goIgnores(s *Snapshot, f *File) []*ignore {
 		for _, c := range g.List {
 			line := s.Position(c.Pos()).Line
 			ig := &ignore{pos: c.Pos(), end: c.End(), file: f.Path, first: line, last: line}
+			start := tf.Offset(tf.LineStart(line))
+			alone := len(bytes.TrimSpace(f.Src[start:tf.Offset(c.Pos())])) == 0
 			switch {
-			case strings.HasPrefix(c.Text, "//runtimefix:ignore"):
+			case goIgnore.MatchString(c.Text):
 				parseIgnore(ig, c.Text)
-				ig.last = line + 1
+				if alone {
+					ig.last = line + 1
+				}
 			default:
 				m := nolintText.FindStringSubmatch(c.Text)
 				if m == nil {
@@ -125,8 +132,7 @@ func goIgnores(s *Snapshot, f *File) []*ignore {
 					continue
 				}
 				ig.nolint, ig.reason = true, true
-				start := tf.Offset(tf.LineStart(line))
-				if len(bytes.TrimSpace(f.Src[start:tf.Offset(c.Pos())])) == 0 {
+				if alone {
 					ig.last = nodeBelow(s, f, line+1, s.Position(c.Pos()).Column)
 				}
 			}
