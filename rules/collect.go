@@ -193,8 +193,15 @@ func purposeful(p *rewrite.Package, decl *ast.FuncDecl) bool {
 	if collects.MatchString(decl.Name.Name) || strings.EqualFold(decl.Name.Name, "gc") {
 		return true
 	}
-	return decl.Doc != nil && saysCollects.MatchString(decl.Doc.Text())
+	if decl.Doc == nil {
+		return false
+	}
+	// What it does besides, or by the way, is not what it is there for.
+	clause := endOfClause.Split(strings.ReplaceAll(decl.Doc.Text(), "\n", " "), 2)[0]
+	return saysCollects.MatchString(clause)
 }
+
+var endOfClause = regexp.MustCompile(`[.,;:(] | (?:and|then|but|while|after|before|once|with) `)
 
 // isEndpoint reports whether the call belongs to a handler through which an
 // operator collects: one that does nothing else, or whose route names it.
@@ -206,12 +213,12 @@ func isEndpoint(s *rewrite.Snapshot, call rewrite.Call) bool {
 	}
 	switch n := fn.Node().(type) {
 	case *ast.FuncLit:
-		return isHandler(p, signatureOf(p, n)) && (onlyCollects(p, n.Body) || namesCollection(p, fn.Parent().Node()))
+		return isHandler(p, signatureOf(p, n)) && (collectsFirst(p, n.Body, call.At) || namesCollection(p, fn.Parent().Node()))
 	case *ast.FuncDecl:
 		if !isHandlerDecl(p, n) {
 			return false
 		}
-		if onlyCollects(p, n.Body) {
+		if collectsFirst(p, n.Body, call.At) {
 			return true
 		}
 		for _, r := range s.Refs(rewrite.ObjectKey(p.Info.Defs[n.Name].(*types.Func))) {
@@ -221,6 +228,44 @@ func isEndpoint(s *rewrite.Snapshot, call rewrite.Call) bool {
 		}
 	}
 	return false
+}
+
+// collectsFirst reports whether the body of a handler does nothing but collect,
+// by the call at cur, and answer then. One that has answered before it collects
+// does so to clean up.
+func collectsFirst(p *rewrite.Package, body *ast.BlockStmt, cur inspector.Cursor) bool {
+	if !onlyCollects(p, body) {
+		return false
+	}
+	if _, plain := cur.Parent().Node().(*ast.ExprStmt); !plain {
+		return false
+	}
+	for _, stmt := range body.List {
+		if stmt.End() >= cur.Node().Pos() {
+			return true
+		}
+		if _, guard := stmt.(*ast.IfStmt); !guard && containsNode(stmt, func(n ast.Node) bool { return writesReply(p, n) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// writesReply reports whether n is a call that is given the response writer, or
+// a method of it other than Header.
+func writesReply(p *rewrite.Package, n ast.Node) bool {
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	isWriter := func(x ast.Expr) bool {
+		t := p.Info.TypeOf(x)
+		return t != nil && isType(t, "net/http", "ResponseWriter")
+	}
+	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && isWriter(sel.X) {
+		return sel.Sel.Name != "Header"
+	}
+	return slices.ContainsFunc(call.Args, isWriter)
 }
 
 // namesCollection reports whether n is a call with a constant that names the
@@ -259,7 +304,7 @@ func onlyCollects(p *rewrite.Package, body *ast.BlockStmt) bool {
 			}
 		case *ast.ExprStmt:
 			call, ok := s.X.(*ast.CallExpr)
-			if !ok || !isCollection(p, call) && !constantArgs(p, call) {
+			if !ok || !isCollection(p, call) && !replies(p, call) {
 				return false
 			}
 		case *ast.AssignStmt:
@@ -267,7 +312,7 @@ func onlyCollects(p *rewrite.Package, body *ast.BlockStmt) bool {
 				return false
 			}
 			call, ok := s.Rhs[0].(*ast.CallExpr)
-			if !ok || !constantArgs(p, call) {
+			if !ok || !replies(p, call) {
 				return false
 			}
 		default:
@@ -279,6 +324,20 @@ func onlyCollects(p *rewrite.Package, body *ast.BlockStmt) bool {
 
 func isCollection(p *rewrite.Package, n ast.Node) bool {
 	return p.IsCall(n, "runtime", "GC") || p.IsCall(n, "runtime/debug", "FreeOSMemory")
+}
+
+// replyName matches functions and methods that log, or answer a request.
+var replyName = regexp.MustCompile(`^(?i:f?print|s?log|info|debug|warn|err|trace|notice|write|reply|respond|json|text|string|html|xml|status|send|no_?content|ok|encode|abort|audit|set|header|add|del|flush|now|since|new_?encoder)`)
+
+// replies reports whether call logs or writes a constant reply.
+func replies(p *rewrite.Package, call *ast.CallExpr) bool {
+	id := lastName(call.Fun)
+	if id == nil || !replyName.MatchString(id.Name) {
+		return false
+	}
+	return constantArgs(p, call) || !writesReply(p, call) && !slices.ContainsFunc(call.Args, func(x ast.Expr) bool {
+		return containsNode(x, func(n ast.Node) bool { _, calls := n.(*ast.CallExpr); return calls })
+	})
 }
 
 // constantArgs reports whether call's arguments are constants, plain variables,
@@ -464,11 +523,25 @@ var asksToFree = regexp.MustCompile(`^(?i:clean|clear|drop|evict|flush|free|purg
 // collection, or the platform for which it is: a command "gc", an option forceGC,
 // a channel of such wishes, the parameter "flush" of a request.
 func isAskedFor(p *rewrite.Package, cur inspector.Cursor) bool {
+	// A number or a time that is called gcInterval or lastGC asks for nothing.
+	answers := func(id *ast.Ident) bool {
+		t := p.Info.TypeOf(id)
+		if t == nil {
+			return false
+		}
+		switch t := t.Underlying().(type) {
+		case *types.Basic:
+			return t.Info()&(types.IsBoolean|types.IsString) != 0
+		case *types.Signature, *types.Chan:
+			return true
+		}
+		return false
+	}
 	named := func(x ast.Node) bool {
 		return x != nil && containsNode(x, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.Ident:
-				return asksFor.MatchString(n.Name) || n.Name == "GOOS" // a platform that kills what is too big
+				return asksFor.MatchString(n.Name) && answers(n) || n.Name == "GOOS" // a platform that kills what is too big
 			case *ast.BasicLit:
 				text := strings.Trim(n.Value, "`\"")
 				return n.Kind == token.STRING && (asksFor.MatchString(text) || asksToFree.MatchString(text))

@@ -521,7 +521,19 @@ func (f *lockFunc) bodyCursor() inspector.Cursor {
 	return c
 }
 
-var keptComment = regexp.MustCompile(`(?i)(?:never|not|n't|no|without|deliberate\w*|intentional\w*)\b.{0,30}\bunlock|(?:thread|goroutine).{0,60}\b(?:not be re-?used|die|dies|killed|exits?|terminat\w*|destroyed|thrown away|discard\w*)|(?:keep|stay|remain)\w*\b.{0,20}\blocked`)
+// keptComment matches comments that say that the lock is kept on purpose. That a
+// path returns without the unlock may as well be a complaint: it counts when the
+// comment says what for.
+var keptComment = regexp.MustCompile(`(?i)` +
+	`\b(?:(?:do|must|should|need|can|will|shall)(?:es)?(?: ?not|n't)|never|cannot|deliberate\w*|intentional\w*|on purpose|by design)\b.{0,30}\bunlock` +
+	`|\bunlock.{0,30}\b(?:deliberate|intentional|on purpose|by design)` +
+	`|\b(?:without|no|not)\b.{0,30}\bunlock.{0,60}\b(?:so that|because|lets?|since|in order|tainted|runtime|destroy|kill|die)` +
+	`|\b(?:thread|goroutine)\b.{0,60}\b(?:not be re-?used|die|dies|killed|terminat\w*|destroyed|thrown away|discard\w*)` +
+	`|\bthread (?:(?:will|then|must|should|also|just|to) ){0,2}exits?\b` +
+	`|(?:keep|stay|remain|left|leave)\w*\b.{0,20}\blocked`)
+
+// faultComment matches comments that complain.
+var faultComment = regexp.MustCompile(`(?i)\b(?:bug|forg[oe]t\w*|miss(?:ing|ed|es)|leak\w*|oops|fixme|todo|xxx|wrong\w*|mistake\w*|broken|still locked)\b`)
 
 // meant reports whether the lock is kept on purpose: the thread is changed, the
 // unlock is somebody else's, or a comment says so.
@@ -540,7 +552,8 @@ func (f *lockFunc) meant() bool {
 		first = f.decl.Doc.Pos()
 	}
 	for _, g := range f.call.File.AST.Comments {
-		if first <= g.Pos() && g.Pos() <= last && keptComment.MatchString(strings.ReplaceAll(g.Text(), "\n", " ")) {
+		text := strings.ReplaceAll(g.Text(), "\n", " ")
+		if first <= g.Pos() && g.Pos() <= last && keptComment.MatchString(text) && !faultComment.MatchString(text) {
 			return true
 		}
 	}
