@@ -84,17 +84,17 @@ func (c *cycles) check(x *finalization) *cyclic {
 			continue
 		}
 		for _, o := range r.objs {
-			w := cycle(o, true) // a capture, which is cured without a cleanup
+			w := held(o, r.call) // a capture, which is cured without a cleanup
 			if w == nil && !x.cleanup {
-				w = cycle(o, false)
+				w = cycle(o)
 			}
-			if w != nil && (way == nil || w[0].path == "(finalizer)") {
+			if w != nil && (way == nil || w[0].path == finalizerSlot) {
 				obj, way = o, w
 			}
 		}
 	}
 	if way != nil {
-		y := &cyclic{finalization: x, obj: obj, heap: h, way: way, captured: way[0].path == "(finalizer)"}
+		y := &cyclic{finalization: x, obj: obj, heap: h, way: way, captured: way[0].path == finalizerSlot}
 		y.partly = !y.captured && (c.conditional(y) || c.undone(x, way))
 		return y
 	}
@@ -220,6 +220,9 @@ func (y *cyclic) message() string {
 		what = "cleanup"
 	}
 	if y.captured {
+		if y.cleanup && len(y.way) == 1 {
+			return "AddCleanup panics, or the cleanup never runs: its argument points into the object"
+		}
 		if y.cleanup {
 			return "the cleanup never runs: its function or argument leads back to the object"
 		}
@@ -262,7 +265,7 @@ func (y *cyclic) notes() []rewrite.Note {
 	var out []rewrite.Note
 	seen := map[token.Pos]bool{}
 	for _, s := range y.way {
-		if s.from.isVar || s.path == "(finalizer)" || !s.edge.pos.IsValid() || seen[s.edge.pos] {
+		if s.from.isVar || s.path == finalizerSlot || !s.edge.pos.IsValid() || seen[s.edge.pos] {
 			continue
 		}
 		seen[s.edge.pos] = true

@@ -45,8 +45,8 @@ func (c *cycles) elsewhere(x *finalization) *cyclic {
 				}
 			}
 			for _, o := range objs {
-				way := cycle(o, false)
-				if way == nil || way[0].path == "(finalizer)" || c.undone(x, way) {
+				way := cycle(o)
+				if way == nil || c.undone(x, way) {
 					continue
 				}
 				return &cyclic{finalization: x, obj: o, heap: h, way: way, partly: true}

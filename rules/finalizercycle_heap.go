@@ -219,7 +219,7 @@ func (h *heap) store(at place, to set, pos token.Pos) {
 	for _, o := range to {
 		dup := false
 		for _, e := range sl.edges {
-			dup = dup || e.to == o
+			dup = dup || e.to == o && (at.path != finalizerSlot || e.pos == pos)
 		}
 		if !dup {
 			sl.edges = append(sl.edges, link{to: o, pos: pos, conds: append([]branch(nil), h.conds...)})
@@ -914,9 +914,9 @@ func (h *heap) register(x *ast.CallExpr, args []set) {
 	}
 	h.registered = append(h.registered, registeredObject{x, args[0]})
 	for _, o := range args[0] {
-		h.store(place{o, "(finalizer)"}, args[1], x.Args[1].Pos())
+		h.store(place{o, finalizerSlot}, args[1], x.Args[1].Pos())
 		if len(args) > 2 {
-			h.store(place{o, "(finalizer)"}, args[2], x.Args[2].Pos())
+			h.store(place{o, finalizerSlot}, args[2], x.Args[2].Pos())
 		}
 	}
 }
@@ -1104,10 +1104,27 @@ type step struct {
 	edge link
 }
 
+// finalizerSlot is the slot of an object that holds the functions and arguments
+// registered for it.
+const finalizerSlot = "(finalizer)"
+
+// held returns the shortest way back to o from what call registers for it, nil
+// when there is none.
+func held(o *object, call *ast.CallExpr) []step {
+	return wayBack(o, func(path string, e link) bool {
+		return path == finalizerSlot && call.Pos() <= e.pos && e.pos < call.End()
+	})
+}
+
 // cycle returns the shortest way from o back to it through another object, nil
-// when there is none. Where cleanup is set only what the cleanup's function and
-// argument refer to counts.
-func cycle(o *object, cleanup bool) []step {
+// when there is none.
+func cycle(o *object) []step {
+	return wayBack(o, func(path string, _ link) bool { return path != finalizerSlot })
+}
+
+// wayBack returns the shortest way from o back to it that begins with an edge
+// which counts.
+func wayBack(o *object, counts func(path string, e link) bool) []step {
 	type node struct {
 		obj *object
 		way []step
@@ -1118,18 +1135,15 @@ func cycle(o *object, cleanup bool) []step {
 		n := queue[0]
 		queue = queue[1:]
 		for _, path := range n.obj.order {
-			if cleanup && n.obj == o && path != "(finalizer)" {
-				continue
-			}
 			for _, e := range n.obj.slots[path].edges {
-				if excludes(n.way, e) {
+				if excludes(n.way, e) || n.obj == o && !counts(path, e) {
 					continue
 				}
 				way := append(append([]step(nil), n.way...), step{n.obj, path, e})
 				if e.to == o {
 					// A pointer to the object itself does not count, unless it is a
 					// cleanup's argument.
-					if n.obj != o || path == "(finalizer)" {
+					if n.obj != o || path == finalizerSlot {
 						return way
 					}
 					continue
