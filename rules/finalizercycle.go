@@ -219,6 +219,9 @@ func (y *cyclic) message() string {
 	if y.cleanup {
 		what = "cleanup"
 	}
+	if y.dies() {
+		return "the program dies here: a finalizer must have one parameter, the object"
+	}
 	if y.captured {
 		if y.cleanup && len(y.way) == 1 {
 			return "AddCleanup panics, or the cleanup never runs: its argument points into the object"
@@ -233,6 +236,13 @@ func (y *cyclic) message() string {
 		never = "may never run"
 	}
 	return "the " + what + " " + never + ": the object leads back to itself through " + y.path()
+}
+
+// dies reports whether SetFinalizer throws because the function does not have one
+// parameter (runtime/mfinal.go).
+func (y *cyclic) dies() bool {
+	sig, ok := under(y.Pkg.Info.TypeOf(y.fn)).(*types.Signature)
+	return ok && !y.cleanup && (sig.Params().Len() != 1 || sig.Variadic())
 }
 
 // path names the fields that the cycle leads through.

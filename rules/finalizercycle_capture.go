@@ -78,7 +78,9 @@ func (c *cycles) embeds(t types.Type) string {
 }
 
 // bindLate returns the fix for a method value, whose receiver is bound when it
-// is registered: x.finalize becomes a literal that calls it on the parameter.
+// is registered: x.finalize becomes a literal that calls it on the parameter. A
+// method without a parameter cannot be a finalizer like that: x.Close becomes
+// (*T).Close.
 func (x *capture) bindLate(fn *ast.SelectorExpr) (*rewrite.Fix, string) {
 	sel := x.p.Info.Selections[fn]
 	recv, isIdent := ast.Unparen(fn.X).(*ast.Ident)
@@ -86,8 +88,15 @@ func (x *capture) bindLate(fn *ast.SelectorExpr) (*rewrite.Fix, string) {
 	if sel == nil || sel.Kind() != types.MethodVal || !isIdent || !ok || x.p.Info.Uses[recv] == nil || x.p.Info.Uses[recv] != x.p.Info.Uses[object] {
 		return nil, "the method's receiver leads back to the object" + captureAdvice
 	}
-	if sig := sel.Obj().(*types.Func).Signature(); sig.Params().Len() != 1 {
-		return nil, "SetFinalizer panics: the function must have one parameter, the object; pass the method of the type, as in (*T)." + fn.Sel.Name
+	if y := x.y; y.dies() {
+		recv := typeExprIn(y.File, types.Unalias(x.typ))
+		if recv == nil || len(sel.Index()) != 1 {
+			return nil, "pass a function that takes the object"
+		}
+		return &rewrite.Fix{Message: "pass the method of the type, which takes the object", Safety: rewrite.Unsafe, Apply: func(e *rewrite.Edit) error {
+			e.Replace(fn.X, &dst.ParenExpr{X: typeExprIn(y.File, types.Unalias(x.typ))})
+			return nil
+		}}, ""
 	}
 	name := recv.Name
 	if typeExprIn(x.y.File, x.typ) == nil {
