@@ -133,7 +133,7 @@ func (x *capture) stable() string {
 		x.same = copiesOf(x.p, decl, v)
 		return ""
 	case *ast.SelectorExpr:
-		root := rootIdent(object)
+		root := variableOf(object)
 		if !plainOperand(object) || root == nil {
 			break
 		}
@@ -206,7 +206,7 @@ func (x *capture) literal() *ast.FuncLit {
 func (x *capture) collect() string {
 	p := x.p
 	var root types.Object
-	if id := rootIdent(x.object); id != nil {
+	if id := variableOf(x.object); id != nil {
 		root = p.Info.Uses[id]
 	}
 	why := ""

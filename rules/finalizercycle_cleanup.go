@@ -400,23 +400,6 @@ func cursorOf(p *rewrite.Package, n ast.Node) inspector.Cursor {
 	return c
 }
 
-func rootIdent(x ast.Expr) *ast.Ident {
-	for {
-		switch n := ast.Unparen(x).(type) {
-		case *ast.Ident:
-			return n
-		case *ast.SelectorExpr:
-			x = n.X
-		case *ast.IndexExpr:
-			x = n.X
-		case *ast.StarExpr:
-			x = n.X
-		default:
-			return nil
-		}
-	}
-}
-
 const (
 	cleanupMessage       = "register a cleanup, which a cycle does not keep from running; the fields are read at the registration, and finalizers that never ran begin to run"
 	cleanupObjectMessage = "register a cleanup, which a cycle does not keep from running; its function gets a new object with the fields that it reads, as they are at the registration, and finalizers that never ran begin to run"

@@ -73,8 +73,7 @@ func (m *migration) fixed() string {
 			if u, ok := c.Parent().Node().(*ast.UnaryExpr); ok && u.Op == token.AND {
 				return "the address of the field " + v.Name() + " is taken"
 			}
-			root := rootIdent(n)
-			if !m.early(c) && !m.own(n) && !(root != nil && m.cleared(c, p.Info.Uses[root])) {
+			if owner := m.owner(n); !m.own(n) && (owner == nil || !m.early(c, owner) && !m.cleared(c, owner)) {
 				return "the field " + v.Name() + " is set after the registration, or may be; a cleanup gets the value that it has then"
 			}
 		}
@@ -108,20 +107,36 @@ func writesField(n ast.Node, name string) bool {
 	return false
 }
 
-// early reports whether the write at c is one to the object's own variable
-// before the registration, in the function that registers.
-func (m *migration) early(c inspector.Cursor) bool {
+// owner returns the object that a field which is selected by n belongs to, nil
+// when that is not plain to see.
+func (m *migration) owner(n *ast.SelectorExpr) ast.Expr {
 	p := m.y.Pkg
+	key := finalizedKey(m.y.elem)
+	for x := ast.Unparen(n.X); ; {
+		t := p.Info.TypeOf(x)
+		if finalizedKey(t) == key {
+			if star, ok := x.(*ast.StarExpr); ok {
+				return ast.Unparen(star.X)
+			}
+			return x
+		}
+		sel, ok := x.(*ast.SelectorExpr)
+		if !ok || isPointer(t) {
+			return nil
+		}
+		x = ast.Unparen(sel.X)
+	}
+}
+
+// early reports whether the write at c is one to the registered object, before
+// the registration, in the function that registers.
+func (m *migration) early(c inspector.Cursor, owner ast.Expr) bool {
 	decl, lit := enclosingDecl(c), false
 	for range c.Enclosing((*ast.FuncLit)(nil)) {
 		lit = true
 	}
-	if lit || decl == nil || decl != enclosingDecl(m.y.At) || c.Node().Pos() > m.y.Call.Call.Pos() || insideLoop(m.y.At, cursorOf(p, decl)) {
-		return false
-	}
-	root := rootIdent(c.Node().(ast.Expr))
-	own := rootIdent(m.base())
-	return root != nil && own != nil && p.Info.Uses[root] != nil && p.Info.Uses[root] == p.Info.Uses[own]
+	return !lit && decl != nil && decl == enclosingDecl(m.y.At) && c.Node().Pos() < m.y.Call.Call.Pos() &&
+		!insideLoop(m.y.At, cursorOf(m.y.Pkg, decl)) && sameChain(m.y.Pkg, owner, m.base())
 }
 
 // addParts adds the fields of a struct's parts by value.
@@ -141,18 +156,18 @@ func (m *migration) own(n ast.Node) bool {
 	return m.object && slices.ContainsFunc(m.bodies, func(b *ast.BlockStmt) bool { return b.Pos() <= n.Pos() && n.End() <= b.End() })
 }
 
-// cleared reports whether what happens at c to the object that a variable holds comes
-// with a statement that clears its finalizer: one before it, one that certainly
-// follows, or a deferred one.
-func (m *migration) cleared(c inspector.Cursor, obj types.Object) bool {
+// cleared reports whether what happens at c to the object comes with a statement
+// that clears the object's finalizer: one before it, one that certainly follows,
+// or a deferred one.
+func (m *migration) cleared(c inspector.Cursor, object ast.Expr) bool {
 	p := m.y.Pkg
-	v, ok := obj.(*types.Var)
-	if !ok {
-		return false
-	}
 	for _, x := range m.clears {
-		own := rootIdent(x.object)
-		if x.Pkg != p || own == nil || p.Info.Uses[own] != v {
+		root := variableOf(x.object)
+		if x.Pkg != p || root == nil || !sameChain(p, object, x.object) {
+			continue
+		}
+		v, ok := p.Info.Uses[root].(*types.Var)
+		if !ok {
 			continue
 		}
 		stmt := x.At.Parent()

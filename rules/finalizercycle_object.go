@@ -242,8 +242,7 @@ func (m *migration) clearedCall(c inspector.Cursor) bool {
 	} else if len(call.Args) == 1 {
 		operand = call.Args[0]
 	}
-	root := rootIdent(operand)
-	return root != nil && m.cleared(c, m.y.Pkg.Info.Uses[root])
+	return m.cleared(c, ast.Unparen(operand))
 }
 
 // clearsFirst reports whether decl clears its object's finalizer wherever it
@@ -259,7 +258,7 @@ func (m *migration) clearsFirst(decl *ast.FuncDecl) bool {
 	}
 	v := p.Info.Defs[list[0].Names[0]]
 	for cur := range cursorOf(p, decl.Body).Preorder((*ast.Ident)(nil)) {
-		if p.Info.Uses[cur.Node().(*ast.Ident)] != v || m.clearedBy(cur) || m.cleared(cur, v) {
+		if p.Info.Uses[cur.Node().(*ast.Ident)] != v || m.clearedBy(cur) || m.cleared(cur, cur.Node().(ast.Expr)) {
 			continue
 		}
 		use, end := m.chain(cur)

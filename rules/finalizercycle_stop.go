@@ -39,7 +39,7 @@ func (m *migration) clearing() string {
 		switch stmt.(type) {
 		case *ast.ExprStmt:
 		case *ast.DeferStmt:
-			v, ok := p.Info.Uses[rootIdent(x.object)].(*types.Var)
+			v, ok := p.Info.Uses[variableOf(x.object)].(*types.Var)
 			if _, alone := x.object.(*ast.Ident); !ok || !alone || later(p, stmt, enclosingDecl(x.At), v) {
 				return "the finalizer is cleared by a deferred call, of an object that may be another one by then"
 			}
@@ -171,7 +171,7 @@ func (m *migration) stop(e *rewrite.Edit) {
 		}
 		stmt := x.At.Parent().Node().(*ast.ExprStmt)
 		stop := rewrite.Stmts("$x.$f.Stop()", rewrite.Holes{"x": e.Clone(x.object), "f": name})
-		if !usedAfter(x.Pkg, x.At.Parent(), rootIdent(x.object)) {
+		if !usedAfter(x.Pkg, x.At.Parent(), variableOf(x.object)) {
 			stop = append(stop, rewrite.Stmts("runtime.KeepAlive($x)", rewrite.Holes{"x": e.Clone(x.object)})...)
 		}
 		e.ReplaceStmt(stmt, stop...)
