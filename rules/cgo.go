@@ -213,7 +213,11 @@ func boundaryOf(p *rewrite.Package, call *ast.CallExpr) *boundary {
 // takesUintptr reports whether a parameter is a uintptr.
 func takesUintptr(sig *types.Signature) bool {
 	for v := range sig.Params().Variables() {
-		if under(v.Type()) == types.Typ[types.Uintptr] {
+		t := under(v.Type())
+		if list, ok := t.(*types.Slice); ok && sig.Variadic() {
+			t = under(list.Elem())
+		}
+		if t == types.Typ[types.Uintptr] {
 			return true
 		}
 	}

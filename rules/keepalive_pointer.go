@@ -418,67 +418,66 @@ func (k *keeper) inStruct(x *crossing, arg ast.Expr) *rewrite.Finding {
 	p := x.p
 	ptr := uintptrOfPointer(p, arg)
 	if ptr == nil {
-		ptr = converted(p, arg)
+		ptr = arg
 	}
-	addr, ok := converted(p, ptr).(*ast.UnaryExpr)
-	if !ok || addr.Op != token.AND {
-		return nil
-	}
-	id, ok := ast.Unparen(addr.X).(*ast.Ident)
-	if !ok {
-		return nil
-	}
-	s := localVar(p, id)
+	s := addressed(p, ptr)
 	if s == nil {
 		return nil
 	}
-	if _, isStruct := under(s.Type()).(*types.Struct); !isStruct {
+	if _, ok := under(s.Type()).(*types.Struct); !ok {
 		return nil
 	}
-	var found *rewrite.Finding
-	check := func(x2 ast.Expr) {
-		hidden := uintptrOfPointer(p, x2)
-		if hidden == nil || found != nil {
-			return
+	for _, val := range fieldValues(x, s) {
+		ptr := uintptrOfPointer(p, val)
+		if ptr == nil {
+			continue
 		}
-		m, ok := k.goMemory(x, hidden)
+		m, ok := k.goMemory(x, ptr)
 		if !ok || k.alive(x, subject{v: m.v}) {
-			return
+			continue
 		}
-		found = &rewrite.Finding{
-			Pos: x2.Pos(), End: x2.End(),
+		return &rewrite.Finding{
+			Pos: val.Pos(), End: val.End(),
 			Message: "a Go pointer hidden in an integer field: " + m.v.Name() + " may be moved or collected while " + x.what() + " works on it",
 			Notes:   []rewrite.Note{{Message: "no fix: the field's type is part of the interface; declare it as unsafe.Pointer, or pin " + m.v.Name() + " with runtime.Pinner until the call is done"}},
 		}
 	}
-	ast.Inspect(x.body, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.AssignStmt:
-			for i, lhs := range n.Lhs {
-				sel, ok := ast.Unparen(lhs).(*ast.SelectorExpr)
-				if !ok || len(n.Lhs) != len(n.Rhs) || n.Pos() > x.call.Pos() {
-					if lid, ok := ast.Unparen(lhs).(*ast.Ident); ok && len(n.Lhs) == len(n.Rhs) && n.Pos() < x.call.Pos() && k.flow(p, x.body).object(lid) == s {
-						if lit, ok := ast.Unparen(n.Rhs[i]).(*ast.CompositeLit); ok {
-							for _, elt := range lit.Elts {
-								if kv, ok := elt.(*ast.KeyValueExpr); ok {
-									elt = kv.Value
-								}
-								check(elt)
-							}
-						}
-					}
-					continue
-				}
-				if root, ok := fieldChain(p, sel); ok && p.Info.Uses[root] == s {
-					check(n.Rhs[i])
-				}
+	return nil
+}
+
+// fieldValues returns what the fields of the struct s are set to before the
+// call.
+func fieldValues(x *crossing, s *types.Var) []ast.Expr {
+	var out []ast.Expr
+	for _, val := range assignedValues(x.p, x.body, s) {
+		lit, ok := val.(*ast.CompositeLit)
+		if !ok {
+			continue
+		}
+		for _, elt := range lit.Elts {
+			if kv, ok := elt.(*ast.KeyValueExpr); ok {
+				elt = kv.Value
 			}
-		case *ast.FuncLit:
-			return false
+			out = append(out, elt)
+		}
+	}
+	ast.Inspect(x.body, func(n ast.Node) bool {
+		as, ok := n.(*ast.AssignStmt)
+		if !ok || len(as.Lhs) != len(as.Rhs) {
+			_, lit := n.(*ast.FuncLit)
+			return !lit
+		}
+		for i, lhs := range as.Lhs {
+			if _, ok := ast.Unparen(lhs).(*ast.SelectorExpr); !ok {
+				continue
+			}
+			if root, ok := fieldChain(x.p, lhs); ok && x.p.Info.Uses[root] == s {
+				out = append(out, as.Rhs[i])
+			}
 		}
 		return true
 	})
-	return found
+	return slices.DeleteFunc(out, func(val ast.Expr) bool { return val.Pos() > x.call.Pos() })
 }
 
 var (
@@ -520,7 +519,7 @@ func (k *keeper) retained(x *crossing, arg ast.Expr) *rewrite.Finding {
 	}
 	p := x.p
 	m, ok := k.goMemory(x, arg)
-	if !ok || isHandle(p.Info.TypeOf(arg)) && !isPointerArg(p, arg) {
+	if !ok || uintptrOfPointer(p, arg) != nil {
 		return nil
 	}
 	if m.value && k.alive(x, subject{v: m.v}) {
@@ -567,9 +566,6 @@ func (k *keeper) retained(x *crossing, arg ast.Expr) *rewrite.Finding {
 	f.Fixes = []*rewrite.Fix{fix}
 	return f
 }
-
-// isPointerArg reports whether the argument is passed as a pointer.
-func isPointerArg(p *rewrite.Package, arg ast.Expr) bool { return uintptrOfPointer(p, arg) == nil }
 
 // pinned reports whether the function pins v's memory, or something does that
 // it hands v to.

@@ -145,6 +145,11 @@ func (k *keeper) movable(x *crossing, ptr ast.Expr) (name string, ok bool) {
 	if m, ok := k.goMemory(x, ptr); ok {
 		return m.v.Name(), true
 	}
+	if call, ok := converted(x.p, ptr).(*ast.CallExpr); ok {
+		// A new string for the system, by syscall.BytePtrFromString and the like.
+		fn := x.p.Callee(call)
+		return x.file.Text(call), fn != nil && fn.Pkg() != nil && syscallPackages[fn.Pkg().Path()] && pointerElem(x.p.Info.TypeOf(call)) != nil
+	}
 	id, ok := converted(x.p, ptr).(*ast.Ident)
 	if !ok {
 		return "", false
