@@ -18,6 +18,7 @@ type release struct {
 	bodies  map[ast.Node]bool
 	calls   map[string]bool      // the boundaries that they cross
 	locks   map[string]*lockCall // the mutexes that they lock
+	acts    bool                 // they may free something: they do more than to look and to tell
 }
 
 // releaseOf returns what is known of the finalizers for objects that t points
@@ -108,6 +109,9 @@ func (k *keeper) follow(p *rewrite.Package, fn ast.Expr, r *release) {
 
 func (k *keeper) followFunc(p *rewrite.Package, fn *types.Func, r *release, depth int) {
 	key := rewrite.ObjectKey(fn)
+	if depth == 0 {
+		r.acts = true
+	}
 	if r.funcs[key] || depth == 0 || fn.Pkg() == nil {
 		return
 	}
@@ -134,7 +138,16 @@ func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt
 					k.followFunc(p, o, r, depth-1)
 				}
 			}
+		case *ast.SendStmt:
+			r.acts = true
+		case *ast.AssignStmt:
+			for _, lhs := range n.Lhs {
+				if id := variableOf(lhs); id != nil && id.Name != "_" && p.Info.Defs[id] == nil && localVar(p, id) == nil {
+					r.acts = true // a list of free handles, say
+				}
+			}
 		case *ast.CallExpr:
+			r.acts = r.acts || k.mayFree(p, n)
 			if l := lockCallOf(p, n); l != nil && !l.unlock {
 				r.locks[l.mutex] = l
 			} else if name := cName(p, n.Fun); name != "" {
@@ -150,11 +163,46 @@ func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt
 	})
 }
 
+// mayFree reports whether the call in a finalizer may free something by itself:
+// it leaves the sources that are followed, and not just to tell the user.
+func (k *keeper) mayFree(p *rewrite.Package, call *ast.CallExpr) bool {
+	if name := cName(p, call.Fun); name != "" {
+		return !isCType(p, name)
+	}
+	switch fun := ast.Unparen(call.Fun).(type) {
+	case *ast.FuncLit:
+		return false
+	case *ast.Ident:
+		if b, ok := p.Info.Uses[fun].(*types.Builtin); ok {
+			return b.Name() == "close"
+		}
+	}
+	if p.Info.Types[call.Fun].IsType() {
+		return false
+	}
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() == nil {
+		return true
+	}
+	if freesNothing[fn.Pkg().Path()] {
+		return false
+	}
+	_, decl := k.source(p, fn)
+	return decl == nil
+}
+
+// freesNothing has packages whose functions free nothing.
+var freesNothing = map[string]bool{
+	"errors": true, "fmt": true, "log": true, "log/slog": true, "runtime": true, "runtime/debug": true,
+	"strconv": true, "strings": true, "sync": true, "sync/atomic": true, "testing": true, "time": true,
+}
+
 // frees reports whether the finalizer of what t points at works on the field. It
-// does not free what it does not touch.
+// does not free what it does not touch, and nothing when it only tells that the
+// object was not closed.
 func (k *keeper) frees(t types.Type, field string) bool {
 	r := k.releaseOf(t)
-	return r.unknown || r.fields[field]
+	return r.unknown || r.acts && r.fields[field]
 }
 
 // inFinalizer reports whether the use stands in a finalizer of the object or in
