@@ -10,7 +10,12 @@ import (
 )
 
 // leaveMain returns what main does when it is told to leave its own loop.
-func (x *signalFix) leaveMain(e *rewrite.Edit) []dst.Stmt { return x.tail(e, true) }
+func (x *signalFix) leaveMain(e *rewrite.Edit) []dst.Stmt {
+	if x.label != "" {
+		return rewrite.Stmts("break $label", rewrite.Holes{"label": x.label})
+	}
+	return x.tail(e, true)
+}
 
 // tailStmts returns the goroutine's statements between receive and exit, and
 // what the exit says.
@@ -104,6 +109,8 @@ func (x *signalFix) apply(e *rewrite.Edit) error {
 	keepsGo := x.serve && nextStmt(x.main.Body.List, h.gostmt) == x.at
 	inGo := indexOf(h.pre, h.notifyStmt) >= 0
 	switch {
+	case inGo && keepsGo:
+		x.lead = start
 	case inGo:
 		e.InsertBefore(h.gostmt, start...)
 	case nextStmt(x.main.Body.List, x.chDecl) == ast.Stmt(h.notifyStmt):
@@ -140,6 +147,9 @@ func (x *signalFix) behind(e *rewrite.Edit) {
 		tail = x.tail(e, false)
 	}
 	e.InsertAfter(x.at, tail...)
+	if x.wrap != nil {
+		x.wrap(e)
+	}
 }
 
 // root returns the context that the signal's is made from.

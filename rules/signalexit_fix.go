@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
@@ -80,8 +81,11 @@ type signalFix struct {
 	code    string // name of the variable with the exit code, "" for none
 	codes   bool   // the goroutine sets it: it is computed, or differs from exit to exit
 
+	lead    []dst.Stmt             // what makes the context, where that goes in the place of the goroutine
 	first   ast.Stmt               // main's statement before which the context is made, nil where the signals are asked for
 	at      ast.Stmt               // main's statement that waits
+	label   string                 // of main's loop, where it is left in several places; "" otherwise
+	wrap    func(e *rewrite.Edit)  // puts the label there, behind all other edits
 	follows bool                   // statements follow it
 	guard   bool                   // it may return by itself
 	inMain  bool                   // the tail goes where main leaves its own loop or select

@@ -73,7 +73,7 @@ func (x *signalFix) group(w wait) string {
 // starts before the signals are asked for. The signal's goroutine then stays: to
 // ask for them earlier would keep the process from ending meanwhile.
 func (x *signalFix) early(v *types.Var) string {
-	for _, s := range x.main.Body.List {
+	for i, s := range x.main.Body.List {
 		if s.Pos() >= x.asks() {
 			break
 		}
@@ -91,6 +91,11 @@ func (x *signalFix) early(v *types.Var) string {
 			continue
 		}
 		x.first = s
+		if i > 0 {
+			if add, ok := x.main.Body.List[i-1].(*ast.ExprStmt); ok && uses(x.h.p, add, v) {
+				x.first = add
+			}
+		}
 		if !x.keep {
 			x.keep = true
 			return x.cancelName()

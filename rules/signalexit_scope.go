@@ -251,12 +251,37 @@ func meets(list []ast.Stmt, ends map[ast.Stmt]bool, strict bool) bool {
 				return true
 			}
 		}
-		if containsNode(s, func(n ast.Node) bool {
-			b, ok := n.(*ast.BranchStmt)
-			return ok && (b.Tok == token.CONTINUE || b.Tok == token.GOTO || strict && b.Tok == token.BREAK)
-		}) {
+		if skips(s, ends, strict) {
 			return false
 		}
 	}
 	return false
+}
+
+// skips reports whether s may go on to the next turn of the loop around it, or,
+// when strict is set, leave that loop, before it comes to one of the ends.
+func skips(s ast.Stmt, ends map[ast.Stmt]bool, strict bool) bool {
+	list := func(list []ast.Stmt) bool {
+		for _, s := range list {
+			if ends[s] {
+				return false
+			}
+			if skips(s, ends, strict) {
+				return true
+			}
+		}
+		return false
+	}
+	switch s := s.(type) {
+	case *ast.BlockStmt:
+		return list(s.List)
+	case *ast.IfStmt:
+		return list(s.Body.List) || s.Else != nil && skips(s.Else, ends, strict)
+	case *ast.BranchStmt:
+		return s.Tok == token.CONTINUE || s.Tok == token.GOTO || strict && s.Tok == token.BREAK
+	}
+	return containsNode(s, func(n ast.Node) bool {
+		b, ok := n.(*ast.BranchStmt)
+		return ok && (b.Tok == token.CONTINUE || b.Tok == token.GOTO || strict && b.Tok == token.BREAK)
+	})
 }

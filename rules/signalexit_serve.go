@@ -202,7 +202,7 @@ func (x *signalFix) serveIn(sc *scope, sv *serving, stmt ast.Stmt) string {
 		start := sv.made(e, p, srv)
 		start = append(start, sv.shutdown(x, e, sc, srv, holes)...)
 		if sc.main && !x.keep && nextStmt(x.main.Body.List, x.h.gostmt) == stmt {
-			e.ReplaceStmt(x.h.gostmt, start...)
+			e.ReplaceStmt(x.h.gostmt, append(x.lead, start...)...)
 		} else {
 			e.InsertBefore(stmt, start...)
 		}
@@ -235,7 +235,8 @@ func (x *signalFix) serveIn(sc *scope, sv *serving, stmt ast.Stmt) string {
 			}
 			w := wrapped[0].(*dst.ExprStmt).X.(*dst.CallExpr)
 			w.Args[slices.Index(outer.Args, ast.Expr(sv.call))] = dst.NewIdent(errName)
-			wrapped[0].Decorations().Start, wrapped[0].Decorations().End = nil, nil
+			decs := wrapped[0].Decorations()
+			decs.Start, decs.End, decs.Before, decs.After = nil, nil, dst.NewLine, dst.NewLine
 			if !endsProcess(p, outer) {
 				wrapped = append(wrapped, rewrite.Stmts("return", nil)...)
 			}

@@ -77,8 +77,49 @@ func (x *signalFix) block(sc *scope) string {
 	if why := x.turns(sc, ends); why != "" {
 		return why
 	}
-	if sc.main && sc.exits > 1 && len(x.h.tail) > 0 {
-		return fmt.Sprintf("main waits in %d places of one loop", sc.exits)
+	if sc.main && sc.exits > 1 && !x.keep && (len(x.h.tail) > 0 || x.code != "") {
+		return x.breakOut(sc)
+	}
+	return ""
+}
+
+// breakOut plans that main leaves its loop by a break wherever it is told to,
+// and goes on behind it.
+func (x *signalFix) breakOut(sc *scope) string {
+	at := x.at
+	if l, ok := at.(*ast.LabeledStmt); ok {
+		at, x.label = l.Stmt, l.Label.Name
+	}
+	loop, ok := at.(*ast.ForStmt)
+	if !ok {
+		return fmt.Sprintf("main waits in %d places of one statement", sc.exits)
+	}
+	x.inMain = false
+	x.guard = loop.Cond != nil || containsNode(loop.Body, func(n ast.Node) bool {
+		b, ok := n.(*ast.BranchStmt)
+		return ok && (b.Tok == token.BREAK || b.Tok == token.GOTO)
+	})
+	if x.label != "" {
+		return ""
+	}
+	x.label = sc.free("loop", "serving")
+	x.wrap = func(e *rewrite.Edit) {
+		twin, err := rewrite.Twin[dst.Stmt](e, loop)
+		if err != nil {
+			return
+		}
+		e.Modify(x.main.Body, func(n dst.Node) error {
+			body := n.(*dst.BlockStmt)
+			for i, s := range body.List {
+				if s == twin {
+					l := &dst.LabeledStmt{Label: dst.NewIdent(x.label), Stmt: s}
+					l.Decs.NodeDecs = dst.NodeDecs{Before: s.Decorations().Before, Start: s.Decorations().Start, After: s.Decorations().After, End: s.Decorations().End}
+					*s.Decorations() = dst.NodeDecs{Before: dst.NewLine}
+					body.List[i] = l
+				}
+			}
+			return nil
+		})
 	}
 	return ""
 }
