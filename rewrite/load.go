@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -156,7 +157,7 @@ func setsMod(env []string) bool {
 // there is nothing to be listed. go/packages takes some complaints about go.mod,
 // go.sum and the build cache for an empty list.
 func refusal(pc *packages.Config, patterns []string) error {
-	args := append([]string{"list", "-export"}, pc.BuildFlags...)
+	args := append([]string{"list", "-export", "-deps", "-test=" + strconv.FormatBool(pc.Tests)}, pc.BuildFlags...)
 	cmd := exec.CommandContext(pc.Context, "go", append(append(args, "--"), patterns...)...)
 	cmd.Dir, cmd.Env = pc.Dir, pc.Env
 	_, err := cmd.Output()
