@@ -62,7 +62,7 @@ func (c collector) find(s *rewrite.Snapshot) []rewrite.Finding {
 			f.Notes = append(f.Notes, rewrite.Note{Message: "set GOMEMLIMIT or call debug.SetMemoryLimit if memory must be bounded"})
 		}
 		switch {
-		case guardsMemory(call.Pkg, call.At):
+		case h.guarded || guardsMemory(call.Pkg, call.At):
 			f.Notes = []rewrite.Note{{Message: "no fix: this is a memory limit made by hand; debug.SetMemoryLimit or GOMEMLIMIT (Go 1.19) does it without stopping callers"}}
 		case measures(call.Pkg, decl):
 			continue
@@ -218,11 +218,15 @@ func isEndpoint(s *rewrite.Snapshot, call rewrite.Call) bool {
 		if !isHandlerDecl(p, n) {
 			return false
 		}
-		if collectsFirst(p, n.Body, call.At) {
+		if collectsFirst(p, n.Body, call.At) || asksFor.MatchString(n.Name.Name) {
 			return true
 		}
 		for _, r := range s.Refs(rewrite.ObjectKey(p.Info.Defs[n.Name].(*types.Func))) {
-			if namesCollection(r.Pkg, r.Expr().Parent().Node()) {
+			at := r.Expr().Parent()
+			if conv, ok := at.Node().(*ast.CallExpr); ok && r.Pkg.Info.Types[conv.Fun].IsType() {
+				at = at.Parent() // http.HandlerFunc(f)
+			}
+			if namesCollection(r.Pkg, at.Node()) {
 				return true
 			}
 		}

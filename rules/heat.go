@@ -24,6 +24,9 @@ type heat struct {
 	conditional bool
 	// finite: the loop around it goes over elements that are all there.
 	finite bool
+	// guarded: a function on the way there reads memory statistics, to decide by
+	// them.
+	guarded bool
 	// why is the evidence: "in a loop", "for every request".
 	why string
 }
@@ -289,6 +292,9 @@ func (f *heatFinder) callers(obj *types.Func, decl *ast.FuncDecl, depth int) (he
 					break
 				}
 			}
+			if caller := enclosingDecl(call); caller != nil && measures(r.Pkg, caller) {
+				h.guarded = true
+			}
 		} else {
 			h = valueUse(r)
 		}
@@ -298,7 +304,7 @@ func (f *heatFinder) callers(obj *types.Func, decl *ast.FuncDecl, depth int) (he
 		if h.kind == recurring {
 			pos := f.s.Position(r.Ident.Pos())
 			h.why = fmt.Sprintf("%s, through %s at %s:%d", strings.SplitN(h.why, ", through ", 2)[0], decl.Name.Name, filepath.Base(pos.Filename), pos.Line)
-			if best.kind != recurring || h.hot() && !best.hot() {
+			if best.kind != recurring || best.guarded && !h.guarded || best.guarded == h.guarded && h.hot() && !best.hot() {
 				best = h
 			}
 		}

@@ -272,7 +272,26 @@ func (p *program) register(r rewrite.Ref, call *ast.CallExpr, mux ast.Expr, name
 		}
 		return true
 	})
+	reg.pprof = reg.pprof || leadsToPprof(r.Pkg, call.Args[1])
 	p.regs = append(p.regs, reg)
+}
+
+// leadsToPprof reports whether handler redirects to pprof's pages.
+func leadsToPprof(p *rewrite.Package, handler ast.Expr) bool {
+	if id, ok := ast.Unparen(handler).(*ast.Ident); ok {
+		if def := definition(p, id); def != nil {
+			handler = def.value
+		}
+	}
+	return containsNode(handler, func(n ast.Node) bool {
+		if !p.IsCall(n, "net/http", "RedirectHandler", "Redirect") {
+			return false
+		}
+		return slices.ContainsFunc(n.(*ast.CallExpr).Args, func(x ast.Expr) bool {
+			s, ok := constString(p, x)
+			return ok && strings.HasPrefix(s, "/debug/pprof")
+		})
+	})
 }
 
 // routes returns the registrations apart from pprof's own.
