@@ -20,9 +20,9 @@ var signalexit = &Rule{
 
 A goroutine receives the signal and ends the process with os.Exit, which runs no deferred call of any goroutine (os.Exit, "deferred functions are not run"); log.Fatal does the same.
 
-The fix takes the signal as the end of a context, makes what main waits in return when the context is done, and moves the goroutine's last statements behind it: a loop gets a case for ctx.Done, a listener that it takes connections from is closed, an HTTP, gRPC, echo, fiber or gin server is shut down and its requests are waited for, goroutines that main waits for leave, and a function that takes a context gets this one. A function that others call, too, keeps its form beside one with a context. It is offered only where what main waits in is sure to return then; a context that nobody looks at would make the process ignore the signal. Where that takes a limit of time, the process ends 10 seconds after the signal in any case (15 where requests are waited for).
+The fix takes the signal as the end of a context, makes what main waits in return when the context is done, and moves the goroutine's last statements behind it: a loop gets a case for ctx.Done, a listener that it takes connections from is closed, an HTTP, gRPC, echo, fiber or gin server is shut down and its requests are waited for, goroutines that main waits for leave, and a function that takes a context gets this one. A function that others call, too, keeps its form beside one with a context. Where the statements cannot move (there are several exits or signals, or a helper of main starts the goroutine) the goroutine stays and cancels a context in the place of each exit. The fix is offered only where what main waits in is sure to return then; a context that nobody looks at would make the process ignore the signal. Where that takes a limit of time, the process ends 10 seconds after the signal in any case (15 where requests are waited for).
 
-It fires when a goroutine exits on the first signal while deferred calls with an effect beyond the process are pending in main, or in the functions that main waits in. It stays silent when those calls only release what the end of the process releases, when the goroutine makes them itself, when it tells main to stop, and when it exits on a second signal only.`,
+It fires when a goroutine exits on the first signal, or on one of several, while deferred calls with an effect beyond the process are pending in main, or in the functions that main waits in. It stays silent when those calls only release what the end of the process releases, when the goroutine makes them itself, when it tells main to stop, on that signal or another, and when it exits on a second signal only.`,
 	Before: `c := make(chan os.Signal, 1)
 signal.Notify(c, syscall.SIGTERM)
 go func() {
@@ -57,7 +57,7 @@ func findSignalExits(s *rewrite.Snapshot) []rewrite.Finding {
 			continue
 		}
 		w := h.waiting()
-		if w == nil {
+		if w == nil || h.endsWait(w) {
 			continue
 		}
 		lost := h.lost(w)
@@ -665,8 +665,75 @@ func (h *signalHandler) tellsMain() bool {
 			return true
 		}
 	}
+	if h.endsOtherwise(h.tail) {
+		return true
+	}
 	// What other packages end is their own: the goroutines of a database, say.
 	return slices.ContainsFunc(h.made(), func(m madeCall) bool { return m.call != nil && m.pkg == h.p && stops(m.pkg, m.call) })
+}
+
+// quitName matches channels that tell somebody to stop.
+var quitName = regexp.MustCompile(`(?i)quit|stop|done|exit|shut|cancel|term|kill|close`)
+
+// endsOtherwise reports whether another choice of the signal asks the program to
+// stop in an orderly way: the exit then is the forced one.
+func (h *signalHandler) endsOtherwise(list []ast.Stmt) bool {
+	for _, s := range list {
+		lists, _ := h.choices(s)
+		for _, l := range lists {
+			if h.endsOtherwise(l) {
+				return true
+			}
+			if h.always(l) {
+				continue
+			}
+			for _, s := range l {
+				if containsNode(s, func(n ast.Node) bool {
+					switch n := n.(type) {
+					case *ast.SendStmt:
+						id := lastName(n.Chan)
+						return id != nil && quitName.MatchString(id.Name)
+					case *ast.CallExpr:
+						return h.asksToStop(n)
+					}
+					return false
+				}) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// endsWait reports whether the goroutine calls a method of what main waits in,
+// where that is not of the module: srv.Unmount() makes srv.Wait() return.
+func (h *signalHandler) endsWait(w *waiting) bool {
+	for _, at := range w.waits.list {
+		if at.call == nil || at.callee != nil {
+			continue
+		}
+		of := receiverOf(h.s, w.pkg.Callee(at.call))
+		if of != "" && slices.ContainsFunc(h.made(), func(m madeCall) bool {
+			return m.fn != nil && receiverOf(h.s, m.fn) == of && !tellVerb.MatchString(m.fn.Name())
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// receiverOf names the type whose method fn is, "" for functions and for types of
+// the module.
+func receiverOf(s *rewrite.Snapshot, fn *types.Func) string {
+	if fn == nil || fn.Signature().Recv() == nil || fn.Pkg() == nil || s.Package(fn.Pkg().Path()) != nil {
+		return ""
+	}
+	t := fn.Signature().Recv().Type()
+	if ptr, ok := t.(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	return types.TypeString(t, nil)
 }
 
 // stops reports whether call closes a channel, a server or a listener, or ends a
