@@ -40,10 +40,11 @@ func (k *keeper) pointers(x *crossing) []rewrite.Finding {
 }
 
 // reflected reports an address that reflection gives as an integer: it does not
-// keep the value alive.
+// keep the value alive, unless it is made a pointer at once (package unsafe,
+// pattern 5).
 func (k *keeper) reflected(x *crossing, arg ast.Expr) *rewrite.Finding {
 	call, ok := converted(x.p, arg).(*ast.CallExpr)
-	if !ok || !x.p.IsCall(call, "reflect", "(reflect.Value).Pointer", "(reflect.Value).UnsafeAddr") {
+	if !ok || !x.p.IsCall(call, "reflect", "(reflect.Value).Pointer", "(reflect.Value).UnsafeAddr") || madePointer(x.p, arg, call) {
 		return nil
 	}
 	of := ast.Unparen(ast.Unparen(call.Fun).(*ast.SelectorExpr).X)
@@ -73,6 +74,18 @@ func (k *keeper) reflected(x *crossing, arg ast.Expr) *rewrite.Finding {
 		f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; call runtime.KeepAlive(" + v.Name() + ") when the call is done"}}
 	}
 	return f
+}
+
+// madePointer reports whether one of the conversions around x, which arg
+// consists of, makes it a pointer.
+func madePointer(p *rewrite.Package, arg, x ast.Expr) bool {
+	for arg = ast.Unparen(arg); arg != x; arg = ast.Unparen(arg.(*ast.CallExpr).Args[0]) {
+		t := under(p.Info.TypeOf(arg))
+		if _, ok := t.(*types.Pointer); ok || t == types.Typ[types.UnsafePointer] {
+			return true
+		}
+	}
+	return false
 }
 
 // spread reports the pointers in a slice of integers that a call takes as its
