@@ -1,11 +1,14 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/token"
+	"go/types"
 	"slices"
 
+	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
@@ -121,13 +124,16 @@ func (x *signalFix) callee(at wait) string {
 		}
 	}
 	switch form {
-	case "plain", "if", "assign", "dropped":
+	case "plain", "if", "assign", "dropped", "wrap":
 	default:
 		return "main does something with the result of " + exprText(at.call.Fun)
 	}
 	x.guard = x.mayReturn(at.callee, 0)
 	if why := x.function(x.mainScope(), at, false); why != "" {
 		return why
+	}
+	if form == "wrap" {
+		return x.unwrap(at.call)
 	}
 	if !x.canceled {
 		return ""
@@ -141,6 +147,43 @@ func (x *signalFix) callee(at wait) string {
 		e.Replace(look.Cond, rewrite.Expr("$is && !errors.Is($err, context.Canceled)",
 			rewrite.Holes{"is": e.Clone(look.Cond), "err": e.Clone(look.Cond.(*ast.BinaryExpr).X)}))
 	})
+	return ""
+}
+
+// unwrap plans that the function which main passes the result of call to, as in
+// log.Fatal(run()), is not called when the signal ended call.
+func (x *signalFix) unwrap(call *ast.CallExpr) string {
+	stmt := x.at.(*ast.ExprStmt)
+	outer := stmt.X.(*ast.CallExpr)
+	sig, _ := x.h.p.Info.TypeOf(call.Fun).(*types.Signature)
+	if sig == nil || !isErrorResult(sig) || x.canceled {
+		return "main passes the result of " + exprText(call.Fun) + " on to " + exprText(outer.Fun)
+	}
+	x.guard = !endsProcess(x.h.p, outer)
+	i := slices.Index(outer.Args, ast.Expr(call))
+	name := x.file.FreeName(stmt, "err", "runErr")
+	x.wrap = func(e *rewrite.Edit) {
+		twin, err := rewrite.Twin[*dst.ExprStmt](e, stmt)
+		if err != nil {
+			return
+		}
+		e.Modify(x.main.Body, func(n dst.Node) error {
+			body := n.(*dst.BlockStmt)
+			at := slices.Index(body.List, dst.Stmt(twin))
+			if at < 0 {
+				return errors.New("what main waits in is gone")
+			}
+			passed := twin.X.(*dst.CallExpr)
+			look := rewrite.Stmts("if $err := $call; $err != nil || $ctx.Err() == nil {\n}", rewrite.Holes{"err": name, "call": passed.Args[i], "ctx": x.ctx})[0].(*dst.IfStmt)
+			passed.Args[i] = dst.NewIdent(name)
+			look.Decs.Before, look.Decs.After = twin.Decs.Before, twin.Decs.After
+			look.Decs.Start, twin.Decs.Start = twin.Decs.Start, nil
+			twin.Decs.Before, twin.Decs.After = dst.NewLine, dst.NewLine
+			look.Body.List = []dst.Stmt{twin}
+			body.List[at] = look
+			return nil
+		})
+	}
 	return ""
 }
 

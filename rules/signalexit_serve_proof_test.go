@@ -226,6 +226,29 @@ func main() {
 	wg.Wait()
 }
 `, 0},
+	{"wrap", `
+func main() {
+` + handler + `
+	log.Fatal(tick())
+}
+
+func tick() error {
+	for range time.Tick(time.Millisecond) {
+		ready()
+	}
+	return nil
+}
+`, 0},
+	{"several", `
+func main() {
+` + handler + `
+	for {
+		time.Sleep(time.Millisecond)
+		ready()
+		time.Sleep(time.Hour)
+	}
+}
+`, 0},
 	{"package", `
 func main() {
 ` + handler + `
