@@ -536,15 +536,15 @@ func (f *fanout) wholeObstacle() string {
 			return "the operand cannot be copied in one expression"
 		}
 		// The loop may put other elements into the slice.
-		if f.setsElements() {
+		if f.setsElements() || f.lendsElements() {
 			return "the loop changes the elements"
 		}
 	case *types.Array:
-		if !pure(p, f.loop.X) || f.setsElements() {
+		if !pure(p, f.loop.X) || f.setsElements() || f.lendsElements() {
 			return "the operand would be computed twice"
 		}
 	case *types.Map:
-		if f.old() || !pure(p, f.loop.X) && !f.only() || f.setsElements() {
+		if f.old() || !pure(p, f.loop.X) && !f.only() || f.setsElements() || f.lendsElements() {
 			return "there is no short way to copy a map before Go 1.21"
 		}
 	case *types.Pointer:
@@ -574,6 +574,47 @@ func (f *fanout) skips() bool {
 		return !found
 	})
 	return found
+}
+
+// lendsElements reports whether the body, outside of the callback, calls a
+// function that may change the elements of the operand: one that is handed the
+// operand or what it is a part of, or any of the package when the operand is one
+// of its variables.
+func (f *fanout) lendsElements() bool {
+	if f.only() {
+		return false
+	}
+	p := f.pkg
+	root := ast.Unparen(f.loop.X)
+	for {
+		sel, ok := root.(*ast.SelectorExpr)
+		if !ok {
+			break
+		}
+		root = ast.Unparen(sel.X)
+	}
+	id, ok := root.(*ast.Ident)
+	if !ok {
+		return true
+	}
+	obj := p.Info.Uses[id]
+	global := obj != nil && obj.Parent() == p.Types.Scope()
+	return containsNode(f.loop.Body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || call == f.call || f.call.Pos() <= call.Pos() && call.End() <= f.call.End() {
+			return false
+		}
+		if tv := p.Info.Types[call.Fun]; tv.IsType() || tv.IsBuiltin() {
+			return false
+		}
+		if fn := p.Callee(call); global && (fn == nil || fn.Pkg() == p.Types) {
+			return true
+		}
+		return containsNode(call, func(n ast.Node) bool {
+			x, ok := n.(*ast.Ident)
+			return ok && p.Info.Uses[x] == obj && obj != nil
+		})
+	})
 }
 
 // setsElements reports whether the body assigns to elements of the operand,
