@@ -59,6 +59,7 @@ type heatFinder struct {
 // at climbs from cur to the loop, handler or function that decides.
 func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) heat {
 	conditional := false
+	returns := false // the function returns right after it, which ends its loops
 	for c := cur; ; c = c.Parent() {
 		parent := c.Parent()
 		kind := c.ParentEdgeKind()
@@ -71,7 +72,9 @@ func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) hea
 			}
 		case *ast.CaseClause:
 			conditional = true
+			returns = returns || leavesBy(n.Body, c.Node()) == token.RETURN
 		case *ast.CommClause:
+			returns = returns || leavesBy(n.Body, c.Node()) == token.RETURN
 			if kind == edge.CommClause_Body {
 				if n.Comm != nil && waitsForSignal(p, n.Comm) {
 					return heat{kind: oneShot}
@@ -82,18 +85,19 @@ func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) hea
 			}
 		case *ast.BlockStmt:
 			// What is followed by a return or break in its block happens once.
-			if leavesAfter(n, c.Node()) && !isFuncBody(parent) {
+			if by := leavesBy(n.List, c.Node()); by != token.ILLEGAL && !isFuncBody(parent) {
 				conditional = true
+				returns = returns || by == token.RETURN
 			}
 		case *ast.ForStmt:
-			if kind == edge.ForStmt_Body && !fewTurns(p, n) {
+			if kind == edge.ForStmt_Body && !returns && !fewTurns(p, n) {
 				if awaitsSignal(p, n.Body) {
 					return heat{kind: oneShot}
 				}
 				return heat{kind: recurring, paced: pacedBody(p, n.Body) || n.Post != nil && waitsForClock(p, n.Post), conditional: conditional, why: "in a loop"}
 			}
 		case *ast.RangeStmt:
-			if kind == edge.RangeStmt_Body && !fewElements(p, n.X) {
+			if kind == edge.RangeStmt_Body && !returns && !fewElements(p, n.X) {
 				if isSignals(p, n.X) || awaitsSignal(p, n.Body) {
 					return heat{kind: oneShot}
 				}
@@ -108,6 +112,7 @@ func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) hea
 			}
 			h, on := literalUse(p, parent)
 			if on {
+				returns = false
 				continue
 			}
 			if named, ok := f.namedLiteral(p, parent, depth); ok {
@@ -542,23 +547,25 @@ func isFuncBody(block inspector.Cursor) bool {
 	return k == edge.FuncDecl_Body || k == edge.FuncLit_Body
 }
 
-// leavesAfter reports whether the block leaves the loop or function behind
-// child.
-func leavesAfter(b *ast.BlockStmt, child ast.Node) bool {
-	if len(b.List) == 0 {
-		return false
+// leavesBy says by what statement the list leaves the loop or function behind
+// child: RETURN, BREAK, GOTO, or ILLEGAL when it does not.
+func leavesBy(list []ast.Stmt, child ast.Node) token.Token {
+	if len(list) == 0 {
+		return token.ILLEGAL
 	}
-	last := b.List[len(b.List)-1]
+	last := list[len(list)-1]
 	if last == child {
-		return false
+		return token.ILLEGAL
 	}
 	switch s := last.(type) {
 	case *ast.ReturnStmt:
-		return true
+		return token.RETURN
 	case *ast.BranchStmt:
-		return s.Tok == token.BREAK || s.Tok == token.GOTO
+		if s.Tok == token.BREAK || s.Tok == token.GOTO {
+			return s.Tok
+		}
 	}
-	return false
+	return token.ILLEGAL
 }
 
 // fewTurns reports whether the loop's trip count is a constant of at most 3.
