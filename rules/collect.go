@@ -492,14 +492,22 @@ func usesFinalization(p *rewrite.Package) bool {
 }
 
 // yields reports whether the statement behind stmt lets other goroutines run, as
-// is done to wait for finalizers and cleanups.
+// is done to wait for finalizers and cleanups: it yields, or sleeps in a loop that
+// has a condition.
 func yields(p *rewrite.Package, stmt inspector.Cursor) bool {
 	next, ok := stmt.NextSibling()
 	if !ok {
 		return false
 	}
 	s, ok := next.Node().(*ast.ExprStmt)
-	return ok && p.IsCall(s.X, "runtime", "Gosched")
+	if !ok {
+		return false
+	}
+	if p.IsCall(s.X, "runtime", "Gosched") {
+		return true
+	}
+	loop, ok := stmt.Parent().Parent().Node().(*ast.ForStmt)
+	return ok && loop.Cond != nil && p.IsCall(s.X, "time", "Sleep")
 }
 
 // twice reports whether the statement before or after the call collects too, by
