@@ -249,6 +249,15 @@ func main() {
 	}
 }
 `, 0},
+	{"result", `
+func main() {
+` + handler + `
+	time.AfterFunc(200*time.Millisecond, ready)
+	errc := make(chan error)
+	go func() { errc <- http.ListenAndServe("localhost:0", mux) }()
+	log.Fatal(<-errc)
+}
+`, 0},
 	{"package", `
 func main() {
 ` + handler + `

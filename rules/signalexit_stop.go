@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"regexp"
+	"slices"
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -153,7 +154,7 @@ func stopReceive(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 		return nil, ""
 	}
 	if !w.alone() {
-		return nil, "main waits in " + w.text + ", which nothing ends on a signal"
+		return x.stopResult(sc, w, of)
 	}
 	sc.exits++
 	x.edits = append(x.edits, func(e *rewrite.Edit) {
@@ -161,6 +162,52 @@ func stopReceive(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 			rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "x": e.Clone(of)})...)
 	})
 	return w.stmt, ""
+}
+
+// stopResult ends a receive whose value is passed to a function, log.Fatal(<-c),
+// or looked at, if err := <-c; err != nil.
+func (x *signalFix) stopResult(sc *scope, w site, of ast.Expr) (ast.Stmt, string) {
+	stmt, name, arg := w.stmt, "", -1
+	switch s := w.stmt.(type) {
+	case *ast.ExprStmt:
+		if call, ok := s.X.(*ast.CallExpr); ok && inList(w.cur) {
+			name, arg = sc.p.File(s).FreeName(s, "err", "got"), slices.Index(call.Args, ast.Expr(w.node.(*ast.UnaryExpr)))
+		}
+		if arg < 0 {
+			name = ""
+		}
+	case *ast.AssignStmt:
+		inner, ok := w.cur.Parent().Node().(*ast.IfStmt)
+		id, isName := s.Lhs[0].(*ast.Ident)
+		if ok && isName && inner.Init == s && s.Tok == token.DEFINE && len(s.Lhs) == 1 && s.Rhs[0] == w.node && inList(w.cur.Parent()) {
+			stmt, name = inner, id.Name
+		}
+	}
+	breaks := containsNode(stmt, func(n ast.Node) bool {
+		b, ok := n.(*ast.BranchStmt)
+		return ok && b.Tok == token.BREAK && b.Label == nil
+	})
+	if name == "" || name == "_" || breaks {
+		return nil, "main waits in " + w.text + ", which nothing ends on a signal"
+	}
+	sc.exits++
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		body := e.CloneStmts(stmt)
+		if body == nil {
+			return
+		}
+		switch s := body[0].(type) {
+		case *dst.ExprStmt:
+			s.X.(*dst.CallExpr).Args[arg] = dst.NewIdent(name)
+		case *dst.IfStmt:
+			s.Init = nil
+		}
+		decs := body[0].Decorations()
+		decs.Start, decs.End, decs.Before, decs.After = nil, nil, dst.NewLine, dst.NewLine
+		e.ReplaceStmt(stmt, rewrite.Stmts("select {\ncase $v := <-$x:\n$body\ncase <-$ctx.Done():\n$leave\n}",
+			rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "x": e.Clone(of), "v": name, "body": body})...)
+	})
+	return stmt, ""
 }
 
 func stopSend(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
