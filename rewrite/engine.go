@@ -131,8 +131,8 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		}
 	}
 	res.Problems = dedupe(res.Problems)
-	if opt.Select != nil {
-		r.wanted(opt.Select, res.found)
+	if sel := targets.narrow(opt.Select); sel != nil {
+		r.wanted(sel, res.found)
 		for i, pv := range res.found {
 			res.found[i].list = r.keepWanted(pv.snap, pv.list)
 		}

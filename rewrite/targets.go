@@ -23,6 +23,43 @@ type targets struct {
 	texts  []scan.TextFile
 	mods   []string // directories of the modules that candidates are in
 	emits  []string
+	// named has, by directory without links, the names of the Go files that are
+	// wanted of the package there, where not all are.
+	named map[string][]string
+}
+
+// wants reports whether findings in the file are.
+func (t targets) wants(path string) bool {
+	if len(t.named) == 0 || !strings.HasSuffix(path, ".go") {
+		return true
+	}
+	names, ok := t.named[realDir(filepath.Dir(path))]
+	return !ok || slices.Contains(names, filepath.Base(path))
+}
+
+// realDir returns dir without symbolic links.
+func realDir(dir string) string {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		return real
+	}
+	return dir
+}
+
+// narrow returns a Select for the files that are wanted, on top of sel.
+func (t targets) narrow(sel func([]Found) []bool) func([]Found) []bool {
+	if len(t.named) == 0 {
+		return sel
+	}
+	return func(list []Found) []bool {
+		keep := make([]bool, len(list))
+		if sel != nil {
+			copy(keep, sel(list))
+		}
+		for i, f := range list {
+			keep[i] = (sel == nil || keep[i]) && t.wants(f.Pos.Filename)
+		}
+		return keep
+	}
 }
 
 // group is what one run of the go command lists: the candidate packages of one
@@ -129,6 +166,12 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 		}
 		if !included {
 			continue
+		}
+		if p.Named != nil {
+			if t.named == nil {
+				t.named = make(map[string][]string)
+			}
+			t.named[realDir(p.Dir)] = p.Named
 		}
 		dir, noWork, pattern := p.Dir, false, "."
 		if p.Module >= 0 {

@@ -16,6 +16,8 @@ import (
 func (s *scanner) patterns(ctx context.Context, patterns []string) error {
 	s.files = make(map[string][]File)
 	s.matched = make([]bool, len(patterns))
+	s.whole = make(map[string]bool)
+	s.named = make(map[string][]string)
 	for i, p := range patterns {
 		switch {
 		case isFileName(p):
@@ -206,6 +208,7 @@ func (s *scanner) readDir(i int, dir string) {
 		s.problem(dir, err)
 		return
 	}
+	s.whole[dir] = true
 	for _, e := range entries {
 		name := e.Name()
 		if e.IsDir() || !e.Type().IsRegular() && !s.linksToFile(dir, e) {
@@ -239,7 +242,10 @@ func (s *scanner) namedFile(i int, p string) {
 		return
 	}
 	s.match(i)
-	s.file(job{path: p, dir: filepath.Dir(p), pattern: i, named: true}, filepath.Base(p), false)
+	dir, name := filepath.Split(p)
+	dir = filepath.Clean(dir)
+	s.named[dir] = append(s.named[dir], name)
+	s.file(job{path: p, dir: dir, pattern: i, named: true}, name, false)
 }
 
 // file queues one file unless its name says that no rule reads it.

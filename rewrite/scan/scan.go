@@ -85,6 +85,9 @@ type Package struct {
 	// Module is an index in Result.Modules, -1 outside of modules.
 	Module int
 	Files  []File
+	// Named are the names of the files that are wanted of the package; nil
+	// when all are.
+	Named []string
 }
 
 // File is a candidate Go file.
@@ -162,8 +165,10 @@ type scanner struct {
 	m    matcher
 
 	mu      sync.Mutex
-	files   map[string][]File // by directory
-	matched []bool            // by pattern
+	files   map[string][]File   // by directory
+	matched []bool              // by pattern
+	whole   map[string]bool     // directories of which all files are wanted
+	named   map[string][]string // names of the files that patterns name, by directory
 }
 
 func (s *scanner) collect() {
@@ -175,6 +180,9 @@ func (s *scanner) collect() {
 	index := make(map[string]int)
 	for _, dir := range dirs {
 		p := Package{Dir: dir, Module: -1, Files: s.files[dir]}
+		if !s.whole[dir] {
+			p.Named = s.named[dir]
+		}
 		slices.SortFunc(p.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 		if m := s.mods.of(dir); m != nil {
 			i, ok := index[m.Dir]
