@@ -110,7 +110,7 @@ func (c *cycles) check(x *finalization) *cyclic {
 func (c *cycles) heap(p *rewrite.Package, decl *ast.FuncDecl) *heap {
 	h := c.heaps[decl]
 	if h == nil {
-		h = runHeap(c.s, p, decl)
+		h = runHeap(p, decl)
 		c.heaps[decl] = h
 	}
 	return h

@@ -219,7 +219,7 @@ func (m *migration) need(f fieldPath) {
 // open says which field may lead back to the object, "" when none does.
 func (m *migration) open() string {
 	for _, f := range m.fields {
-		if !m.isC(f.leaf()) && !m.closed(f.leaf().Type(), nil) {
+		if !m.isC(f.leaf()) && !m.closed(f.leaf().Type(), nil) && !m.onlyC(f.leaf()) {
 			return "the field " + f.leaf().Name() + " may lead back to the object"
 		}
 	}
@@ -344,6 +344,81 @@ func (m *migration) closed(t types.Type, seen []types.Type) bool {
 // one, which is no Go memory.
 func (m *migration) isC(v *types.Var) bool { return cType(m.declared(v)) != "" }
 
+// onlyC reports whether the field is an unsafe.Pointer in which the package keeps
+// nothing but what functions of C return.
+func (m *migration) onlyC(v *types.Var) bool {
+	p := m.y.Pkg
+	if b, ok := v.Type().(*types.Basic); !ok || b.Kind() != types.UnsafePointer {
+		return false
+	}
+	stores := 0
+	fits := true
+	is := func(x ast.Expr) bool {
+		id, ok := x.(*ast.Ident)
+		if sel, isSel := ast.Unparen(x).(*ast.SelectorExpr); isSel {
+			id, ok = sel.Sel, true
+		}
+		if !ok {
+			return false
+		}
+		w, ok := p.Info.Uses[id].(*types.Var)
+		return ok && w.Origin() == v
+	}
+	for _, f := range p.Files {
+		for _, d := range f.AST.Decls {
+			store := func(x ast.Expr) {
+				stores++
+				fits = fits && x != nil && madeByC(p, d, x, 2)
+			}
+			ast.Inspect(d, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.KeyValueExpr:
+					if is(n.Key) {
+						store(n.Value)
+					}
+				case *ast.CompositeLit:
+					if t := p.Info.TypeOf(n); len(n.Elts) > 0 && finalizedKey(t) == finalizedKey(m.y.elem) {
+						_, keyed := n.Elts[0].(*ast.KeyValueExpr)
+						fits = fits && keyed
+					}
+				case *ast.AssignStmt:
+					for i, l := range n.Lhs {
+						if is(l) && len(n.Lhs) == len(n.Rhs) {
+							store(n.Rhs[i])
+						} else if is(l) {
+							store(nil)
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+	return fits && stores > 0
+}
+
+// madeByC reports whether x is nil or the result of a function of C, or a
+// variable of d that holds nothing else.
+func madeByC(p *rewrite.Package, d ast.Decl, x ast.Expr, depth int) bool {
+	x = ast.Unparen(x)
+	switch n := x.(type) {
+	case *ast.CallExpr:
+		if name := cName(p, n.Fun); name != "" {
+			return !isCType(p, name)
+		}
+		return len(n.Args) == 1 && p.Info.Types[n.Fun].IsType() && madeByC(p, d, n.Args[0], depth)
+	case *ast.Ident:
+		decl, ok := d.(*ast.FuncDecl)
+		v, isVar := p.Info.Uses[n].(*types.Var)
+		if !ok || !isVar || depth == 0 || v.Pos() < decl.Body.Pos() || decl.Body.End() <= v.Pos() {
+			return isNil(p, x)
+		}
+		values := assignedValues(p, decl.Body, v)
+		return len(values) > 0 && !slices.ContainsFunc(values, func(x ast.Expr) bool { return x == nil || !madeByC(p, d, x, depth-1) })
+	}
+	return false
+}
+
 // cType returns the name in C.name or *C.name, "" for other types.
 func cType(x ast.Expr) string {
 	if star, ok := x.(*ast.StarExpr); ok {
@@ -391,6 +466,9 @@ func (m *migration) typeOf(v *types.Var) dst.Expr {
 			x = &dst.StarExpr{X: x}
 		}
 		return x
+	}
+	if b, ok := v.Type().(*types.Basic); ok && b.Kind() == types.UnsafePointer {
+		return rewrite.Use("unsafe", "Pointer")
 	}
 	return typeExprIn(m.y.File, v.Type())
 }

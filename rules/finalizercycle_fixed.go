@@ -22,6 +22,9 @@ func (m *migration) fixed() string {
 			needed[v] = true
 		}
 		if m.object {
+			if f.leaf().Embedded() && p.Name != "main" && promotes(f.leaf().Type()) {
+				return "other packages may set fields of " + f.leaf().Name() + " after the registration"
+			}
 			addParts(needed, f.leaf().Type())
 		}
 	}
@@ -137,6 +140,21 @@ func (m *migration) early(c inspector.Cursor, owner ast.Expr) bool {
 	}
 	return !lit && decl != nil && decl == enclosingDecl(m.y.At) && c.Node().Pos() < m.y.Call.Call.Pos() &&
 		!insideLoop(m.y.At, cursorOf(m.y.Pkg, decl)) && sameChain(m.y.Pkg, owner, m.base())
+}
+
+// promotes reports whether a struct that embeds t by value has exported fields
+// of t's.
+func promotes(t types.Type) bool {
+	st, ok := under(t).(*types.Struct)
+	if !ok {
+		return false
+	}
+	for f := range st.Fields() {
+		if f.Exported() || f.Embedded() && promotes(f.Type()) {
+			return true
+		}
+	}
+	return false
 }
 
 // addParts adds the fields of a struct's parts by value.
