@@ -298,12 +298,12 @@ func (m *migration) released() string {
 	for _, f := range p.Files {
 		for _, d := range f.AST.Decls {
 			decl, ok := d.(*ast.FuncDecl)
-			if !ok || decl.Body == nil || slices.Contains(m.bodies, decl.Body) || m.clearsIn(decl) {
+			if !ok || decl.Body == nil || slices.Contains(m.bodies, decl.Body) {
 				continue
 			}
 			twice := containsNode(decl.Body, func(n ast.Node) bool {
 				call, ok := n.(*ast.CallExpr)
-				if !ok || m.inFinalizer(n) {
+				if !ok || m.inFinalizer(n) || m.harmless(call) {
 					return false
 				}
 				return slices.ContainsFunc(callOf(call), func(r release) bool { return own[r] })
@@ -314,6 +314,23 @@ func (m *migration) released() string {
 		}
 	}
 	return ""
+}
+
+// harmless reports whether the objects of the type that the call gets something
+// of have no finalizer then: the call comes with a clearing, or before the
+// registration, where a constructor fails, say.
+func (m *migration) harmless(call *ast.CallExpr) bool {
+	c := cursorOf(m.y.Pkg, call)
+	found := false
+	for cur := range c.Preorder((*ast.SelectorExpr)(nil)) {
+		if owner := m.owner(cur.Node().(*ast.SelectorExpr)); owner != nil {
+			if !m.early(c, owner) && !m.cleared(c, owner) {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
 }
 
 // inFinalizer reports whether n is in the function of another registration for

@@ -233,7 +233,8 @@ func (m *migration) called() string {
 }
 
 // clearedCall reports whether the call at c is one of the object's methods, or
-// with the object as its argument, that comes with a clearing of its finalizer.
+// with the object as its argument, that comes with a clearing of its finalizer,
+// or comes before it is registered.
 func (m *migration) clearedCall(c inspector.Cursor) bool {
 	call := c.Node().(*ast.CallExpr)
 	operand := ast.Unparen(call.Fun)
@@ -242,7 +243,8 @@ func (m *migration) clearedCall(c inspector.Cursor) bool {
 	} else if len(call.Args) == 1 {
 		operand = call.Args[0]
 	}
-	return m.cleared(c, ast.Unparen(operand))
+	operand = ast.Unparen(operand)
+	return m.early(c, operand) || m.cleared(c, operand)
 }
 
 // clearsFirst reports whether decl clears its object's finalizer wherever it
