@@ -177,13 +177,13 @@ func (x *signalFix) count(v *types.Var) string {
 					started-- // the pair
 				} else {
 					added += k
-					known = known && !loops(c)
+					known = known && indexOf(x.main.Body.List, stmt) >= 0
 				}
 			}
 		case *ast.GoStmt:
 			if uses(p, n, v) {
 				started++
-				if loops(c) && !pairedWithAdd(p, c, v) {
+				if indexOf(x.main.Body.List, n) < 0 && !pairedWithAdd(p, c, v) {
 					known = false
 				}
 			}

@@ -108,6 +108,12 @@ func (x *signalFix) split(from *scope, call *ast.CallExpr, sc *scope, obj *types
 			return "the receiver of " + old + " has no name"
 		}
 	}
+	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && sig.Recv() != nil {
+		// The method may be that of an embedded field.
+		if f, _, _ := types.LookupFieldOrMethod(from.p.Info.TypeOf(sel.X), true, from.p.Types, name); f != nil {
+			return old + " is used by others, and there is a " + name + " already"
+		}
+	}
 	if sig.TypeParams().Len() > 0 {
 		return old + " is used by others, and has type parameters"
 	}
