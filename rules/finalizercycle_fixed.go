@@ -205,8 +205,8 @@ func (m *migration) cleared(c inspector.Cursor, object ast.Expr) bool {
 	return false
 }
 
-// mayLeave reports whether a statement between the positions may leave the list of
-// statements, or skip some.
+// mayLeave reports whether a statement between the positions, or around the first,
+// may leave the list of statements, or skip some.
 func mayLeave(n ast.Node, from, to token.Pos) bool {
 	found := false
 	ast.Inspect(n, func(n ast.Node) bool {
@@ -214,7 +214,7 @@ func mayLeave(n ast.Node, from, to token.Pos) bool {
 		case *ast.FuncLit:
 			return false
 		case *ast.ReturnStmt, *ast.BranchStmt, *ast.LabeledStmt:
-			found = found || from <= n.Pos() && n.Pos() < to
+			found = found || from <= n.End() && n.Pos() < to
 		}
 		return true
 	})
