@@ -76,6 +76,15 @@ func parseTemplate(src string, holes Holes) *dst.File {
 		case *dst.ExprStmt:
 			if id, ok := n.X.(*dst.Ident); ok {
 				if list, ok := hole(holes, id.Name).([]dst.Stmt); ok {
+					if block, ok := c.Parent().(*dst.BlockStmt); ok && len(list) > 0 && !isTop(f, block) {
+						// What was amid others may be the first or last of its block now.
+						if first := list[0].Decorations(); c.Index() == 0 && first.Before == dst.EmptyLine {
+							first.Before = dst.NewLine
+						}
+						if last := list[len(list)-1].Decorations(); c.Index() == len(block.List)-1 && last.After == dst.EmptyLine {
+							last.After = dst.NewLine
+						}
+					}
 					for _, s := range list {
 						c.InsertBefore(s)
 					}
@@ -114,6 +123,13 @@ func parseTemplate(src string, holes Holes) *dst.File {
 		return true
 	}, nil)
 	return f
+}
+
+// isTop reports whether block is the body of the function that holds the
+// statements of a template.
+func isTop(f *dst.File, block *dst.BlockStmt) bool {
+	fn, ok := f.Decls[0].(*dst.FuncDecl)
+	return ok && fn.Body == block
 }
 
 func hole(holes Holes, name string) any {

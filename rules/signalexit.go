@@ -53,11 +53,8 @@ func findSignalExits(s *rewrite.Snapshot) []rewrite.Finding {
 		}
 		done[h.recv] = true
 		// Have: a goroutine that exits on the first signal.
-		if h.tellsMain() {
-			continue
-		}
 		w := h.waiting()
-		if w == nil || h.endsWait(w) {
+		if w == nil || h.tellsMain(w) || h.endsWait(w) {
 			continue
 		}
 		lost := h.lost(w)
@@ -647,8 +644,9 @@ func enclosingStmt(c inspector.Cursor) (ast.Stmt, inspector.Cursor) {
 var stopName = regexp.MustCompile(`(?i:^(cancel|shut_?down|stop|graceful|terminate|quit|wait|drain|kill|interrupt|abort))|(Cancel|Shut[dD]own|Stop|Graceful|Terminate|Quit|Drain)([A-Z_]|$)`)
 
 // tellsMain reports whether the goroutine asks other goroutines to stop before
-// it exits: the exit then is the end of an orderly shutdown.
-func (h *signalHandler) tellsMain() bool {
+// it exits: the exit then is the end of an orderly shutdown. Closing a listener
+// that main closes, too, on its way out, is the goroutine's own cleanup.
+func (h *signalHandler) tellsMain(w *waiting) bool {
 	for _, s := range h.path() {
 		found := containsNode(s, func(n ast.Node) bool {
 			switch n := n.(type) {
@@ -657,7 +655,7 @@ func (h *signalHandler) tellsMain() bool {
 			case *ast.UnaryExpr:
 				return n.Op == token.ARROW && n != h.at
 			case *ast.CallExpr:
-				return h.asksToStop(n)
+				return h.asksToStop(n) && !h.defersToo(w, n)
 			}
 			return false
 		})
@@ -669,7 +667,23 @@ func (h *signalHandler) tellsMain() bool {
 		return true
 	}
 	// What other packages end is their own: the goroutines of a database, say.
-	return slices.ContainsFunc(h.made(), func(m madeCall) bool { return m.call != nil && m.pkg == h.p && stops(m.pkg, m.call) })
+	return slices.ContainsFunc(h.made(), func(m madeCall) bool {
+		return m.call != nil && m.pkg == h.p && stops(m.pkg, m.call) && !h.defersToo(w, m.call)
+	})
+}
+
+// defersToo reports whether call closes a listener and main defers the same.
+func (h *signalHandler) defersToo(w *waiting, call *ast.CallExpr) bool {
+	fn := h.p.Callee(call)
+	if fn == nil || fn.Name() != "Close" || !strings.Contains(rewrite.ObjectKey(fn), "Listener)") {
+		return false
+	}
+	return slices.ContainsFunc(w.frames, func(f frame) bool {
+		return f.pkg == h.p && containsNode(f.body, func(n ast.Node) bool {
+			d, ok := n.(*ast.DeferStmt)
+			return ok && d.Pos() < f.end && sameCall(h.p, f.body, call, d.Call)
+		})
+	})
 }
 
 // quitName matches channels that tell somebody to stop.
@@ -715,7 +729,8 @@ func (h *signalHandler) endsWait(w *waiting) bool {
 		}
 		of := receiverOf(h.s, w.pkg.Callee(at.call))
 		if of != "" && slices.ContainsFunc(h.made(), func(m madeCall) bool {
-			return m.fn != nil && receiverOf(h.s, m.fn) == of && !tellVerb.MatchString(m.fn.Name())
+			return m.fn != nil && receiverOf(h.s, m.fn) == of && !tellVerb.MatchString(m.fn.Name()) &&
+				!(m.call != nil && m.pkg == h.p && h.defersToo(w, m.call))
 		}) {
 			return true
 		}
