@@ -220,7 +220,11 @@ func serverOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
 		}
 		found++
 		if value != nil {
-			if lit := serverLit(p, value); lit != nil {
+			lit := serverLit(p, value)
+			if lit == nil {
+				lit = madeServer(p, value)
+			}
+			if lit != nil {
 				if srv, ok = fromLit(lit); !ok {
 					return server{}, false
 				}
@@ -258,6 +262,41 @@ func serverOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
 		}
 	}
 	return srv, true
+}
+
+// madeServer returns the literal that a function of the package returns, when x
+// is its only call and the function has no other return.
+func madeServer(p *rewrite.Package, x ast.Expr) *ast.CompositeLit {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	if !ok {
+		return nil
+	}
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() != p.Types || fn.Exported() || len(p.Snapshot().Refs(rewrite.ObjectKey(fn))) != 1 || mentioned(p, fn.Name()) {
+		return nil
+	}
+	decl := declOf(p, fn)
+	if decl == nil || decl.Body == nil {
+		return nil
+	}
+	var lit *ast.CompositeLit
+	returns := 0
+	ast.Inspect(decl.Body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.ReturnStmt:
+			returns++
+			if len(n.Results) == 1 {
+				lit = serverLit(p, n.Results[0])
+			}
+		}
+		return true
+	})
+	if returns != 1 {
+		return nil
+	}
+	return lit
 }
 
 // baseVar returns the variable or field that x denotes.
