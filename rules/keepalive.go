@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/types"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -191,6 +192,10 @@ func (k *keeper) flow(p *rewrite.Package, body *ast.BlockStmt) *liveness {
 	return k.live[body]
 }
 
+// keepsDescriptor matches the names of C functions that work on with a descriptor
+// when they have returned, as fdopen.
+var keepsDescriptor = regexp.MustCompile(`(?i)open|from_?f(?:d|ile)|set_?\w*fd|attach|register`)
+
 // handle reports the calls at which the object is dead, one finding for all of
 // them. The calls stand in one function.
 func (k *keeper) handle(at []use) *rewrite.Finding {
@@ -219,7 +224,7 @@ func (k *keeper) handle(at []use) *rewrite.Finding {
 	for _, y := range dead[1:] {
 		f.Notes = append(f.Notes, rewrite.Note{Pos: y.call.Pos(), Message: "the same here"})
 	}
-	if slices.ContainsFunc(dead, func(x use) bool { return isFile(x.of.typ) && x.c && strings.Contains(x.name, "open") }) {
+	if slices.ContainsFunc(dead, func(x use) bool { return isFile(x.of.typ) && x.c && keepsDescriptor.MatchString(x.name) }) {
 		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: C keeps the descriptor after the call; hand over a duplicate, or hold " + keep + " for as long as C uses it"})
 		return f
 	}

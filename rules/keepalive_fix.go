@@ -282,7 +282,16 @@ func pointsIntoObject(x *crossing, d *types.Var) bool {
 		id, ok := ast.Unparen(e).(*ast.Ident)
 		return ok && x.p.Info.Uses[id] == d
 	}
-	return x.c && containsNode(x.body, func(n ast.Node) bool {
+	number := containsNode(x.body, func(n ast.Node) bool {
+		cmp, ok := n.(*ast.BinaryExpr)
+		if !ok {
+			return false
+		}
+		_, left := ast.Unparen(cmp.X).(*ast.BasicLit)
+		_, right := ast.Unparen(cmp.Y).(*ast.BasicLit)
+		return right && is(cmp.X) || left && is(cmp.Y)
+	})
+	return x.c && !number && containsNode(x.body, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.StarExpr:
 			return is(n.X)
