@@ -110,7 +110,7 @@ func serveCall(p *rewrite.Package, call *ast.CallExpr) *serving {
 		switch {
 		case call.Ellipsis.IsValid():
 			return nil
-		case fn.Pkg().Path() == "github.com/gin-gonic/gin":
+		case isGin(fn):
 			// Run serves the engine by http.ListenAndServe.
 			if !isSel || n != map[string]int{"Run": 1, "RunTLS": 3}[fn.Name()] {
 				return nil
@@ -133,6 +133,9 @@ func serveCall(p *rewrite.Package, call *ast.CallExpr) *serving {
 	}
 	return nil
 }
+
+// isGin reports whether fn is gin's.
+func isGin(fn *types.Func) bool { return fn.Pkg().Path() == "github.com/gin-gonic/gin" }
 
 // serveMain plans the end of the server that main serves with.
 func (x *signalFix) serveMain(w wait) string {
@@ -332,7 +335,12 @@ func (sv *serving) made(e *rewrite.Edit, p *rewrite.Package, name string) []dst.
 		lit.Elts = append(lit.Elts, &dst.KeyValueExpr{Key: dst.NewIdent("Addr"), Value: e.Clone(sv.addr)})
 	}
 	if !isNil(p, sv.handler) {
-		lit.Elts = append(lit.Elts, &dst.KeyValueExpr{Key: dst.NewIdent("Handler"), Value: e.Clone(sv.handler)})
+		handler := e.Clone(sv.handler)
+		if isGin(p.Callee(sv.call)) && hasMethod(p, sv.handler, "Handler") {
+			// What Run serves: the engine, wrapped where it is to speak HTTP/2.
+			handler = &dst.CallExpr{Fun: &dst.SelectorExpr{X: handler, Sel: dst.NewIdent("Handler")}}
+		}
+		lit.Elts = append(lit.Elts, &dst.KeyValueExpr{Key: dst.NewIdent("Handler"), Value: handler})
 	}
 	return rewrite.Stmts("$srv := $x", rewrite.Holes{"srv": name, "x": dst.Expr(&dst.UnaryExpr{Op: token.AND, X: lit})})
 }
