@@ -54,7 +54,7 @@ func findSignalExits(s *rewrite.Snapshot) []rewrite.Finding {
 		done[h.recv] = true
 		// Have: a goroutine that exits on the first signal.
 		w := h.waiting()
-		if w == nil || h.tellsMain(w) || h.endsWait(w) {
+		if w == nil || h.tellsMain(w) {
 			continue
 		}
 		lost := h.lost(w)
@@ -718,37 +718,6 @@ func (h *signalHandler) endsOtherwise(list []ast.Stmt) bool {
 		}
 	}
 	return false
-}
-
-// endsWait reports whether the goroutine calls a method of what main waits in,
-// where that is not of the module: srv.Unmount() makes srv.Wait() return.
-func (h *signalHandler) endsWait(w *waiting) bool {
-	for _, at := range w.waits.list {
-		if at.call == nil || at.callee != nil {
-			continue
-		}
-		of := receiverOf(h.s, w.pkg.Callee(at.call))
-		if of != "" && slices.ContainsFunc(h.made(), func(m madeCall) bool {
-			return m.fn != nil && receiverOf(h.s, m.fn) == of && !tellVerb.MatchString(m.fn.Name()) &&
-				!(m.call != nil && m.pkg == h.p && h.defersToo(w, m.call))
-		}) {
-			return true
-		}
-	}
-	return false
-}
-
-// receiverOf names the type whose method fn is, "" for functions and for types of
-// the module.
-func receiverOf(s *rewrite.Snapshot, fn *types.Func) string {
-	if fn == nil || fn.Signature().Recv() == nil || fn.Pkg() == nil || s.Package(fn.Pkg().Path()) != nil {
-		return ""
-	}
-	t := fn.Signature().Recv().Type()
-	if ptr, ok := t.(*types.Pointer); ok {
-		t = ptr.Elem()
-	}
-	return types.TypeString(t, nil)
 }
 
 // stops reports whether call closes a channel, a server or a listener, or ends a
