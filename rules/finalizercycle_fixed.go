@@ -6,6 +6,7 @@ import (
 	"go/types"
 	"slices"
 
+	"github.com/runtimefix/runtimefix/rewrite"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -254,7 +255,7 @@ func (m *migration) released() string {
 		field *types.Var
 		c     string // name of a function of C
 	}
-	callOf := func(call *ast.CallExpr) (out []release) {
+	callOf := func(call *ast.CallExpr, copies map[types.Object]*ast.SelectorExpr) (out []release) {
 		fn := p.Callee(call)
 		if fn != nil && fn.Pkg() != nil && fn.Pkg().Path() == "sync" {
 			return nil
@@ -274,7 +275,11 @@ func (m *migration) released() string {
 		}
 		for _, a := range operands {
 			ast.Inspect(a, func(n ast.Node) bool {
-				if sel, ok := n.(*ast.SelectorExpr); ok {
+				sel, ok := n.(*ast.SelectorExpr)
+				if id, isIdent := n.(*ast.Ident); isIdent {
+					sel, ok = copies[p.Info.Uses[id]]
+				}
+				if ok {
 					if s := p.Info.Selections[sel]; s != nil && s.Kind() == types.FieldVal {
 						out = append(out, release{fn, s.Obj().(*types.Var).Origin(), c})
 					}
@@ -286,9 +291,10 @@ func (m *migration) released() string {
 	}
 	own := make(map[release]bool)
 	for _, body := range m.bodies {
+		copies := fieldCopies(p, body)
 		ast.Inspect(body, func(n ast.Node) bool {
 			if call, ok := n.(*ast.CallExpr); ok {
-				for _, r := range callOf(call) {
+				for _, r := range callOf(call, copies) {
 					own[r] = true
 				}
 			}
@@ -301,12 +307,13 @@ func (m *migration) released() string {
 			if !ok || decl.Body == nil || slices.Contains(m.bodies, decl.Body) {
 				continue
 			}
+			copies := fieldCopies(p, decl.Body)
 			twice := containsNode(decl.Body, func(n ast.Node) bool {
 				call, ok := n.(*ast.CallExpr)
-				if !ok || m.inFinalizer(n) || m.harmless(call) {
+				if !ok || m.inFinalizer(n) || m.harmless(call, copies) {
 					return false
 				}
-				return slices.ContainsFunc(callOf(call), func(r release) bool { return own[r] })
+				return slices.ContainsFunc(callOf(call, copies), func(r release) bool { return own[r] })
 			})
 			if twice {
 				return decl.Name.Name + " releases the same resource without clearing the finalizer, and a cleanup would release it again"
@@ -319,11 +326,18 @@ func (m *migration) released() string {
 // harmless reports whether the objects of the type that the call gets something
 // of have no finalizer then: the call comes with a clearing, or before the
 // registration, where a constructor fails, say.
-func (m *migration) harmless(call *ast.CallExpr) bool {
+func (m *migration) harmless(call *ast.CallExpr, copies map[types.Object]*ast.SelectorExpr) bool {
 	c := cursorOf(m.y.Pkg, call)
 	found := false
-	for cur := range c.Preorder((*ast.SelectorExpr)(nil)) {
-		if owner := m.owner(cur.Node().(*ast.SelectorExpr)); owner != nil {
+	for cur := range c.Preorder((*ast.SelectorExpr)(nil), (*ast.Ident)(nil)) {
+		sel, ok := cur.Node().(*ast.SelectorExpr)
+		if id, isIdent := cur.Node().(*ast.Ident); isIdent {
+			sel, ok = copies[m.y.Pkg.Info.Uses[id]]
+		}
+		if !ok {
+			continue
+		}
+		if owner := m.owner(sel); owner != nil {
 			if !m.early(c, owner) && !m.cleared(c, owner) {
 				return false
 			}
@@ -331,6 +345,34 @@ func (m *migration) harmless(call *ast.CallExpr) bool {
 		}
 	}
 	return found
+}
+
+// fieldCopies returns the variables below n that get the value of a field, as v
+// does by v := x.f, with the field.
+func fieldCopies(p *rewrite.Package, n ast.Node) map[types.Object]*ast.SelectorExpr {
+	out := make(map[types.Object]*ast.SelectorExpr)
+	ast.Inspect(n, func(n ast.Node) bool {
+		a, ok := n.(*ast.AssignStmt)
+		if !ok || len(a.Lhs) != len(a.Rhs) {
+			return true
+		}
+		for i, l := range a.Lhs {
+			id, ok := l.(*ast.Ident)
+			if !ok {
+				continue
+			}
+			containsNode(a.Rhs[i], func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok || p.Info.Selections[sel] == nil || p.Info.Selections[sel].Kind() != types.FieldVal {
+					return false
+				}
+				out[p.Info.ObjectOf(id)] = sel
+				return true
+			})
+		}
+		return true
+	})
+	return out
 }
 
 // inFinalizer reports whether n is in the function of another registration for

@@ -270,14 +270,21 @@ func (m *migration) clearsFirst(decl *ast.FuncDecl) bool {
 		if written(end) || m.implicitAddress(end) && !m.locks(end) {
 			return false
 		}
-		for c := range end.Enclosing((*ast.CallExpr)(nil)) {
-			if call := c.Node().(*ast.CallExpr); !m.locks(end) && !p.Info.Types[call.Fun].IsType() {
-				return false
-			}
-			break
+		if !m.locks(end) && !isTested(end) {
+			return false
 		}
 	}
 	return true
+}
+
+// isTested reports whether the operand at c is in the condition of an if, and in
+// no call.
+func isTested(c inspector.Cursor) bool {
+	for p := range c.Enclosing((*ast.IfStmt)(nil), (*ast.CallExpr)(nil), (*ast.BlockStmt)(nil), (*ast.AssignStmt)(nil)) {
+		stmt, ok := p.Node().(*ast.IfStmt)
+		return ok && stmt.Cond.Pos() <= c.Node().Pos() && c.Node().End() <= stmt.Cond.End()
+	}
+	return false
 }
 
 // inInterface reports whether the object implements an interface of the package
