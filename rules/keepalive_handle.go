@@ -148,7 +148,15 @@ func (k *keeper) handleOf(x *crossing, arg ast.Expr, copies bool) (o resource, o
 		fields = append(fields, fieldsAlong(p.Info.Selections[sel])...)
 		if isFd(p, n) {
 			v := localVar(p, root)
-			return resource{v, fields, fileOf(p, sel)}, v != nil
+			if v == nil {
+				return o, false
+			}
+			if ptr, ok := under(v.Type()).(*types.Pointer); ok {
+				if _, ok := under(ptr.Elem()).(*types.Pointer); ok {
+					return o, false // a variable of somebody else, who looks at it later
+				}
+			}
+			return resource{v, fields, fileOf(p, sel)}, true
 		}
 		if get := getterFields(p, n); get != nil {
 			return k.ownerOf(p, root, append(fields, get...))
