@@ -297,6 +297,9 @@ func terminate(t *testing.T, dir string) (string, int) {
 		_ = cmd.Process.Kill()
 		t.Fatalf("not ready: %q %v", line, err)
 	}
+	// Some programs say that they are ready before they ask for the signal, or
+	// before a goroutine receives from a channel without a buffer.
+	time.Sleep(500 * time.Millisecond)
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
