@@ -155,7 +155,7 @@ var descriptorCalls = []string{
 	"Fd", "Pointer", "UnsafeAddr", "Call",
 	"Syscall", "Syscall6", "Syscall9", "Syscall12", "Syscall15", "Syscall18", "SyscallN", "SyscallNoError",
 	"RawSyscall", "RawSyscall6", "RawSyscallNoError",
-	"Read", "Write", "Readv", "Writev", "Pread", "Pwrite", "Preadv", "Pwritev", "Seek", "ReadFile", "WriteFile",
+	"Readv", "Writev", "Pread", "Pwrite", "Preadv", "Pwritev",
 	"Flock", "Fcntl", "FcntlInt", "FcntlFlock", "Fsync", "Fdatasync", "Ftruncate", "Fallocate", "Fadvise", "Fstat", "Fstatfs",
 	"Fchmod", "Fchown", "Fchdir", "Futimes", "Getdents", "ReadDirent", "Mmap", "Sendfile", "Splice", "Tee", "Vmsplice", "CopyFileRange", "SyncFileRange",
 	"Dup", "Dup2", "Dup3", "SetNonblock", "CloseOnExec", "Setns", "PidfdSendSignal",
