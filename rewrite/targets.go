@@ -33,16 +33,16 @@ func (t targets) wants(path string) bool {
 	if len(t.named) == 0 || !strings.HasSuffix(path, ".go") {
 		return true
 	}
-	names, ok := t.named[realDir(filepath.Dir(path))]
+	names, ok := t.named[RealPath(filepath.Dir(path))]
 	return !ok || slices.Contains(names, filepath.Base(path))
 }
 
-// realDir returns dir without symbolic links.
-func realDir(dir string) string {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
+// RealPath returns path without symbolic links, path itself where that fails.
+func RealPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
 	}
-	return dir
+	return path
 }
 
 // narrow returns a Select for the files that are wanted, on top of sel.
@@ -171,7 +171,7 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 			if t.named == nil {
 				t.named = make(map[string][]string)
 			}
-			t.named[realDir(p.Dir)] = p.Named
+			t.named[RealPath(p.Dir)] = p.Named
 		}
 		dir, noWork, pattern := p.Dir, false, "."
 		if p.Module >= 0 {

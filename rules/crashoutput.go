@@ -157,16 +157,26 @@ func opensByName(p *rewrite.Package, call *ast.CallExpr) bool {
 	return p.IsCall(call, "os", "Create") || p.IsCall(call, "os", "OpenFile") && len(call.Args) == 3
 }
 
-// openedBy returns the call that opens the file which a function of the package
-// returns, if the function is called nowhere else and does nothing else with the
-// file; nil otherwise.
-func openedBy(p *rewrite.Package, call *ast.CallExpr) *ast.CallExpr {
+// calledHereOnly returns the function of the package that call calls, when it
+// has a body and no other use; nil otherwise.
+func calledHereOnly(p *rewrite.Package, call *ast.CallExpr) *ast.FuncDecl {
 	fn := p.Callee(call)
 	if fn == nil || fn.Pkg() != p.Types || fn.Exported() || len(p.Snapshot().Refs(rewrite.ObjectKey(fn))) != 1 || mentioned(p, fn.Name()) {
 		return nil
 	}
 	decl := declOf(p, fn)
 	if decl == nil || decl.Body == nil {
+		return nil
+	}
+	return decl
+}
+
+// openedBy returns the call that opens the file which a function of the package
+// returns, if the function is called nowhere else and does nothing else with the
+// file; nil otherwise.
+func openedBy(p *rewrite.Package, call *ast.CallExpr) *ast.CallExpr {
+	decl := calledHereOnly(p, call)
+	if decl == nil {
 		return nil
 	}
 	body, ok := p.Inspector.Root().FindNode(decl.Body)

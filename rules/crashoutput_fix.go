@@ -101,10 +101,7 @@ func (f *crashFile) zeroResults(ret *ast.ReturnStmt) (zero []ast.Expr, plain boo
 
 // mentionsErr reports whether x speaks of the error of opening the file.
 func (f *crashFile) mentionsErr(x ast.Node) bool {
-	return f.errv != nil && containsNode(x, func(n ast.Node) bool {
-		id, ok := n.(*ast.Ident)
-		return ok && f.p.Info.Uses[id] == f.errv
-	})
+	return mentions(f.p, x, f.errv)
 }
 
 var (

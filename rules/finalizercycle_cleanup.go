@@ -165,16 +165,6 @@ func freeVars(p *rewrite.Package, lit *ast.FuncLit) map[*types.Var]bool {
 	return out
 }
 
-// namedElsewhere reports whether a file of the package that is not loaded names name.
-func namedElsewhere(p *rewrite.Package, name string) bool {
-	for _, f := range p.OtherFiles() {
-		if containsNode(f, func(n ast.Node) bool { id, ok := n.(*ast.Ident); return ok && id.Name == name }) {
-			return true
-		}
-	}
-	return false
-}
-
 // reads collects what the literal reads of its parameter. Anything else that it
 // does with it stands in the way.
 func (m *migration) reads() string {

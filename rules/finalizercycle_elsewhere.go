@@ -56,14 +56,6 @@ func (c *cycles) elsewhere(x *finalization) *cyclic {
 	return nil
 }
 
-// mentions reports whether n refers to obj.
-func mentions(p *rewrite.Package, n ast.Node, obj types.Object) bool {
-	return containsNode(n, func(n ast.Node) bool {
-		id, ok := n.(*ast.Ident)
-		return ok && obj != nil && p.Info.Uses[id] == obj
-	})
-}
-
 // stores reports whether something is stored in a field or element below n.
 func stores(n ast.Node) bool {
 	return containsNode(n, func(n ast.Node) bool {

@@ -215,7 +215,7 @@ func (m *migration) called() string {
 		if m.clearsFirst(declOf(p, fn)) {
 			continue
 		}
-		if fn.Exported() || namedElsewhere(p, fn.Name()) || m.inInterface(fn.Name()) {
+		if fn.Exported() || mentioned(p, fn.Name()) || m.inInterface(fn.Name()) {
 			return fn.Name() + " leaves the finalizer set and may be called from elsewhere: a cleanup would release everything again"
 		}
 		for _, r := range m.c.s.Refs(rewrite.ObjectKey(fn)) {

@@ -285,10 +285,7 @@ func onlyLength(x *crossing, v *types.Var) bool {
 				continue
 			}
 		}
-		if containsNode(a, func(n ast.Node) bool {
-			id, ok := n.(*ast.Ident)
-			return ok && x.p.Info.Uses[id] == v
-		}) {
+		if mentions(x.p, a, v) {
 			return false
 		}
 	}

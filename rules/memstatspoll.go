@@ -610,7 +610,7 @@ func (r *memReading) pausesAt(use *memUse, c inspector.Cursor) string {
 			use.node, use.at, use.helper = n, c.Parent(), name
 			return ""
 		case name != "PauseNs":
-		case r.mentions(n.Index) || commented(r.file, n):
+		case mentions(r.pkg, n.Index, r.v) || commented(r.file, n):
 			// The index stays where it is.
 			use.helper, use.field.gc = "PauseNs ring", "$helper($p)"
 			return ""
@@ -640,14 +640,6 @@ func (r *memReading) pausesAt(use *memUse, c inspector.Cursor) string {
 		}
 	}
 	return name + " has no replacement as a whole"
-}
-
-// mentions reports whether the variable occurs in x.
-func (r *memReading) mentions(x ast.Expr) bool {
-	return containsNode(x, func(n ast.Node) bool {
-		id, ok := n.(*ast.Ident)
-		return ok && r.pkg.Info.Uses[id] == r.v
-	})
 }
 
 // copies reports whether the slice at c is only gone through, or copied.

@@ -180,7 +180,7 @@ func (a *pauseAlert) findAlert(diff inspector.Cursor) bool {
 		return false
 	}
 	for _, v := range []*types.Var{a.prev, a.r.v} {
-		if containsNode(a.limit, func(n ast.Node) bool { id, ok := n.(*ast.Ident); return ok && p.Info.Uses[id] == v }) {
+		if mentions(p, a.limit, v) {
 			return false
 		}
 	}

@@ -271,12 +271,8 @@ func madeServer(p *rewrite.Package, x ast.Expr) *ast.CompositeLit {
 	if !ok {
 		return nil
 	}
-	fn := p.Callee(call)
-	if fn == nil || fn.Pkg() != p.Types || fn.Exported() || len(p.Snapshot().Refs(rewrite.ObjectKey(fn))) != 1 || mentioned(p, fn.Name()) {
-		return nil
-	}
-	decl := declOf(p, fn)
-	if decl == nil || decl.Body == nil {
+	decl := calledHereOnly(p, call)
+	if decl == nil {
 		return nil
 	}
 	var lit *ast.CompositeLit

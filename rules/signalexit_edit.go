@@ -128,7 +128,7 @@ func (x *signalFix) apply(e *rewrite.Edit) error {
 	if !keepsGo {
 		e.Delete(h.gostmt, "signal", "interrupt", "ctrl", "sigterm")
 	}
-	if x.serve || x.selfTail() {
+	if x.serve || x.inMain {
 		return nil
 	}
 	x.behind(e)
@@ -184,9 +184,6 @@ func (x *signalFix) looseComments() []string {
 	}
 	return out
 }
-
-// selfTail reports whether an edit in main has placed the tail already.
-func (x *signalFix) selfTail() bool { return x.inMain }
 
 func cloneAll(e *rewrite.Edit, list []ast.Expr) []dst.Expr {
 	var out []dst.Expr

@@ -25,15 +25,7 @@ func isGroupWait(fn *types.Func) bool {
 // or an errgroup.Group.
 func (x *signalFix) group(w wait) string {
 	p := x.h.p
-	form := callForm(x.at, w.call)
-	if a, ok := x.at.(*ast.AssignStmt); ok && form == "assign" {
-		next, ok := nextStmt(x.main.Body.List, a).(*ast.IfStmt)
-		if !ok || next.Init != nil || next.Else != nil || !comparesNil(next.Cond) {
-			form = ""
-		} else {
-			x.at, x.follows = next, nextStmt(x.main.Body.List, next) != nil
-		}
-	}
+	form := x.formInMain(w.call)
 	if form != "plain" && form != "if" && form != "assign" && form != "dropped" {
 		return "main does something with the result of " + exprText(w.call.Fun)
 	}
@@ -80,10 +72,10 @@ func (x *signalFix) early(v *types.Var) string {
 		starts := containsNode(s, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.GoStmt:
-				return uses(x.h.p, n, v)
+				return mentions(x.h.p, n, v)
 			case *ast.CallExpr:
 				sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr)
-				return ok && sel.Sel.Name == "Go" && uses(x.h.p, sel.X, v)
+				return ok && sel.Sel.Name == "Go" && mentions(x.h.p, sel.X, v)
 			}
 			return false
 		})
@@ -92,7 +84,7 @@ func (x *signalFix) early(v *types.Var) string {
 		}
 		x.first = s
 		if i > 0 {
-			if add, ok := x.main.Body.List[i-1].(*ast.ExprStmt); ok && uses(x.h.p, add, v) {
+			if add, ok := x.main.Body.List[i-1].(*ast.ExprStmt); ok && mentions(x.h.p, add, v) {
 				x.first = add
 			}
 		}
@@ -110,7 +102,7 @@ func (x *signalFix) endless(v *types.Var) string {
 	list := x.main.Body.List
 	var gone []ast.Stmt
 	for _, s := range list {
-		if uses(x.h.p, s, v) && s != x.at {
+		if mentions(x.h.p, s, v) && s != x.at {
 			gone = append(gone, s)
 		}
 		if d, ok := s.(*ast.DeclStmt); ok && d.Pos() <= v.Pos() && v.Pos() < d.End() {
@@ -160,7 +152,7 @@ func (x *signalFix) count(v *types.Var) string {
 		switch n := c.Node().(type) {
 		case *ast.CallExpr:
 			sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr)
-			if !ok || !p.IsCall(n, "sync", "(*sync.WaitGroup).Add") || !uses(p, sel.X, v) {
+			if !ok || !p.IsCall(n, "sync", "(*sync.WaitGroup).Add") || !mentions(p, sel.X, v) {
 				continue
 			}
 			k, isConst := constInt(p, n.Args[0])
@@ -173,7 +165,7 @@ func (x *signalFix) count(v *types.Var) string {
 				if g = nextStmt(block.List, stmt); g != nil {
 					_, isGo = g.(*ast.GoStmt)
 				}
-				if k == 1 && isGo && uses(p, g, v) {
+				if k == 1 && isGo && mentions(p, g, v) {
 					started-- // the pair
 				} else {
 					added += k
@@ -181,7 +173,7 @@ func (x *signalFix) count(v *types.Var) string {
 				}
 			}
 		case *ast.GoStmt:
-			if uses(p, n, v) {
+			if mentions(p, n, v) {
 				started++
 				if indexOf(x.main.Body.List, n) < 0 && !pairedWithAdd(p, c, v) {
 					known = false
@@ -210,7 +202,7 @@ func pairedWithAdd(p *rewrite.Package, c inspector.Cursor, v *types.Var) bool {
 		return false
 	}
 	x, ok := block.List[i-1].(*ast.ExprStmt)
-	if !ok || !p.IsCall(x.X, "sync", "(*sync.WaitGroup).Add") || !uses(p, x, v) {
+	if !ok || !p.IsCall(x.X, "sync", "(*sync.WaitGroup).Add") || !mentions(p, x, v) {
 		return false
 	}
 	k, isConst := constInt(p, x.X.(*ast.CallExpr).Args[0])

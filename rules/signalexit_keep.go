@@ -198,24 +198,17 @@ func (x *signalFix) isLast(s ast.Stmt) bool {
 	if !ok {
 		return false
 	}
-	var list []ast.Stmt
 	for ; c.Node() != x.h.body; c = c.Parent() {
 		switch c.Node().(type) {
 		case *ast.CaseClause, *ast.CommClause:
 			continue
 		}
-		switch parent := c.Parent().Node().(type) {
-		case *ast.BlockStmt:
-			list = parent.List
-		case *ast.CaseClause:
-			list = parent.Body
-		case *ast.CommClause:
-			list = parent.Body
+		parent := c.Parent().Node()
+		switch parent.(type) {
 		case *ast.ForStmt, *ast.RangeStmt:
 			return false
-		default:
-			continue
 		}
+		list := stmtsOf(parent)
 		n, isStmt := c.Node().(ast.Stmt)
 		if !isStmt {
 			continue

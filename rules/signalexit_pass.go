@@ -286,7 +286,7 @@ func (x *signalFix) sign(from *scope, arg ast.Expr) string {
 		}
 		if isRootContext(from.p, init) {
 			for _, d := range x.pending() {
-				if slices.ContainsFunc(vars, func(v *types.Var) bool { return uses(from.p, d, v) }) {
+				if slices.ContainsFunc(vars, func(v *types.Var) bool { return mentions(from.p, d, v) }) {
 					return "the deferred " + exprText(d.Call.Fun) + "() uses the context, which is done by then"
 				}
 			}
@@ -363,14 +363,6 @@ func assignedAfter(p *rewrite.Package, body ast.Node, v *types.Var, pos token.Po
 			return ok && n.Op == token.AND && p.Info.Uses[id] == v
 		}
 		return false
-	})
-}
-
-// uses reports whether v occurs in n.
-func uses(p *rewrite.Package, n ast.Node, v *types.Var) bool {
-	return containsNode(n, func(n ast.Node) bool {
-		id, ok := n.(*ast.Ident)
-		return ok && p.Info.Uses[id] == v
 	})
 }
 

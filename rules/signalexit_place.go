@@ -113,16 +113,7 @@ func (x *signalFix) placeholder(rest []ast.Stmt) string {
 
 // callee plans for a function that main calls and that waits.
 func (x *signalFix) callee(at wait) string {
-	form := callForm(x.at, at.call)
-	if a, ok := x.at.(*ast.AssignStmt); ok && form == "assign" {
-		// err := run(), and then a look at err
-		next, ok := nextStmt(x.main.Body.List, a).(*ast.IfStmt)
-		if !ok || next.Init != nil || next.Else != nil || !comparesNil(next.Cond) {
-			form = ""
-		} else {
-			x.at, x.follows = next, nextStmt(x.main.Body.List, next) != nil
-		}
-	}
+	form := x.formInMain(at.call)
 	switch form {
 	case "plain", "if", "assign", "dropped", "wrap":
 	default:
@@ -185,6 +176,21 @@ func (x *signalFix) unwrap(call *ast.CallExpr) string {
 		})
 	}
 	return ""
+}
+
+// formInMain is callForm for the statement of main that waits. Where a look at the
+// result follows, that is what main waits in.
+func (x *signalFix) formInMain(call *ast.CallExpr) string {
+	form := callForm(x.at, call)
+	if a, ok := x.at.(*ast.AssignStmt); ok && form == "assign" {
+		// err := run(), and then a look at err
+		next, ok := nextStmt(x.main.Body.List, a).(*ast.IfStmt)
+		if !ok || next.Init != nil || next.Else != nil || !comparesNil(next.Cond) {
+			return ""
+		}
+		x.at, x.follows = next, nextStmt(x.main.Body.List, next) != nil
+	}
+	return form
 }
 
 // callForm says how stmt takes what the call returns: "plain" and "dropped" do

@@ -119,6 +119,19 @@ func loadedWaits(p *rewrite.Package, nodes ...ast.Node) waits {
 	return ws
 }
 
+// stmtsOf returns the statement list of a block or clause, nil of other nodes.
+func stmtsOf(n ast.Node) []ast.Stmt {
+	switch n := n.(type) {
+	case *ast.BlockStmt:
+		return n.List
+	case *ast.CaseClause:
+		return n.Body
+	case *ast.CommClause:
+		return n.Body
+	}
+	return nil
+}
+
 // following returns the statement of body's list that holds c, and those that
 // come after c in all lists around it.
 func following(c inspector.Cursor, body *ast.BlockStmt) (at ast.Stmt, rest []ast.Stmt) {
@@ -127,15 +140,7 @@ func following(c inspector.Cursor, body *ast.BlockStmt) (at ast.Stmt, rest []ast
 		if !ok {
 			continue
 		}
-		var list []ast.Stmt
-		switch parent := c.Parent().Node().(type) {
-		case *ast.BlockStmt:
-			list = parent.List
-		case *ast.CaseClause:
-			list = parent.Body
-		case *ast.CommClause:
-			list = parent.Body
-		}
+		list := stmtsOf(c.Parent().Node())
 		if i := indexOf(list, s); i >= 0 {
 			at = s
 			rest = append(rest, list[i+1:]...)

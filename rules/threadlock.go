@@ -205,6 +205,14 @@ func containsNode(n ast.Node, match func(ast.Node) bool) bool {
 	return found
 }
 
+// mentions reports whether n refers to obj.
+func mentions(p *rewrite.Package, n ast.Node, obj types.Object) bool {
+	return containsNode(n, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		return ok && obj != nil && p.Info.Uses[id] == obj
+	})
+}
+
 // alwaysUnlocks reports whether a deferred literal unlocks once on every path:
 // the call is a statement of its body, and nothing before it returns.
 func (f *lockFunc) alwaysUnlocks(lit *ast.FuncLit) bool {

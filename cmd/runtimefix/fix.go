@@ -192,11 +192,11 @@ func unwritten(res *rewrite.Result, failed []rewrite.Problem) []rewrite.Found {
 // that dir is in, and the files outside of it. Links are followed: git patches
 // no file through them.
 func patchOf(changes []rewrite.Change, dir string, color bool) (patch []byte, outside []string) {
-	root := realPath(repoRoot(dir))
+	root := rewrite.RealPath(repoRoot(dir))
 	seen := make(map[string]bool)
 	var files []diff.File
 	for _, c := range changes {
-		path := realPath(c.Path)
+		path := rewrite.RealPath(c.Path)
 		if seen[path] {
 			continue
 		}
@@ -210,14 +210,6 @@ func patchOf(changes []rewrite.Change, dir string, color bool) (patch []byte, ou
 	}
 	slices.SortFunc(files, func(a, b diff.File) int { return strings.Compare(a.Path, b.Path) })
 	return diff.Unified(files, diff.Options{Color: color}), outside
-}
-
-// realPath returns path without symbolic links, path itself where that fails.
-func realPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	return path
 }
 
 // repoRoot returns the top of the repository that dir is in, dir itself when it
