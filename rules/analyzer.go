@@ -27,7 +27,7 @@ func Analyzers() []*analysis.Analyzer {
 	var out []*analysis.Analyzer
 	for _, r := range All {
 		if len(r.Needs) > 0 {
-			out = append(out, r.analyzer())
+			out = append(out, analyzerOf(r))
 		}
 	}
 	return out
@@ -42,7 +42,7 @@ func Analyzer() *analysis.Analyzer {
 			if len(r.Needs) == 0 {
 				continue
 			}
-			if err := r.report(pass, admitted(a)); err != nil {
+			if err := report(r, pass, admitted(a)); err != nil {
 				return nil, err
 			}
 		}
@@ -51,10 +51,10 @@ func Analyzer() *analysis.Analyzer {
 	return a
 }
 
-func (r *Rule) analyzer() *analysis.Analyzer {
+func analyzerOf(r *Rule) *analysis.Analyzer {
 	a := newAnalyzer(r.Name, r.Title+"\n\n"+strings.TrimSpace(r.Doc))
 	a.URL += "#" + r.Name
-	a.Run = func(pass *analysis.Pass) (any, error) { return nil, r.report(pass, admitted(a)) }
+	a.Run = func(pass *analysis.Pass) (any, error) { return nil, report(r, pass, admitted(a)) }
 	return a
 }
 
@@ -77,8 +77,8 @@ func admitted(a *analysis.Analyzer) rewrite.Safety {
 }
 
 // report runs the rule on pass.
-func (r *Rule) report(pass *analysis.Pass, admit rewrite.Safety) error {
-	if !r.mayFire(pass) {
+func report(r *Rule, pass *analysis.Pass, admit rewrite.Safety) error {
+	if !mayFire(r, pass) {
 		return nil
 	}
 	u := &rewrite.Unit{
@@ -97,14 +97,14 @@ func (r *Rule) report(pass *analysis.Pass, admit rewrite.Safety) error {
 		return errors.New(r.Name + ": " + err.Error())
 	}
 	for _, f := range found {
-		pass.Report(r.diagnostic(pass, f))
+		pass.Report(diagnostic(r, pass, f))
 	}
 	return nil
 }
 
 // mayFire reports whether the package imports what one of the rule's needs
 // names. It keeps most packages from being looked at.
-func (r *Rule) mayFire(pass *analysis.Pass) bool {
+func mayFire(r *Rule, pass *analysis.Pass) bool {
 	imported := make(map[string]bool)
 	for _, f := range pass.Files {
 		for _, spec := range f.Imports {
@@ -119,7 +119,7 @@ func (r *Rule) mayFire(pass *analysis.Pass) bool {
 	return false
 }
 
-func (r *Rule) diagnostic(pass *analysis.Pass, f rewrite.UnitFinding) analysis.Diagnostic {
+func diagnostic(r *Rule, pass *analysis.Pass, f rewrite.UnitFinding) analysis.Diagnostic {
 	d := analysis.Diagnostic{Pos: f.Pos, End: f.End, Category: r.Name, Message: f.Message}
 	for _, n := range f.Notes {
 		switch {

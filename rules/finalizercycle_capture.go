@@ -473,8 +473,7 @@ func later(p *rewrite.Package, n ast.Node, decl *ast.FuncDecl, v *types.Var) boo
 // typeExprIn returns t as an expression for new code of file, nil when it cannot
 // be written there.
 func typeExprIn(file *rewrite.File, t types.Type) dst.Expr {
-	f := &fanout{pkg: file.Pkg, file: file}
-	if x := f.typeExpr(t); x != nil {
+	if x := typeExpr(file, t); x != nil {
 		return x
 	}
 	switch t := types.Unalias(t).(type) {

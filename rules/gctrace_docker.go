@@ -449,7 +449,7 @@ func (x *dockerTracer) envFix(v dockerEnv, value fileText, g godebugValue, earli
 	switch {
 	case drop:
 		message = "remove GODEBUG"
-		edits = x.d.dropPair(v.in, v.i)
+		edits = x.d.dropPair(v.in, v.i, aboutTrace)
 	case v.in.pairs[v.i].whole.off+len("GODEBUG")+1 != v.in.pairs[v.i].value.off && g.rest == "":
 		return nil, errors.New("the old form of ENV takes no empty value")
 	default:
@@ -483,15 +483,15 @@ func (x *dockerTracer) envFix(v dockerEnv, value fileText, g godebugValue, earli
 // dropPair returns the edits that remove the i-th variable of an ENV, its line
 // if it has one for itself, or the instruction if it is the only one. Comments
 // between the lines stay.
-func (d *dockerfile) dropPair(in *instruction, i int) []textEdit {
+func (d *dockerfile) dropPair(in *instruction, i int, about func(string) bool) []textEdit {
 	if len(in.pairs) == 1 {
 		var out []textEdit
 		if first, last := in.lines[0], in.lines[len(in.lines)-1]; last.end-first.off == lengths(in.lines) {
-			return []textEdit{{span: cutLines(d.src, span{first.off, last.end}, "#")}}
+			return []textEdit{{span: cutLines(d.src, span{first.off, last.end}, "#", about)}}
 		}
 		for k, l := range in.lines {
 			if k == 0 {
-				l.off = withComments(d.src, l.off, "#")
+				l.off = withComments(d.src, l.off, "#", about)
 			}
 			out = append(out, textEdit{span: l})
 		}
@@ -502,7 +502,7 @@ func (d *dockerfile) dropPair(in *instruction, i int) []textEdit {
 		items = append(items, in.text.file(p.whole))
 	}
 	off := in.text.offs[0]
-	return dropItem(d.src, span{off, off + len(in.name)}, items, i, "#")
+	return dropItem(d.src, span{off, off + len(in.name)}, items, i, "#", about)
 }
 
 func lengths(list []span) int {

@@ -447,7 +447,7 @@ func (s *script) dropStmt(around []syntax.Node, skip map[syntax.Node]bool) ([]te
 	before, after := text[begin:at.off], bytes.TrimSpace(text[end:stop])
 	switch {
 	case s.lines && blank(before) && (len(after) == 0 || after[0] == '#' && aboutTrace(string(after))):
-		return []textEdit{{span: cutLines(s.t.Src, s.text.file(span{at.off, end}), "#")}}, nil
+		return []textEdit{{span: cutLines(s.t.Src, s.text.file(span{at.off, end}), "#", aboutTrace)}}, nil
 	case stmt.Semicolon.IsValid() && len(after) > 0 && after[0] != '#':
 		for end < len(text) && (text[end] == ' ' || text[end] == '\t') {
 			end++

@@ -342,7 +342,7 @@ func settingFix(t *rewrite.TextFile, format envFormat, list []setting, i, k int,
 		}
 	case len(x.items) == 1:
 		message = "remove GODEBUG" + format.effect
-		edits = []textEdit{{span: cutLines(t.Src, x.lines, format.comment)}}
+		edits = []textEdit{{span: cutLines(t.Src, x.lines, format.comment, aboutTrace)}}
 		if bytes.ContainsAny(bytes.TrimSpace(t.Src[x.value.file(x.items[0].whole).end:x.lines.end]), format.comment) {
 			return nil, errors.New("a comment stands behind it")
 		}
@@ -359,7 +359,7 @@ func settingFix(t *rewrite.TextFile, format envFormat, list []setting, i, k int,
 				edits = []textEdit{{span: span{items[k-1].end, items[k].end}}}
 			}
 		} else {
-			edits = dropItem(t.Src, x.keyAt, items, k, format.comment)
+			edits = dropItem(t.Src, x.keyAt, items, k, format.comment, aboutTrace)
 		}
 	}
 	if len(edits) == 0 {

@@ -33,6 +33,7 @@ type goModule struct {
 // modules in them.
 type goImages struct {
 	s      *rewrite.Snapshot
+	rule   string // whose text files are read
 	mods   map[string]*goModule // by directory
 	works  map[string]string    // go line of a go.work by directory
 	images map[string]*goImage  // by the path of the Dockerfile, nil for no Go image
@@ -40,12 +41,13 @@ type goImages struct {
 	taken  map[string]bool // names of images that run no Go program of the tree
 }
 
-func newGoImages(s *rewrite.Snapshot) *goImages {
+// newGoImages reads the Dockerfiles and module files that rule asked for.
+func newGoImages(s *rewrite.Snapshot, rule string) *goImages {
 	g := &goImages{
-		s: s, mods: make(map[string]*goModule), works: make(map[string]string),
+		s: s, rule: rule, mods: make(map[string]*goModule), works: make(map[string]string),
 		images: make(map[string]*goImage), byName: make(map[string][]*goImage), taken: make(map[string]bool),
 	}
-	for _, t := range s.TextsOf("maxprocs", rewrite.GoMod) {
+	for _, t := range s.TextsOf(rule, rewrite.GoMod) {
 		dir := filepath.Dir(t.Path)
 		if filepath.Base(t.Path) == "go.work" {
 			if w, err := modfile.ParseWork(t.Path, t.Src, nil); err == nil && w.Go != nil {
@@ -66,7 +68,7 @@ func newGoImages(s *rewrite.Snapshot) *goImages {
 		}
 		g.mods[dir] = m
 	}
-	dockerfiles := s.TextsOf("maxprocs", rewrite.Dockerfile)
+	dockerfiles := s.TextsOf(rule, rewrite.Dockerfile)
 	perRoot := make(map[string]int)
 	for _, t := range dockerfiles {
 		perRoot[s.Root(t.Path)]++
@@ -422,7 +424,7 @@ func (g *goImages) name(ref string, img *goImage) {
 // in returns the Go image that the Dockerfile at file makes in context, nil when
 // there is none.
 func (g *goImages) in(context, file string) *goImage {
-	for _, t := range g.s.TextsOf("maxprocs", rewrite.Dockerfile) {
+	for _, t := range g.s.TextsOf(g.rule, rewrite.Dockerfile) {
 		if t.Path == file {
 			return g.image(t, context)
 		}

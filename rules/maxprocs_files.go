@@ -41,7 +41,7 @@ func limitedContainers(s *rewrite.Snapshot) []rewrite.Finding {
 	if len(l.files) == 0 {
 		return nil
 	}
-	l.images = newGoImages(s)
+	l.images = newGoImages(s, "maxprocs")
 	for _, m := range l.files {
 		l.images.learn(m.t, m.f)
 	}

@@ -482,9 +482,8 @@ func (f *faultSetting) coversSomething() bool {
 // onlyLeaves reports whether each of the restoring statements is followed by
 // nothing that could fault until the function returns.
 func (f *faultSetting) onlyLeaves(plain []ast.Stmt) bool {
-	lf := &lockFunc{s: f.p.Snapshot(), p: f.p, cur: f.fn}
 	for _, s := range plain {
-		if !lf.onlyReturnsAfter(s) {
+		if !onlyReturnsAfter(f.p, f.fn, s) {
 			return false
 		}
 	}

@@ -202,8 +202,8 @@ func (x *signalFix) serveIn(sc *scope, sv *serving, stmt ast.Stmt) string {
 			}
 			return h
 		}
-		start := sv.made(e, p, srv)
-		start = append(start, sv.shutdown(x, e, sc, srv, holes)...)
+		start := declareServer(sv, e, p, srv)
+		start = append(start, x.stopServer(sv, e, sc, srv, holes)...)
 		if sc.main && !x.keep && nextStmt(x.main.Body.List, x.h.gostmt) == stmt {
 			e.ReplaceStmt(x.h.gostmt, append(x.lead, start...)...)
 		} else {
@@ -229,7 +229,7 @@ func (x *signalFix) serveIn(sc *scope, sv *serving, stmt ast.Stmt) string {
 				break
 			}
 			e.ReplaceStmt(stmt, rewrite.Stmts("if $err := $call; $err == $closed {\n$end\n}",
-				holes("call", sv.served(e, srv), "end", end, "closed", closed()))...)
+				holes("call", servedCall(sv, e, srv), "end", end, "closed", closed()))...)
 		case "wrap":
 			outer := stmt.(*ast.ExprStmt).X.(*ast.CallExpr)
 			wrapped := e.CloneStmts(stmt)
@@ -243,14 +243,14 @@ func (x *signalFix) serveIn(sc *scope, sv *serving, stmt ast.Stmt) string {
 			if !endsProcess(p, outer) {
 				wrapped = append(wrapped, rewrite.Stmts("return", nil)...)
 			}
-			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+sv.failed()+" {\n$body\n}",
-				holes("call", sv.served(e, srv), "body", wrapped, "closed", closed())), end...)...)
+			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+failedCond(sv)+" {\n$body\n}",
+				holes("call", servedCall(sv, e, srv), "body", wrapped, "closed", closed())), end...)...)
 		case "return":
-			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+sv.failed()+" {\nreturn $err\n}",
-				holes("call", sv.served(e, srv), "closed", closed())), end...)...)
+			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+failedCond(sv)+" {\nreturn $err\n}",
+				holes("call", servedCall(sv, e, srv), "closed", closed())), end...)...)
 		case "if", "assign":
 			if sv.on == nil {
-				e.Replace(sv.call, sv.served(e, srv))
+				e.Replace(sv.call, servedCall(sv, e, srv))
 			}
 			if comparesNil(look.Cond) {
 				if sv.closed == "nil" {
@@ -315,18 +315,18 @@ func hasMethod(p *rewrite.Package, x ast.Expr, name string) bool {
 	return ok
 }
 
-// failed is the condition that the server ended by itself. Where it returns no
+// failedCond is the condition that the server ended by itself. Where it returns no
 // error once told to stop, it may still return one when it was told so before
 // it began to serve.
-func (sv *serving) failed() string {
+func failedCond(sv *serving) string {
 	if sv.closed == "nil" {
 		return "$err != $closed && $ctx.Err() == nil"
 	}
 	return "$err != $closed"
 }
 
-// made returns the statement that makes the server, where the call does so.
-func (sv *serving) made(e *rewrite.Edit, p *rewrite.Package, name string) []dst.Stmt {
+// declareServer returns the statement that makes the server, where the call does so.
+func declareServer(sv *serving, e *rewrite.Edit, p *rewrite.Package, name string) []dst.Stmt {
 	if sv.on != nil {
 		return nil
 	}
@@ -345,8 +345,8 @@ func (sv *serving) made(e *rewrite.Edit, p *rewrite.Package, name string) []dst.
 	return rewrite.Stmts("$srv := $x", rewrite.Holes{"srv": name, "x": dst.Expr(&dst.UnaryExpr{Op: token.AND, X: lit})})
 }
 
-// served returns the call that serves.
-func (sv *serving) served(e *rewrite.Edit, name string) dst.Expr {
+// servedCall returns the call that serves.
+func servedCall(sv *serving, e *rewrite.Edit, name string) dst.Expr {
 	if sv.on != nil {
 		return e.Clone(sv.call)
 	}
@@ -357,9 +357,9 @@ func (sv *serving) served(e *rewrite.Edit, name string) dst.Expr {
 	return c
 }
 
-// shutdown returns the goroutine that stops the server when the context is
+// stopServer returns the goroutine that stops the server when the context is
 // done, and then, in main, runs the statements that the signal's goroutine ran.
-func (sv *serving) shutdown(x *signalFix, e *rewrite.Edit, sc *scope, name string, holes func(...any) rewrite.Holes) []dst.Stmt {
+func (x *signalFix) stopServer(sv *serving, e *rewrite.Edit, sc *scope, name string, holes func(...any) rewrite.Holes) []dst.Stmt {
 	var server any = name
 	if sv.on != nil {
 		server = e.Clone(sv.on)

@@ -68,12 +68,12 @@ func lineEnd(src []byte, off int) int {
 func blank(b []byte) bool { return len(bytes.TrimSpace(b)) == 0 }
 
 // cutLines returns the range to remove so that the lines of s go, with the
-// comment lines directly above that are about the trace, and without leaving
+// comment lines directly above that are about it, and without leaving
 // two blank lines in a row or one at the beginning or end of the file. comment
 // holds the characters that begin a comment line.
-func cutLines(src []byte, s span, comment string) span {
+func cutLines(src []byte, s span, comment string, about func(string) bool) span {
 	out := span{lineStart(src, s.off), lineEnd(src, max(s.off, s.end-1))}
-	out.off = withComments(src, out.off, comment)
+	out.off = withComments(src, out.off, comment, about)
 	before := out.off == 0 || blank(src[lineStart(src, out.off-1):out.off])
 	after := out.end == len(src) || blank(src[out.end:lineEnd(src, out.end)])
 	switch {
@@ -87,13 +87,12 @@ func cutLines(src []byte, s span, comment string) span {
 }
 
 // withComments returns the offset of the first of the comment lines directly
-// above the line that begins at off that are about the trace, off if there are
-// none.
-func withComments(src []byte, off int, comment string) int {
+// above the line that begins at off that are about it, off if there are none.
+func withComments(src []byte, off int, comment string, about func(string) bool) int {
 	for off > 0 {
 		above := lineStart(src, off-1)
 		line := strings.TrimSpace(string(src[above:off]))
-		if line == "" || !strings.ContainsRune(comment, rune(line[0])) || strings.HasPrefix(line, "#!") || !aboutTrace(line) || pendingComment.MatchString(line) {
+		if line == "" || !strings.ContainsRune(comment, rune(line[0])) || strings.HasPrefix(line, "#!") || !about(line) || pendingComment.MatchString(line) {
 			break
 		}
 		off = above
@@ -107,7 +106,7 @@ var pendingComment = regexp.MustCompile(`TODO|FIXME|BUG|XXX|runtimefix:`)
 // blanks, which follow a keyword and may go on over lines that end in a
 // continuation character. An item that has its line for itself goes with it, and
 // with the comment lines directly above that are about the trace.
-func dropItem(src []byte, keyword span, items []span, i int, comment string) []textEdit {
+func dropItem(src []byte, keyword span, items []span, i int, comment string, about func(string) bool) []textEdit {
 	p := items[i]
 	line := lineStart(src, p.off)
 	var prev, next *span
@@ -129,14 +128,14 @@ func dropItem(src []byte, keyword span, items []span, i int, comment string) []t
 		// The keyword stays on its line, before the comment.
 		return []textEdit{{span: span{keyword.end, p.end}}}
 	case next != nil:
-		return []textEdit{{span: span{withComments(src, line, comment), lineEnd(src, p.end-1)}}}
+		return []textEdit{{span: span{withComments(src, line, comment, about), lineEnd(src, p.end-1)}}}
 	case prev != nil:
 		// The line before has nothing to go on with.
 		end := lineEnd(src, prev.end)
 		for end > prev.end && (src[end-1] == '\n' || src[end-1] == '\r') {
 			end--
 		}
-		own := textEdit{span: span{withComments(src, line, comment), lineEnd(src, p.end-1)}}
+		own := textEdit{span: span{withComments(src, line, comment, about), lineEnd(src, p.end-1)}}
 		return []textEdit{{span: span{prev.end, min(end, own.off)}}, own}
 	}
 	return nil

@@ -350,7 +350,7 @@ func (f *lockFunc) deferFix(intent bool) *rewrite.Fix {
 		return nil
 	}
 	for s := range f.flow.unlock {
-		if !f.onlyReturnsAfter(s) {
+		if !onlyReturnsAfter(f.p, f.cur, s) {
 			return nil
 		}
 	}
@@ -412,18 +412,18 @@ func insideLoop(cur, fn inspector.Cursor) bool {
 
 // onlyReturnsAfter reports whether nothing but returns follows stmt on any path,
 // and these evaluate nothing that could take time.
-func (f *lockFunc) onlyReturnsAfter(stmt ast.Stmt) bool {
-	cur, ok := f.p.Inspector.Root().FindNode(stmt)
+func onlyReturnsAfter(p *rewrite.Package, fn inspector.Cursor, stmt ast.Stmt) bool {
+	cur, ok := p.Inspector.Root().FindNode(stmt)
 	if !ok {
 		return false
 	}
-	for cur != f.cur {
+	for cur != fn {
 		if next, ok := cur.NextSibling(); ok {
 			switch cur.Parent().Node().(type) {
 			case *ast.BlockStmt, *ast.CaseClause, *ast.CommClause:
 				switch n := next.Node().(type) {
 				case *ast.ReturnStmt:
-					return !f.busy(n)
+					return !busy(p, n)
 				case *ast.CaseClause, *ast.CommClause:
 					// the next clause does not follow
 				default:
@@ -442,12 +442,12 @@ func (f *lockFunc) onlyReturnsAfter(stmt ast.Stmt) bool {
 
 // busy reports whether evaluating a return's operands calls or receives, the
 // making of an error or string aside.
-func (f *lockFunc) busy(n *ast.ReturnStmt) bool {
+func busy(p *rewrite.Package, n *ast.ReturnStmt) bool {
 	return containsNode(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
-			tv := f.p.Info.Types[n.Fun]
-			return !tv.IsType() && !tv.IsBuiltin() && !f.p.IsCall(n, "errors", "New", "Join") && !f.p.IsCall(n, "fmt", "Errorf", "Sprintf", "Sprint")
+			tv := p.Info.Types[n.Fun]
+			return !tv.IsType() && !tv.IsBuiltin() && !p.IsCall(n, "errors", "New", "Join") && !p.IsCall(n, "fmt", "Errorf", "Sprintf", "Sprint")
 		case *ast.UnaryExpr:
 			return n.Op == token.ARROW
 		case *ast.FuncLit:
@@ -467,7 +467,7 @@ func (f *lockFunc) insertFix() (*rewrite.Fix, string) {
 			if !l.definite {
 				continue
 			}
-			if ret, ok := l.stmt.(*ast.ReturnStmt); ok && f.busy(ret) {
+			if ret, ok := l.stmt.(*ast.ReturnStmt); ok && busy(f.p, ret) {
 				return nil, "a return that lacks the unlock evaluates a call, which may need the thread"
 			}
 			if l.stmt != nil {

@@ -517,7 +517,7 @@ func (f *fanout) choose() string {
 	if len(used) != 1 {
 		return "the callback needs several variables of the loop's body"
 	}
-	if f.typeExpr(used[0].Type()) == nil {
+	if typeExpr(f.file, used[0].Type()) == nil {
 		return "the type of " + used[0].Name() + " cannot be written here"
 	}
 	f.collect = used
@@ -684,7 +684,7 @@ func (f *fanout) apply(e *rewrite.Edit) error {
 	case f.collect != nil:
 		v := f.collect[0]
 		name := f.file.FreeName(within, "pending", "batch")
-		e.InsertBefore(f.loop, rewrite.Stmts("var $p []$t", rewrite.Holes{"p": name, "t": f.typeExpr(v.Type())})...)
+		e.InsertBefore(f.loop, rewrite.Stmts("var $p []$t", rewrite.Holes{"p": name, "t": typeExpr(f.file, v.Type())})...)
 		e.ReplaceStmt(f.stmt, rewrite.Stmts("$p = append($p, $v)", rewrite.Holes{"p": name, "v": v.Name()})...)
 		timer[0].Decorations().Start = nil
 		f.wrap(timer[0], "", v.Name(), name)
@@ -784,7 +784,7 @@ func (f *fanout) copyOf(e *rewrite.Edit, name string) dst.Stmt {
 		holes["clone"] = dst.Expr(rewrite.Use("slices", "Clone"))
 		if f.old() {
 			src = "$p := append([]$t(nil), $x...)"
-			elem := f.typeExpr(t.Elem())
+			elem := typeExpr(f.file, t.Elem())
 			if elem == nil {
 				src = "$p := append($y[:0:0], $x...)"
 				holes["y"] = e.Clone(f.loop.X)
@@ -865,38 +865,38 @@ func (f *fanout) ownFrame() bool {
 	return found
 }
 
-// typeExpr returns t as an expression for new code of the file, nil when it
+// typeExpr returns t as an expression for new code of file, nil when it
 // cannot be written there: it is declared in a function, or in a package that
 // the file does not import.
-func (f *fanout) typeExpr(t types.Type) dst.Expr {
+func typeExpr(file *rewrite.File, t types.Type) dst.Expr {
 	switch t := t.(type) {
 	case *types.Basic:
 		if t.Kind() != types.UnsafePointer && t.Info()&types.IsUntyped == 0 {
 			return dst.NewIdent(t.Name())
 		}
 	case *types.Pointer:
-		if x := f.typeExpr(t.Elem()); x != nil {
+		if x := typeExpr(file, t.Elem()); x != nil {
 			return &dst.StarExpr{X: x}
 		}
 	case *types.Slice:
-		if x := f.typeExpr(t.Elem()); x != nil {
+		if x := typeExpr(file, t.Elem()); x != nil {
 			return &dst.ArrayType{Elt: x}
 		}
 	case *types.Map:
-		if k, v := f.typeExpr(t.Key()), f.typeExpr(t.Elem()); k != nil && v != nil {
+		if k, v := typeExpr(file, t.Key()), typeExpr(file, t.Elem()); k != nil && v != nil {
 			return &dst.MapType{Key: k, Value: v}
 		}
 	case *types.Alias:
-		return f.typeName(t.Obj(), t.TypeArgs())
+		return typeName(file, t.Obj(), t.TypeArgs())
 	case *types.Named:
-		return f.typeName(t.Obj(), t.TypeArgs())
+		return typeName(file, t.Obj(), t.TypeArgs())
 	case *types.TypeParam:
 		return dst.NewIdent(t.Obj().Name())
 	}
 	return nil
 }
 
-func (f *fanout) typeName(obj *types.TypeName, args *types.TypeList) dst.Expr {
+func typeName(file *rewrite.File, obj *types.TypeName, args *types.TypeList) dst.Expr {
 	switch {
 	case args.Len() > 0:
 		return nil
@@ -904,9 +904,9 @@ func (f *fanout) typeName(obj *types.TypeName, args *types.TypeList) dst.Expr {
 		return dst.NewIdent(obj.Name())
 	case obj.Parent() != obj.Pkg().Scope():
 		return nil
-	case obj.Pkg() == f.pkg.Types:
+	case obj.Pkg() == file.Pkg.Types:
 		return dst.NewIdent(obj.Name())
-	case obj.Exported() && importsPath(f.file, obj.Pkg().Path()):
+	case obj.Exported() && importsPath(file, obj.Pkg().Path()):
 		return rewrite.Use(obj.Pkg().Path(), obj.Name())
 	}
 	return nil
