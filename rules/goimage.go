@@ -33,7 +33,7 @@ type goModule struct {
 // modules in them.
 type goImages struct {
 	s      *rewrite.Snapshot
-	rule   string // whose text files are read
+	rule   string               // whose text files are read
 	mods   map[string]*goModule // by directory
 	works  map[string]string    // go line of a go.work by directory
 	images map[string]*goImage  // by the path of the Dockerfile, nil for no Go image
