@@ -62,7 +62,7 @@ func findSignalExits(s *rewrite.Snapshot) []rewrite.Finding {
 			continue
 		}
 		// Have: deferred calls that matter and do not run.
-		out = append(out, h.finding(w, lost))
+		out = append(out, describeExit(h, w, lost))
 	}
 	return out
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
-// finding describes the exit and what is lost by it.
-func (h *signalHandler) finding(w *waiting, lost []lostCall) rewrite.Finding {
+// describeExit is the finding of an exit, and of what is lost by it.
+func describeExit(h *signalHandler, w *waiting, lost []lostCall) rewrite.Finding {
 	var names []string
 	for _, l := range lost {
 		if !slices.Contains(names, l.text) {
