@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/rule"
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/analysis/passes/inspect"
 	"golang.org/x/tools/go/ast/inspector"
@@ -51,7 +52,7 @@ func Analyzer() *analysis.Analyzer {
 	return a
 }
 
-func analyzerOf(r *Rule) *analysis.Analyzer {
+func analyzerOf(r *rule.Rule) *analysis.Analyzer {
 	a := newAnalyzer(r.Name, r.Title+"\n\n"+strings.TrimSpace(r.Doc))
 	a.URL += "#" + r.Name
 	a.Run = func(pass *analysis.Pass) (any, error) { return nil, report(r, pass, admitted(a)) }
@@ -77,7 +78,7 @@ func admitted(a *analysis.Analyzer) rewrite.Safety {
 }
 
 // report runs the rule on pass.
-func report(r *Rule, pass *analysis.Pass, admit rewrite.Safety) error {
+func report(r *rule.Rule, pass *analysis.Pass, admit rewrite.Safety) error {
 	if !mayFire(r, pass) {
 		return nil
 	}
@@ -104,7 +105,7 @@ func report(r *Rule, pass *analysis.Pass, admit rewrite.Safety) error {
 
 // mayFire reports whether the package imports what one of the rule's needs
 // names. It keeps most packages from being looked at.
-func mayFire(r *Rule, pass *analysis.Pass) bool {
+func mayFire(r *rule.Rule, pass *analysis.Pass) bool {
 	imported := make(map[string]bool)
 	for _, f := range pass.Files {
 		for _, spec := range f.Imports {
@@ -119,7 +120,7 @@ func mayFire(r *Rule, pass *analysis.Pass) bool {
 	return false
 }
 
-func diagnostic(r *Rule, pass *analysis.Pass, f rewrite.UnitFinding) analysis.Diagnostic {
+func diagnostic(r *rule.Rule, pass *analysis.Pass, f rewrite.UnitFinding) analysis.Diagnostic {
 	d := analysis.Diagnostic{Pos: f.Pos, End: f.End, Category: r.Name, Message: f.Message}
 	for _, n := range f.Notes {
 		switch {

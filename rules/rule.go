@@ -1,51 +1,48 @@
-// Package rules holds the anti-patterns, one file a rule, and the list of all
-// of them. A rule opens no file, prints nothing and formats nothing.
+// Package rules is the list of all rules, and what drivers of
+// golang.org/x/tools/go/analysis make of it.
 package rules
 
 import (
-	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/crashoutput"
+	"github.com/runtimefix/runtimefix/rules/finalizercycle"
+	"github.com/runtimefix/runtimefix/rules/forcedgc"
+	"github.com/runtimefix/runtimefix/rules/freeosmemory"
+	"github.com/runtimefix/runtimefix/rules/gctrace"
+	"github.com/runtimefix/runtimefix/rules/goroutinealert"
+	"github.com/runtimefix/runtimefix/rules/internal/rule"
+	"github.com/runtimefix/runtimefix/rules/internal/settings"
+	"github.com/runtimefix/runtimefix/rules/keepalive"
+	"github.com/runtimefix/runtimefix/rules/maxprocs"
+	"github.com/runtimefix/runtimefix/rules/memstatspoll"
+	"github.com/runtimefix/runtimefix/rules/panicfault"
+	"github.com/runtimefix/runtimefix/rules/publicpprof"
+	"github.com/runtimefix/runtimefix/rules/signalexit"
+	"github.com/runtimefix/runtimefix/rules/threadlock"
+	"github.com/runtimefix/runtimefix/rules/timerfanout"
 )
 
 // Rule is one documented misuse of the runtime's hooks.
-type Rule struct {
-	// Name identifies the rule on the command line and in ignore comments.
-	Name string
-	// Title says in a few words what it finds.
-	Title string
-	// Doc tells the symptom, the cause and the fix, and ends with "It fires
-	// when ..." and "It stays silent when ...". Plain text, paragraphs apart by
-	// blank lines.
-	Doc string
-	// Before and After are a short example, gofmt'd, without package clause.
-	Before, After string
-	// Needs are the ways in which the rule can fire: what must stand literally
-	// in a file. Without any the rule reads no Go files.
-	Needs []rewrite.Need
-	// TextNeeds select the text files that the rule reads.
-	TextNeeds []rewrite.TextNeed
-	// Emits are the import paths that its fixes may add.
-	Emits []string
-	// Find returns the findings in a snapshot, in any order. The engine fills
-	// in Finding.Rule.
-	Find func(*rewrite.Snapshot) []rewrite.Finding
-}
+type Rule = rule.Rule
+
+// Settings are what a user tells the rules about a code base.
+type Settings = settings.Settings
 
 // All lists the rules in the order in which they are documented.
 var All = []*Rule{
-	forcedgc,
-	finalizercycle,
-	threadlock,
-	keepalive,
-	signalexit,
-	memstatspoll,
-	freeosmemory,
-	gctrace,
-	goroutinealert,
-	panicfault,
-	crashoutput,
-	timerfanout,
-	maxprocs,
-	publicpprof,
+	forcedgc.Rule,
+	finalizercycle.Rule,
+	threadlock.Rule,
+	keepalive.Rule,
+	signalexit.Rule,
+	memstatspoll.Rule,
+	freeosmemory.Rule,
+	gctrace.Rule,
+	goroutinealert.Rule,
+	panicfault.Rule,
+	crashoutput.Rule,
+	timerfanout.Rule,
+	maxprocs.Rule,
+	publicpprof.Rule,
 }
 
 // Names returns the names of all rules, in order.
@@ -55,9 +52,4 @@ func Names() []string {
 		out = append(out, r.Name)
 	}
 	return out
-}
-
-// Finder returns the rule as the engine runs it.
-func (r *Rule) Finder() *rewrite.Finder {
-	return &rewrite.Finder{Name: r.Name, Needs: r.Needs, TextNeeds: r.TextNeeds, Emits: r.Emits, Find: r.Find}
 }

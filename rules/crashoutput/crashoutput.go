@@ -1,0 +1,605 @@
+// Package crashoutput finds crash logs that the next start truncates.
+package crashoutput
+
+import (
+	"fmt"
+	"go/ast"
+	"go/constant"
+	"go/token"
+	"go/types"
+	"go/version"
+	"regexp"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/rule"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+var Rule = &rule.Rule{
+	Name:  "crashoutput",
+	Title: "SetCrashOutput file",
+	Doc: `The report of a crash is missing from the crash file, or only a part of it is there.
+
+A file that os.Create or O_TRUNC opens is emptied by the process that the supervisor starts after the crash. One that is opened without O_APPEND has a file offset of its own, so that a second report, or another opening of the path, overwrites what is there. An error that debug.SetCrashOutput returns means that nothing will be written at all. The runtime writes to a duplicate of the descriptor (runtime/debug/stack.go), so the file can be closed at once.
+
+The file is opened with O_APPEND, the error is returned or logged as that of opening the file is, and the file is closed.
+
+It fires when a file that the same function opens by name goes to debug.SetCrashOutput and is emptied or not opened for appending, when the error of the call is dropped, when the file stays open for nothing, and when the operational log is written to the file too; then it only reports. It stays silent about emptying where the name is new in every run, O_EXCL is set, or the program renames or reads what is there, and about pipes, temporary files and nil. In tests it only reports.`,
+	Before: `f, err := os.Create("/var/log/crash.log")
+if err != nil {
+	log.Fatal(err)
+}
+debug.SetCrashOutput(f, debug.CrashOptions{})`,
+	After: `f, err := os.OpenFile("/var/log/crash.log", os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+if err != nil {
+	log.Fatal(err)
+}
+if err := debug.SetCrashOutput(f, debug.CrashOptions{}); err != nil {
+	log.Printf("debug.SetCrashOutput: %v", err)
+}
+f.Close() // the runtime writes to its own duplicate`,
+	Needs: []rewrite.Need{{Import: "runtime/debug", Idents: []string{"SetCrashOutput"}, Tests: true}},
+	Emits: []string{"log", "fmt", "os"},
+	Find:  crashFiles,
+}
+
+func crashFiles(s *rewrite.Snapshot) []rewrite.Finding {
+	var out []rewrite.Finding
+	for call := range s.Calls("runtime/debug", "SetCrashOutput") {
+		if call.Pkg.Wide || len(call.Call.Args) != 2 {
+			continue
+		}
+		f := crashFileOf(call)
+		if f == nil {
+			continue
+		}
+		// Have: a file that the function opens by name, for crash reports.
+		if f.logged {
+			out = append(out, f.shared())
+			continue
+		}
+		if x, ok := f.emptied(); ok {
+			out = append(out, x)
+		}
+		if call.File.Test {
+			continue
+		}
+		if x, ok := f.errorDropped(); ok {
+			out = append(out, x)
+		}
+		if x, ok := f.leftOpen(); ok {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// crashFile is a file for crash reports.
+type crashFile struct {
+	call rewrite.Call // of SetCrashOutput
+	p    *rewrite.Package
+	fn   inspector.Cursor // the function around call
+	v    *types.Var       // the variable that holds the file
+	open *ast.CallExpr    // of os.Create or os.OpenFile
+	// opening is the statement that assigns v; check is the if statement that
+	// looks at its error, nil when none does, and failed the block that runs
+	// when opening failed.
+	opening ast.Stmt
+	check   *ast.IfStmt
+	failed  *ast.BlockStmt
+	errv    types.Object
+
+	fileUses
+}
+
+// fileUses says what else the function does with the file.
+type fileUses struct {
+	closed bool // by the function
+	logged bool // the operational log goes there
+	// headed: something is written to it or asked of it before the call.
+	headed bool
+	// placed: the position in the file matters.
+	placed bool
+	// kept: it is stored, returned, handed on or used after the call.
+	kept bool
+}
+
+// crashFileOf returns the file that goes to SetCrashOutput, nil when the
+// function around the call does not open it by name.
+func crashFileOf(call rewrite.Call) *crashFile {
+	f := &crashFile{call: call, p: call.Pkg}
+	id := syntax.LastName(call.Call.Args[0])
+	if id == nil {
+		return nil
+	}
+	var ok bool
+	if f.v, ok = f.p.Info.Uses[id].(*types.Var); !ok || f.v.Pkg() != f.p.Types {
+		return nil
+	}
+	if f.fn, ok = syntax.EnclosingFunc(call.At); !ok {
+		return nil
+	}
+	for c := range f.p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+		if f.p.Info.ObjectOf(c.Node().(*ast.Ident)) != f.v {
+			continue
+		}
+		value, assigned := syntax.AssignedTo(c)
+		at := wholeName(c)
+		switch {
+		case !assigned && syntax.Written(at):
+			return nil
+		case !assigned:
+			f.use(at)
+		case value != nil:
+			if f.open != nil || !f.opens(c, value) {
+				return nil
+			}
+		}
+	}
+	if f.open == nil {
+		return nil
+	}
+	if f.v.IsField() || f.v.Parent() == f.p.Types.Scope() {
+		f.kept = true
+	}
+	f.findCheck()
+	return f
+}
+
+// wholeName returns the selector expression whose last name is at c, else c.
+func wholeName(c inspector.Cursor) inspector.Cursor {
+	if sel, ok := c.Parent().Node().(*ast.SelectorExpr); ok && sel.Sel == c.Node() {
+		return c.Parent()
+	}
+	return c
+}
+
+// opensByName reports whether call opens a file by name for writing.
+func opensByName(p *rewrite.Package, call *ast.CallExpr) bool {
+	return p.IsCall(call, "os", "Create") || p.IsCall(call, "os", "OpenFile") && len(call.Args) == 3
+}
+
+// openedBy returns the call that opens the file which a function of the package
+// returns, if the function is called nowhere else and does nothing else with the
+// file; nil otherwise.
+func openedBy(p *rewrite.Package, call *ast.CallExpr) *ast.CallExpr {
+	decl := syntax.CalledHereOnly(p, call)
+	if decl == nil {
+		return nil
+	}
+	body, ok := p.Inspector.Root().FindNode(decl.Body)
+	if !ok {
+		return nil
+	}
+	var open *ast.CallExpr
+	var file types.Object
+	returned := false
+	for c := range body.Preorder((*ast.CallExpr)(nil)) {
+		n := c.Node().(*ast.CallExpr)
+		if !opensByName(p, n) {
+			continue
+		}
+		if open != nil {
+			return nil
+		}
+		open = n
+		switch s := c.Parent().Node().(type) {
+		case *ast.ReturnStmt:
+			returned = true
+		case *ast.AssignStmt:
+			if id, ok := s.Lhs[0].(*ast.Ident); ok {
+				file = p.Info.ObjectOf(id)
+			}
+		default:
+			return nil
+		}
+	}
+	if open == nil || !returned && file == nil {
+		return nil
+	}
+	for c := range body.Preorder((*ast.Ident)(nil)) {
+		if file == nil || p.Info.Uses[c.Node().(*ast.Ident)] != file {
+			continue
+		}
+		switch c.Parent().Node().(type) {
+		case *ast.ReturnStmt:
+			returned = true
+		case *ast.BinaryExpr:
+		default:
+			return nil
+		}
+	}
+	if !returned {
+		return nil
+	}
+	return open
+}
+
+// opens notes that the variable at c is assigned an opened file by a statement
+// of the function, and reports whether it is so.
+func (f *crashFile) opens(c inspector.Cursor, value ast.Expr) bool {
+	open, ok := ast.Unparen(value).(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	if !opensByName(f.p, open) {
+		if open = openedBy(f.p, open); open == nil {
+			return false
+		}
+	}
+	if fn, ok := syntax.EnclosingFunc(c); !ok || fn.Node() != f.fn.Node() {
+		return false
+	}
+	assign, ok := wholeName(c).Parent().Node().(*ast.AssignStmt)
+	if !ok || len(assign.Lhs) != 2 || assign.Pos() > f.call.Call.Pos() {
+		return false
+	}
+	f.open, f.opening = open, assign
+	if id, ok := assign.Lhs[1].(*ast.Ident); ok && id.Name != "_" {
+		f.errv = f.p.Info.ObjectOf(id)
+	}
+	return true
+}
+
+// findCheck finds the if statement that looks at the error of opening.
+func (f *crashFile) findCheck() {
+	if f.errv == nil {
+		return
+	}
+	cur, ok := f.p.Inspector.Root().FindNode(f.opening)
+	if !ok {
+		return
+	}
+	check, ok := cur.Parent().Node().(*ast.IfStmt)
+	if !ok || check.Init != f.opening {
+		next, found := cur.NextSibling()
+		if !found {
+			return
+		}
+		if check, ok = next.Node().(*ast.IfStmt); !ok || check.Init != nil {
+			return
+		}
+	}
+	switch isNil, ok := comparesToNil(f.p, check.Cond, f.errv); {
+	case !ok:
+	case isNil:
+		f.check = check
+		f.failed, _ = check.Else.(*ast.BlockStmt)
+	default:
+		f.check, f.failed = check, check.Body
+	}
+}
+
+// comparesToNil reports whether x is v == nil or v != nil, and which of them.
+func comparesToNil(p *rewrite.Package, x ast.Expr, v types.Object) (isNil, ok bool) {
+	b, isBinary := ast.Unparen(x).(*ast.BinaryExpr)
+	if !isBinary || b.Op != token.EQL && b.Op != token.NEQ || !p.Info.Types[b.Y].IsNil() {
+		return false, false
+	}
+	id, isIdent := ast.Unparen(b.X).(*ast.Ident)
+	return b.Op == token.EQL, isIdent && v != nil && p.Info.Uses[id] == v
+}
+
+// use notes what the mention of the file at c is for.
+func (f *crashFile) use(c inspector.Cursor) {
+	after := c.Node().Pos() > f.call.Call.Pos()
+	at := c
+	for {
+		if _, ok := at.Parent().Node().(*ast.ParenExpr); !ok {
+			break
+		}
+		at = at.Parent()
+	}
+	switch n := at.Parent().Node().(type) {
+	case *ast.BinaryExpr:
+		if f.p.Info.Types[n.X].IsNil() || f.p.Info.Types[n.Y].IsNil() {
+			return
+		}
+	case *ast.SelectorExpr:
+		switch n.Sel.Name {
+		case "Close":
+			f.closed = true
+			return
+		case "Fd":
+			if redirectsTo(f.p, at) {
+				f.logged = true
+				return
+			}
+		case "Seek", "Truncate", "WriteAt", "ReadAt", "Read", "ReadFrom", "WriteTo":
+			f.placed = true
+		}
+		f.headed, f.kept = true, f.kept || after
+		return
+	case *ast.CallExpr:
+		if n == f.call.Call || f.p.IsCall(n, "runtime", "KeepAlive") {
+			return
+		}
+		if f.p.IsCall(n, "runtime/debug", "SetCrashOutput") {
+			f.kept = true
+			return
+		}
+		if n.Fun != at.Node() {
+			if logsTo(f.p, n) {
+				f.logged = true
+				return
+			}
+			if f.p.IsCall(n, "fmt", "Fprintf", "Fprintln", "Fprint") || f.p.IsCall(n, "io", "WriteString") {
+				f.headed, f.kept = true, f.kept || after
+				return
+			}
+		}
+	case *ast.AssignStmt:
+		for i, r := range n.Rhs {
+			if r == at.Node() && len(n.Lhs) == len(n.Rhs) && isLogOutput(f.p, n.Lhs[i]) {
+				f.logged = true
+				return
+			}
+		}
+	}
+	f.kept = true
+}
+
+var (
+	logCallee = regexp.MustCompile(`^(SetOutput|SetErrOutput|MultiWriter|NewMultiWriter|AddSync|NewSyncer|SetLogOutput|AddOutput|RedirectStdLog)$|Handler$|Logger$|LogWriter$|ConsoleWriter$`)
+	logPath   = regexp.MustCompile(`(^|/)(log|slog|zap|zapcore|zerolog|logrus|hclog|klog|logger|logging|log15|apex)(/|$)`)
+	logOutput = regexp.MustCompile(`^(Out|Output|Writer|DefaultWriter|DefaultErrorWriter|LogOutput|ErrorLog|Log)$`)
+)
+
+// logsTo reports whether call makes its argument the place where a log goes.
+func logsTo(p *rewrite.Package, call *ast.CallExpr) bool {
+	fn := p.Callee(call)
+	if fn == nil {
+		return false
+	}
+	return logCallee.MatchString(fn.Name()) || fn.Pkg() != nil && fn.Name() == "New" && logPath.MatchString(fn.Pkg().Path())
+}
+
+// isLogOutput reports whether x is where a log or the standard error goes.
+func isLogOutput(p *rewrite.Package, x ast.Expr) bool {
+	sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	if obj := p.Info.Uses[sel.Sel]; obj != nil && obj.Pkg() != nil && obj.Pkg().Path() == "os" {
+		return obj.Name() == "Stderr" || obj.Name() == "Stdout"
+	}
+	return logOutput.MatchString(sel.Sel.Name)
+}
+
+// redirectsTo reports whether the descriptor of the file at c becomes another
+// one, standard error's usually.
+func redirectsTo(p *rewrite.Package, c inspector.Cursor) bool {
+	for at := range c.Enclosing((*ast.CallExpr)(nil)) {
+		switch calleeName := syntax.LastName(at.Node().(*ast.CallExpr).Fun); {
+		case calleeName == nil:
+		case calleeName.Name == "Dup2" || calleeName.Name == "Dup3" || calleeName.Name == "SetStdHandle":
+			return true
+		}
+	}
+	return false
+}
+
+// shared reports a file that the operational log goes to as well.
+func (f *crashFile) shared() rewrite.Finding {
+	out := rewrite.Finding{
+		Pos: f.call.Call.Pos(), End: f.call.Call.End(),
+		Message: "crash reports go to the file of the operational log, where they mix with its lines and rotation loses them",
+		Notes:   []rewrite.Note{{Message: "no fix: open another file for crash reports, with os.O_APPEND"}},
+	}
+	if how, _ := f.empties(); how != "" {
+		out.Notes = append(out.Notes, rewrite.Note{Pos: f.open.Pos(), Message: how})
+	}
+	return out
+}
+
+// emptied reports a file that loses its content.
+func (f *crashFile) emptied() (rewrite.Finding, bool) {
+	how, fix := f.empties()
+	if how == "" || f.freshName() || f.pickedUp() {
+		return rewrite.Finding{}, false
+	}
+	out := rewrite.Finding{Pos: f.open.Pos(), End: f.open.End(), Message: how}
+	if other := f.openedTwice(); other != nil {
+		out.Notes = append(out.Notes, rewrite.Note{Pos: other.Pos(), Message: "the file is opened here too; what is written there and the reports overwrite each other"})
+	}
+	switch {
+	case f.call.File.Test:
+		out.Notes = append(out.Notes, rewrite.Note{Message: "no fix: tests are only reported"})
+	case f.placed:
+		out.Notes = append(out.Notes, rewrite.Note{Message: "no fix: the function chooses the position in the file; open it with os.O_APPEND and leave the position alone"})
+	case fix == nil:
+		out.Notes = append(out.Notes, rewrite.Note{Message: "no fix: the flags are not written out here; replace os.O_TRUNC by os.O_APPEND in them"})
+	default:
+		out.Fixes = []*rewrite.Fix{fix}
+		if f.othersRead() {
+			out.Notes = append(out.Notes, rewrite.Note{Pos: f.open.Args[2].Pos(), Message: "the permission lets other accounts read the reports"})
+		}
+	}
+	return out, true
+}
+
+// empties says how the opening of the file endangers earlier reports, "" when
+// it does not, and how to mend it, nil when the flags are not in sight.
+func (f *crashFile) empties() (how string, fix *rewrite.Fix) {
+	if len(f.open.Args) == 1 {
+		perm := "0o600"
+		if version.Compare(f.call.File.Version(), "go1.13") < 0 {
+			perm = "0600"
+		}
+		return "os.Create empties the crash file: the restart after a crash destroys the report", &rewrite.Fix{
+			Message: "open the file with os.O_APPEND; its mode becomes 0600 when it is created",
+			Safety:  rewrite.Safe,
+			Apply: func(e *rewrite.Edit) error {
+				e.Replace(f.open, rewrite.Expr("os.OpenFile($name, os.O_RDWR|os.O_CREATE|os.O_APPEND, "+perm+")", rewrite.Holes{"name": e.Clone(f.open.Args[0])}))
+				return nil
+			},
+		}
+	}
+	flags := f.open.Args[1]
+	val := f.p.Info.Types[flags].Value
+	if val == nil {
+		return "", nil
+	}
+	has := func(name string) bool {
+		flag, ok := f.osConst(name)
+		return ok && constant.Compare(constant.BinaryOp(val, token.AND, flag), token.EQL, flag)
+	}
+	switch {
+	case has("O_EXCL"):
+		return "", nil
+	case has("O_TRUNC"):
+		return "os.O_TRUNC empties the crash file: the restart after a crash destroys the report", f.appendForTrunc(has("O_APPEND"))
+	case has("O_APPEND") || !has("O_WRONLY") && !has("O_RDWR"):
+		return "", nil
+	}
+	return "the crash file is opened without os.O_APPEND: a report overwrites the beginning of earlier ones", &rewrite.Fix{
+		Message: "open the file with os.O_APPEND",
+		Safety:  rewrite.Safe,
+		Apply: func(e *rewrite.Edit) error {
+			e.Replace(flags, rewrite.Expr("$flags|os.O_APPEND", rewrite.Holes{"flags": e.Clone(flags)}))
+			return nil
+		},
+	}
+}
+
+// osConst returns the value of a constant of package os, as the platform has it.
+func (f *crashFile) osConst(name string) (constant.Value, bool) {
+	fn := f.p.Callee(f.open)
+	if fn == nil || fn.Pkg() == nil {
+		return nil, false
+	}
+	c, ok := fn.Pkg().Scope().Lookup(name).(*types.Const)
+	if !ok {
+		return nil, false
+	}
+	return c.Val(), true
+}
+
+// appendForTrunc puts O_APPEND in the place of O_TRUNC, or drops O_TRUNC where
+// O_APPEND is there already.
+func (f *crashFile) appendForTrunc(appends bool) *rewrite.Fix {
+	var trunc ast.Expr
+	for c := range f.p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+		id := c.Node().(*ast.Ident)
+		if id.Pos() < f.open.Args[1].Pos() || id.End() > f.open.Args[1].End() || id.Name != "O_TRUNC" {
+			continue
+		}
+		if obj := f.p.Info.Uses[id]; obj == nil || obj.Pkg() == nil || obj.Pkg() == f.p.Types {
+			continue
+		}
+		trunc = id
+		if sel, ok := c.Parent().Node().(*ast.SelectorExpr); ok {
+			trunc = sel
+		}
+	}
+	if trunc == nil {
+		return nil
+	}
+	if !appends {
+		return &rewrite.Fix{
+			Message: "open the file with os.O_APPEND instead of os.O_TRUNC",
+			Safety:  rewrite.Safe,
+			Apply: func(e *rewrite.Edit) error {
+				e.Replace(trunc, rewrite.Expr("os.O_APPEND", nil))
+				return nil
+			},
+		}
+	}
+	cur, _ := f.p.Inspector.Root().FindNode(trunc)
+	sum, ok := cur.Parent().Node().(*ast.BinaryExpr)
+	if !ok || sum.Op != token.OR {
+		return nil
+	}
+	rest := sum.X
+	if rest == trunc {
+		rest = sum.Y
+	}
+	return &rewrite.Fix{
+		Message: "open the file without os.O_TRUNC",
+		Safety:  rewrite.Safe,
+		Apply: func(e *rewrite.Edit) error {
+			e.Replace(sum, e.Clone(rest))
+			return nil
+		},
+	}
+}
+
+// othersRead reports whether the permission for a new file lets other accounts
+// read it.
+func (f *crashFile) othersRead() bool {
+	if len(f.open.Args) != 3 {
+		return false
+	}
+	v := f.p.Info.Types[f.open.Args[2]].Value
+	if v == nil {
+		return false
+	}
+	perm, ok := constant.Int64Val(constant.ToInt(v))
+	return ok && perm&0o004 != 0
+}
+
+// openedTwice returns another opening of the same path by the package, nil when
+// there is none in sight.
+func (f *crashFile) openedTwice() *ast.CallExpr {
+	path, ok := syntax.ConstString(f.p, f.open.Args[0])
+	if !ok {
+		return nil
+	}
+	for c := range f.p.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
+		call := c.Node().(*ast.CallExpr)
+		if call == f.open || !f.p.IsCall(call, "os", "Create", "OpenFile") || len(call.Args) == 0 {
+			continue
+		}
+		if s, ok := syntax.ConstString(f.p, call.Args[0]); ok && s == path {
+			return call
+		}
+	}
+	return nil
+}
+
+// errorDropped reports a call whose error nobody looks at.
+func (f *crashFile) errorDropped() (rewrite.Finding, bool) {
+	stmt := syntax.EffectStmt(f.call.At)
+	if stmt == nil {
+		return rewrite.Finding{}, false
+	}
+	out := rewrite.Finding{
+		Pos: f.call.Call.Pos(), End: f.call.Call.End(),
+		Message: "the error of debug.SetCrashOutput is dropped: nobody learns that crash reports are not written",
+	}
+	if cur, ok := f.p.Inspector.Root().FindNode(stmt); !ok || !syntax.InList(cur) {
+		out.Notes = append(out.Notes, rewrite.Note{Message: "no fix: the call is not a statement in a list; log or return its error"})
+		return out, true
+	}
+	h := f.handling()
+	out.Fixes = []*rewrite.Fix{{
+		Message: h.message(),
+		Safety:  rewrite.Safe,
+		Apply: func(e *rewrite.Edit) error {
+			e.ReplaceStmt(stmt, rewrite.Stmts("if err := $call; err != nil {\n$body\n}", rewrite.Holes{
+				"call": e.Clone(f.call.Call),
+				"body": h.body(e),
+			})...)
+			return nil
+		},
+	}}
+	return out, true
+}
+
+// leftOpen reports a file that stays open though only the runtime needs it.
+func (f *crashFile) leftOpen() (rewrite.Finding, bool) {
+	if f.closed || f.kept || f.placed {
+		return rewrite.Finding{}, false
+	}
+	apply := f.closing()
+	if apply == nil {
+		return rewrite.Finding{}, false
+	}
+	arg := f.call.Call.Args[0]
+	return rewrite.Finding{
+		Pos: arg.Pos(), End: arg.End(),
+		Message: fmt.Sprintf("%s stays open: the runtime writes to a duplicate of its descriptor", f.v.Name()),
+		Fixes:   []*rewrite.Fix{{Message: "close the file", Safety: rewrite.Safe, Apply: apply}},
+	}, true
+}

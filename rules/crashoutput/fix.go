@@ -1,0 +1,446 @@
+package crashoutput
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// handling is what becomes of the error of SetCrashOutput.
+type handling struct {
+	f *crashFile
+	// ret is the return statement for the error of opening the file, when the
+	// other error is returned too; zero are its results but the error.
+	ret  *ast.ReturnStmt
+	zero []ast.Expr
+	// told is the call that logs the error of opening the file, when the other
+	// one can be logged likewise; name is the function or method to call
+	// instead where the call ends the program.
+	told *ast.CallExpr
+	name string
+}
+
+// handling decides how to handle the error of SetCrashOutput: as the function
+// handles that of opening the file, but so that the program goes on where it
+// did so before. An error that was discarded in writing is only logged, and so
+// is one about a file that has other uses.
+func (f *crashFile) handling() handling {
+	h := handling{f: f}
+	_, discarded := syntax.EffectStmt(f.call.At).(*ast.AssignStmt)
+	if f.failed == nil {
+		return h
+	}
+	if n := len(f.failed.List); n > 0 && !discarded && !f.kept && f.returnsError() {
+		ret, ok := f.failed.List[n-1].(*ast.ReturnStmt)
+		if zero, plain := f.zeroResults(ret); ok && plain {
+			h.ret, h.zero = ret, zero
+			return h
+		}
+	}
+	for _, s := range f.failed.List {
+		x, ok := s.(*ast.ExprStmt)
+		if !ok {
+			continue
+		}
+		if call, ok := x.X.(*ast.CallExpr); ok && h.sayable(call) {
+			h.told = call
+			break
+		}
+	}
+	return h
+}
+
+// returnsError reports whether the function's last result is an error.
+func (f *crashFile) returnsError() bool {
+	var sig *types.Signature
+	switch n := f.fn.Node().(type) {
+	case *ast.FuncDecl:
+		fn, ok := f.p.Info.Defs[n.Name].(*types.Func)
+		if !ok {
+			return false
+		}
+		sig = fn.Signature()
+	case *ast.FuncLit:
+		sig, _ = f.p.Info.TypeOf(n).(*types.Signature)
+	}
+	if sig == nil || sig.Results().Len() == 0 {
+		return false
+	}
+	last := sig.Results().At(sig.Results().Len() - 1)
+	return types.Identical(last.Type(), types.Universe.Lookup("error").Type())
+}
+
+// zeroResults returns the results before the error that ret returns; plain is
+// false where they are more than constants and zero values, or the error of
+// opening the file is not returned.
+func (f *crashFile) zeroResults(ret *ast.ReturnStmt) (zero []ast.Expr, plain bool) {
+	if ret == nil || len(ret.Results) == 0 {
+		return nil, false
+	}
+	n := len(ret.Results) - 1
+	if !f.mentionsErr(ret.Results[n]) {
+		return nil, false
+	}
+	for _, x := range ret.Results[:n] {
+		tv := f.p.Info.Types[x]
+		lit, isLit := ast.Unparen(x).(*ast.CompositeLit)
+		if !tv.IsNil() && tv.Value == nil && !(isLit && len(lit.Elts) == 0) {
+			return nil, false
+		}
+	}
+	return ret.Results[:n], true
+}
+
+// mentionsErr reports whether x speaks of the error of opening the file.
+func (f *crashFile) mentionsErr(x ast.Node) bool {
+	return syntax.Mentions(f.p, x, f.errv)
+}
+
+var (
+	tellsName = regexp.MustCompile(`^(Print|Fprint|Log|Info|Debug|Warn|Error|Notice|Critical|Err|Msg|Send|Fatal|Panic)`)
+	endsName  = regexp.MustCompile(`^(Fatal|Panic|Exit)`)
+	oneVerb   = regexp.MustCompile(`^[^%]*%[+#]?[vsqw][^%]*$`)
+)
+
+// sayable reports whether the error of SetCrashOutput can be told as call tells
+// that of opening the file: one string says what happened, the rest is about
+// the error. It notes the name to call where the program must not end.
+func (h *handling) sayable(call *ast.CallExpr) bool {
+	id := syntax.LastName(call.Fun)
+	f := h.f
+	if id == nil || !tellsName.MatchString(id.Name) || !f.mentionsErr(call) || f.p.Callee(call) == nil {
+		return false
+	}
+	format := strings.HasSuffix(id.Name, "f")
+	lit, args := messageOf(call)
+	if lit == nil {
+		return false
+	}
+	text, err := strconv.Unquote(lit.Value)
+	if err != nil || format && !oneVerb.MatchString(text) || !format && strings.Contains(text, "%") {
+		return false
+	}
+	if format && len(args) != 1 {
+		return false
+	}
+	for _, a := range args {
+		if !f.mentionsErr(a) && f.p.Info.Types[a].Value == nil {
+			return false
+		}
+	}
+	if endsName.MatchString(id.Name) {
+		if h.name = milder(f.p, id); h.name == "" {
+			return false
+		}
+	}
+	if x, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
+		return h.sameThere(x.X)
+	}
+	return true
+}
+
+// messageOf returns the string literal of call that says what happened, the
+// first one, and the arguments after it. Only a place to write to may stand
+// before it.
+func messageOf(call *ast.CallExpr) (lit *ast.BasicLit, rest []ast.Expr) {
+	for i, a := range call.Args {
+		if l, ok := a.(*ast.BasicLit); ok && l.Kind == token.STRING {
+			return l, call.Args[i+1:]
+		}
+		if sel, ok := a.(*ast.SelectorExpr); i > 0 || !ok || sel.Sel.Name != "Stderr" && sel.Sel.Name != "Stdout" {
+			break
+		}
+	}
+	return nil, nil
+}
+
+// milder returns the sibling of the function or method at id that tells the
+// same and does not end the program, "" when there is none.
+func milder(p *rewrite.Package, id *ast.Ident) string {
+	fn, ok := p.Info.Uses[id].(*types.Func)
+	if !ok {
+		return ""
+	}
+	rest := endsName.ReplaceAllString(id.Name, "")
+	for _, stem := range []string{"Error", "Print"} {
+		var other types.Object
+		if recv := fn.Signature().Recv(); recv != nil {
+			other, _, _ = types.LookupFieldOrMethod(recv.Type(), true, fn.Pkg(), stem+rest)
+		} else {
+			other = fn.Pkg().Scope().Lookup(stem + rest)
+		}
+		if o, ok := other.(*types.Func); ok && types.Identical(types.NewSignatureType(nil, nil, nil, o.Signature().Params(), o.Signature().Results(), o.Signature().Variadic()),
+			types.NewSignatureType(nil, nil, nil, fn.Signature().Params(), fn.Signature().Results(), fn.Signature().Variadic())) {
+			return stem + rest
+		}
+	}
+	return ""
+}
+
+// sameThere reports whether x, which stands in the check of the open's error,
+// can stand at the call of SetCrashOutput too: every name means the same there,
+// and nothing but the error is called upon.
+func (h *handling) sameThere(x ast.Expr) bool {
+	f := h.f
+	scope := f.p.Types.Scope().Innermost(f.call.Call.Pos())
+	if scope == nil {
+		return false
+	}
+	ok := true
+	ast.Inspect(x, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			ok = ok && h.sameThere(n.X)
+			return false
+		case *ast.FuncLit:
+			ok = false
+		case *ast.BasicLit:
+			ok = ok && n.Kind != token.STRING // a message of its own
+		case *ast.Ident:
+			obj := f.p.Info.Uses[n]
+			if obj == f.errv {
+				break
+			}
+			_, there := scope.LookupParent(n.Name, f.call.Call.Pos())
+			ok = ok && obj != nil && there == obj
+		}
+		return ok
+	})
+	return ok
+}
+
+// message says what the fix does.
+func (h handling) message() string {
+	if h.ret != nil {
+		return "return the error"
+	}
+	return "log the error"
+}
+
+// body returns the statements for the error, which is called err.
+func (h handling) body(e *rewrite.Edit) []dst.Stmt {
+	f := h.f
+	switch {
+	case h.ret != nil:
+		ret := &dst.ReturnStmt{}
+		for _, x := range h.zero {
+			ret.Results = append(ret.Results, e.Clone(x))
+		}
+		if wrap := f.wrapped(h.ret.Results[len(h.ret.Results)-1]); wrap != "" {
+			ret.Results = append(ret.Results, rewrite.Expr("fmt.Errorf("+wrap+", err)", nil))
+		} else {
+			ret.Results = append(ret.Results, dst.NewIdent("err"))
+		}
+		return []dst.Stmt{ret}
+	case h.told != nil:
+		call := e.Clone(h.told).(*dst.CallExpr)
+		h.retell(call)
+		return []dst.Stmt{&dst.ExprStmt{X: call}}
+	}
+	return f.log()
+}
+
+// wrapped returns the format that wraps the error as x does it for opening the
+// file, "" when x does not.
+func (f *crashFile) wrapped(x ast.Expr) string {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	if !ok || !f.p.IsCall(call, "fmt", "Errorf") || len(call.Args) < 2 {
+		return ""
+	}
+	s, ok := syntax.ConstString(f.p, call.Args[0])
+	if !ok || !strings.Contains(s, "%w") {
+		return ""
+	}
+	return `"debug.SetCrashOutput: %w"`
+}
+
+// retell makes the copied call speak of SetCrashOutput and its error.
+func (h handling) retell(call *dst.CallExpr) {
+	lit, _ := messageOf(h.told)
+	old, _ := strconv.Unquote(lit.Value)
+	text := "debug.SetCrashOutput failed"
+	switch trimmed := strings.TrimRight(old, "\n"); {
+	case strings.HasSuffix(syntax.LastName(h.told.Fun).Name, "f"):
+		i := strings.IndexByte(old, '%')
+		verb := strings.TrimRight(old[i:], "\n")
+		if j := strings.IndexAny(verb, "vsqw"); j >= 0 {
+			verb = verb[:j+1]
+		}
+		text = "debug.SetCrashOutput: " + verb + old[len(trimmed):]
+	case strings.HasSuffix(strings.TrimSpace(old), ":"):
+		text = "debug.SetCrashOutput:" + old[len(strings.TrimRight(old, " \n")):]
+	}
+	done := false
+	dst.Inspect(call, func(n dst.Node) bool {
+		switch n := n.(type) {
+		case *dst.BasicLit:
+			if !done && n.Value == lit.Value {
+				n.Value, done = strconv.Quote(text), true
+			}
+		case *dst.Ident:
+			if h.f.errv != nil && n.Name == h.f.errv.Name() && n.Path == "" {
+				n.Name = "err"
+			}
+		}
+		return true
+	})
+	if h.name != "" {
+		switch fun := call.Fun.(type) {
+		case *dst.SelectorExpr:
+			fun.Sel.Name = h.name
+		case *dst.Ident:
+			fun.Name = h.name
+		}
+	}
+}
+
+// log returns a call of the standard logger, or of the package that is called
+// log in the file.
+func (f *crashFile) log() []dst.Stmt {
+	var printf dst.Expr = rewrite.Use("log", "Printf")
+	if pkg := syntax.ImportNamed(f.call.File, "log"); pkg != nil && pkg.Path() != "log" {
+		for _, name := range []string{"Printf", "Errorf", "Warnf"} {
+			fn, ok := pkg.Scope().Lookup(name).(*types.Func)
+			if ok && types.TypeString(fn.Type(), nil) == "func(format string, args ...any)" || ok && takesFormat(fn.Signature()) {
+				printf = &dst.SelectorExpr{X: dst.NewIdent("log"), Sel: dst.NewIdent(name)}
+				break
+			}
+		}
+	}
+	return rewrite.Stmts(`$printf("debug.SetCrashOutput: %v", err)`, rewrite.Holes{"printf": printf})
+}
+
+// takesFormat reports whether sig is func(string, ...any).
+func takesFormat(sig *types.Signature) bool {
+	if !sig.Variadic() || sig.Params().Len() != 2 || sig.Results().Len() > 0 {
+		return false
+	}
+	rest, ok := sig.Params().At(1).Type().(*types.Slice)
+	return ok && types.IsInterface(rest.Elem()) && types.Identical(sig.Params().At(0).Type(), types.Typ[types.String])
+}
+
+// closing returns the edit that closes the file on every path, nil when there
+// is no place for it.
+func (f *crashFile) closing() func(*rewrite.Edit) error {
+	stmt, cur := f.statement()
+	if stmt == nil {
+		return nil
+	}
+	name := f.v.Name()
+	after := f.throughCheck(stmt, cur)
+	from := f.opening.End()
+	if f.check != nil && !within(f.check, f.call.Call) {
+		from = f.check.End()
+	}
+	leaves := f.returnsBetween(from, after.End())
+	if syntax.EffectStmt(f.call.At) != nil && f.handling().ret != nil {
+		leaves = true // once the error is returned
+	}
+	if !leaves {
+		return func(e *rewrite.Edit) error {
+			e.InsertAfter(after, rewrite.Stmts("$f.Close() // the runtime writes to its own duplicate", rewrite.Holes{"f": name})...)
+			return nil
+		}
+	}
+	if syntax.InsideLoop(cur, f.fn) || f.forever() {
+		return nil // a deferred close would come too late
+	}
+	def := func() []dst.Stmt { return rewrite.Stmts("defer $f.Close()", rewrite.Holes{"f": name}) }
+	opening, ok := f.p.Inspector.Root().FindNode(f.opening)
+	switch {
+	case !ok:
+		return nil
+	case f.check != nil && within(f.check.Body, f.call.Call):
+		return func(e *rewrite.Edit) error { e.Prepend(f.check.Body, def()...); return nil }
+	case f.check != nil && within(f.check, f.call.Call):
+		els, isBlock := f.check.Else.(*ast.BlockStmt)
+		if !isBlock || !within(els, f.call.Call) {
+			return nil
+		}
+		return func(e *rewrite.Edit) error { e.Prepend(els, def()...); return nil }
+	case f.check != nil:
+		return func(e *rewrite.Edit) error { e.InsertAfter(f.check, def()...); return nil }
+	case syntax.InList(opening):
+		return func(e *rewrite.Edit) error { e.InsertAfter(f.opening, def()...); return nil }
+	}
+	return nil
+}
+
+// forever reports whether the function is main: what it defers is not reached
+// before the program ends.
+func (f *crashFile) forever() bool {
+	decl, ok := f.fn.Node().(*ast.FuncDecl)
+	return ok && decl.Recv == nil && decl.Name.Name == "main" && f.p.Name == "main"
+}
+
+func within(outer, inner ast.Node) bool {
+	return outer.Pos() <= inner.Pos() && inner.End() <= outer.End()
+}
+
+// statement returns the innermost statement of a list that holds the call.
+func (f *crashFile) statement() (ast.Stmt, inspector.Cursor) {
+	for c := f.call.At; c.Node() != f.fn.Node(); c = c.Parent() {
+		if s, ok := c.Node().(ast.Stmt); ok && syntax.InList(c) {
+			return s, c
+		}
+	}
+	return nil, inspector.Cursor{}
+}
+
+// throughCheck returns the if statement behind stmt that looks at the error
+// that stmt assigns, else stmt itself.
+func (f *crashFile) throughCheck(stmt ast.Stmt, cur inspector.Cursor) ast.Stmt {
+	a, ok := stmt.(*ast.AssignStmt)
+	if !ok || len(a.Lhs) != 1 {
+		return stmt
+	}
+	id, ok := a.Lhs[0].(*ast.Ident)
+	if !ok || id.Name == "_" {
+		return stmt
+	}
+	next, ok := cur.NextSibling()
+	if !ok {
+		return stmt
+	}
+	if check, ok := next.Node().(*ast.IfStmt); ok {
+		if _, compares := comparesToNil(f.p, check.Cond, f.p.Info.ObjectOf(id)); compares {
+			return check
+		}
+	}
+	return stmt
+}
+
+// returnsBetween reports whether the function returns or jumps between two
+// positions.
+func (f *crashFile) returnsBetween(from, to token.Pos) bool {
+	var body *ast.BlockStmt
+	switch n := f.fn.Node().(type) {
+	case *ast.FuncDecl:
+		body = n.Body
+	case *ast.FuncLit:
+		body = n.Body
+	}
+	found := false
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.ReturnStmt:
+			// What runs when opening failed has no file to close.
+			found = found || from <= n.Pos() && n.Pos() < to && !(f.failed != nil && within(f.failed, n))
+		case *ast.BranchStmt:
+			found = found || from <= n.Pos() && n.Pos() < to && slices.Contains([]token.Token{token.GOTO, token.CONTINUE, token.BREAK}, n.Tok)
+		}
+		return !found
+	})
+	return found
+}

@@ -1,0 +1,13 @@
+package freeosmemory_test
+
+import (
+	"testing"
+
+	"github.com/runtimefix/runtimefix/rules/forcedgc"
+	"github.com/runtimefix/runtimefix/rules/freeosmemory"
+	"github.com/runtimefix/runtimefix/rules/internal/ruletest"
+)
+
+func TestGolden(t *testing.T) { ruletest.Golden(t, freeosmemory.Rule, forcedgc.Rule) }
+
+func TestUnits(t *testing.T) { ruletest.Units(t, freeosmemory.Rule, forcedgc.Rule) }

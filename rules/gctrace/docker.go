@@ -1,0 +1,257 @@
+package gctrace
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/dockerfile"
+	"github.com/runtimefix/runtimefix/rules/internal/span"
+)
+
+// dockerTraces returns the places of a Dockerfile that switch traces on in the
+// environment of the image: the ENV that counts in the last stage, the shell
+// commands there, and the defaults of build arguments that end up in it.
+func dockerTraces(t *rewrite.TextFile) []traceSite {
+	d, err := dockerfile.Parse(t.Src)
+	if err != nil {
+		return nil
+	}
+	var out []traceSite
+	chain, names := d.Chain()
+	x := &dockerTracer{t: t, d: d, names: names}
+	var env []dockerEnv // of GODEBUG in the order of the build
+	for _, in := range chain {
+		switch in.Name {
+		case "env":
+			for i, p := range in.Pairs {
+				if p.Name == "GODEBUG" {
+					env = append(env, dockerEnv{in, i})
+				}
+			}
+			if in.Pairs == nil && strings.Contains(in.Node.Original, "GODEBUG") {
+				if g := readGodebug(rawGodebug(in.Node)); g.on() {
+					out = append(out, traceSite{file: t, off: x.start(in), end: x.start(in) + len(in.Name), value: g, where: "the image", names: names, why: "the instruction is written in an unusual way; remove gctrace by hand"})
+				}
+			}
+		case "onbuild":
+			if inner := dockerfile.OnlyChild(in.Node); inner != nil && strings.EqualFold(inner.Value, "env") {
+				if g := readGodebug(rawGodebug(inner)); g.on() {
+					out = append(out, traceSite{file: t, off: x.start(in), end: x.start(in) + len(in.Name), value: g, where: "images built from this one", names: names, why: "the instruction is for other images; remove gctrace by hand"})
+				}
+			}
+		case "run", "cmd", "entrypoint", "healthcheck":
+			out = append(out, x.command(in)...)
+		}
+	}
+	if len(env) == 0 {
+		return out
+	}
+	// The last ENV counts, and what it takes over from those before.
+	for i := len(env) - 1; i >= 0; i-- {
+		earlier := slices.ContainsFunc(env[:i], func(v dockerEnv) bool {
+			inner, _ := span.PlainValue(v.raw())
+			return readGodebug(v.raw()[inner.Off:inner.End]).rest != ""
+		})
+		site, refers := x.env(env[i], earlier)
+		if site.value.on() {
+			out = append(out, site)
+		}
+		if !refers {
+			break
+		}
+	}
+	return append(out, x.args(env[len(env)-1])...)
+}
+
+type dockerEnv struct {
+	in *dockerfile.Instruction
+	i  int
+}
+
+// raw returns the value as it is written.
+func (v dockerEnv) raw() string {
+	p := v.in.Pairs[v.i].Value
+	return v.in.Text.Text[p.Off:p.End]
+}
+
+type dockerTracer struct {
+	t     *rewrite.TextFile
+	d     *dockerfile.File
+	names []string
+}
+
+// start returns the offset of the instruction's name in the file.
+func (x *dockerTracer) start(in *dockerfile.Instruction) int {
+	if len(in.Text.Offs) > 0 {
+		return in.Text.Offs[0]
+	}
+	line := bytes.SplitAfterN(x.d.Src, []byte("\n"), in.Node.StartLine)
+	return len(x.d.Src) - len(line[len(line)-1])
+}
+
+// rawGodebug returns the value that an ENV gives to GODEBUG, as it is written.
+func rawGodebug(env *parser.Node) string {
+	for n := env.Next; n != nil && n.Next != nil && n.Next.Next != nil; n = n.Next.Next.Next {
+		if n.Value == "GODEBUG" {
+			return strings.Trim(n.Next.Value, `"'`)
+		}
+	}
+	return ""
+}
+
+// env returns the site of a variable that an ENV sets, and whether its value
+// takes over what the variable held before. With earlier, the variable cannot
+// go: a value from before would come back.
+func (x *dockerTracer) env(v dockerEnv, earlier bool) (site traceSite, refers bool) {
+	p := v.in.Pairs[v.i]
+	raw := v.in.Text.At(p.Value)
+	refers = strings.Contains(raw.Text, "$GODEBUG") || strings.Contains(raw.Text, "${GODEBUG")
+	place := raw.File(span.Span{Off: 0, End: len(raw.Text)})
+	site = traceSite{file: x.t, off: place.Off, end: place.End, where: "the image", names: x.names}
+	inner, plain := span.PlainValue(raw.Text)
+	value := raw.At(inner)
+	site.value = readGodebug(value.Text)
+	if !plain {
+		site.value.hidden, site.value.setting = hiddenTrace.FindString(value.Text), ""
+		return site, refers
+	}
+	if site.value.setting == "" {
+		return site, refers
+	}
+	at := value.File(site.value.at)
+	site.off, site.end = at.Off, at.End
+	fix, err := x.envFix(v, value, site.value, earlier)
+	if err != nil {
+		site.why = err.Error() + "; remove gctrace by hand"
+		return site, refers
+	}
+	site.fix = fix
+	return site, refers
+}
+
+// envFix removes the trace from the value, and the variable or the whole
+// instruction when nothing else is in it.
+func (x *dockerTracer) envFix(v dockerEnv, value span.FileText, g godebugValue, earlier bool) (*rewrite.Fix, error) {
+	var edits []span.TextEdit
+	message := "remove " + g.setting + " from GODEBUG"
+	drop := g.rest == "" && !earlier
+	switch {
+	case drop:
+		message = "remove GODEBUG"
+		edits = x.d.DropPair(v.in, v.i, aboutTrace)
+	case v.in.Pairs[v.i].Whole.Off+len("GODEBUG")+1 != v.in.Pairs[v.i].Value.Off && g.rest == "":
+		return nil, errors.New("the old form of ENV takes no empty value")
+	default:
+		for _, c := range g.cuts {
+			edits = append(edits, value.Cut(c)...)
+		}
+	}
+	if len(edits) == 0 {
+		return nil, errors.New("its place is not clear")
+	}
+	after, err := dockerfile.Parse(span.Spliced(x.d.Src, edits))
+	if err != nil && len(x.d.List) > 1 {
+		return nil, fmt.Errorf("the rest would not parse")
+	}
+	want := x.d.Contents(func(in *dockerfile.Instruction, i int, name, value string) (string, bool) {
+		if in != v.in || i != v.i {
+			return value, true
+		}
+		inner, _ := span.PlainValue(value)
+		return value[:inner.Off] + g.rest + value[inner.End:], !drop
+	})
+	if err == nil && !slices.Equal(want, after.Contents(nil)) {
+		return nil, errors.New("more than that would change")
+	}
+	hold := span.Span{Off: v.in.Lines[0].Off, End: v.in.Lines[len(v.in.Lines)-1].End}
+	hold.Off = min(hold.Off, edits[0].Off)
+	hold.End = max(hold.End, edits[len(edits)-1].End)
+	return span.SpliceFix(x.t, message, rewrite.Safe, hold, edits), nil
+}
+
+// args returns the sites of build arguments whose default ends up in the
+// variable.
+func (x *dockerTracer) args(v dockerEnv) []traceSite {
+	p := v.in.Pairs[v.i]
+	value := v.in.Text.At(p.Value).Text
+	var out []traceSite
+	for _, in := range x.d.List {
+		if in.Name != "arg" || len(in.Text.Offs) == 0 {
+			continue
+		}
+		for _, w := range dockerfile.Words(in.Text.Text, in.Args, x.d.Escape) {
+			name, def, ok := strings.Cut(in.Text.Text[w.Off:w.End], "=")
+			if !ok || !strings.Contains(value, "$"+name) && !strings.Contains(value, "${"+name) {
+				continue
+			}
+			def = strings.Trim(def, `"'`)
+			g := readGodebug(def)
+			if strings.Contains(value, "gctrace=$"+name) || strings.Contains(value, "gctrace=${"+name) {
+				if n, err := strconv.Atoi(def); err == nil && n > 0 {
+					g = readGodebug("gctrace=" + def)
+				}
+			}
+			if !g.on() {
+				continue
+			}
+			at := in.Text.File(w)
+			out = append(out, traceSite{file: x.t, off: at.Off, end: at.End, value: g, where: "the image, by the default of a build argument", names: x.names, why: "builds may give another value to the argument; change its default by hand"})
+		}
+	}
+	return out
+}
+
+// command returns the sites in the shell command of an instruction.
+func (x *dockerTracer) command(in *dockerfile.Instruction) []traceSite {
+	const byHand = "; remove gctrace by hand"
+	where, safety, effect := "the image's command", rewrite.Safe, ""
+	if in.Name == "run" {
+		where, safety, effect = "a command of the build", rewrite.Unsafe, "; what the build step prints changes"
+	}
+	var out []traceSite
+	report := func(text, why string) {
+		s := &script{t: x.t, text: span.WholeText([]byte(text), span.Span{Off: 0, End: len(text)}), where: where, names: x.names}
+		for _, site := range s.traces() {
+			site.off, site.end = x.start(in), x.start(in)+len(in.Name)
+			site.fix, site.why = nil, why+byHand
+			out = append(out, site)
+		}
+	}
+	node := in.Node.Next
+	if in.Name == "healthcheck" && node != nil {
+		node = node.Next
+	}
+	switch {
+	case node == nil:
+	case in.Node.Attributes["json"]:
+		for n, prev := node, ""; n != nil; n, prev = n.Next, n.Value {
+			if v, ok := strings.CutPrefix(n.Value, "GODEBUG="); ok && strings.HasSuffix(prev, "env") {
+				if g := readGodebug(v); g.on() {
+					out = append(out, traceSite{file: x.t, off: x.start(in), end: x.start(in) + len(in.Name), value: g, where: where, names: x.names, why: "it is part of a list of arguments" + byHand})
+				}
+			} else {
+				report(n.Value, "it is part of a list of arguments")
+			}
+		}
+	case len(in.Node.Heredocs) > 0:
+		for _, h := range in.Node.Heredocs {
+			report(h.Content, "it is part of a here-document")
+		}
+	default:
+		text := strings.TrimRightFunc(in.Text.Text, unicode.IsSpace)
+		if !strings.HasSuffix(text, node.Value) || x.d.Escape != '\\' {
+			report(node.Value, "its place is not clear")
+			break
+		}
+		s := &script{t: x.t, text: in.Text.At(span.Span{Off: len(text) - len(node.Value), End: len(text)}), where: where, names: x.names, safety: safety, effect: effect}
+		out = append(out, s.traces()...)
+	}
+	return out
+}

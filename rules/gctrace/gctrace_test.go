@@ -1,0 +1,47 @@
+package gctrace
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/runtimefix/runtimefix/rules/internal/span"
+)
+
+func TestReadGodebug(t *testing.T) {
+	for _, test := range []struct {
+		value, setting, rest string
+		cuts                 []span.Span
+		hidden               string
+		others               []string
+	}{
+		{value: "gctrace=1", setting: "gctrace=1", rest: "", cuts: []span.Span{{Off: 0, End: 9}}},
+		{value: "gctrace=1,madvdontneed=1", setting: "gctrace=1", rest: "madvdontneed=1", cuts: []span.Span{{Off: 0, End: 10}}},
+		{value: "a=1,gctrace=2", setting: "gctrace=2", rest: "a=1", cuts: []span.Span{{Off: 3, End: 13}}},
+		{value: "a=1,gctrace=2,b=1", setting: "gctrace=2", rest: "a=1,b=1", cuts: []span.Span{{Off: 3, End: 13}}},
+		{value: "gctrace=1,gctrace=2,b=1", setting: "gctrace=2", rest: "b=1", cuts: []span.Span{{Off: 0, End: 10}, {Off: 10, End: 20}}},
+		{value: "gctrace=1,gctrace=2", setting: "gctrace=2", rest: "", cuts: []span.Span{{Off: 0, End: 10}, {Off: 10, End: 19}}},
+		{value: "gctrace=0", rest: "gctrace=0"},
+		{value: "gctrace=1,gctrace=0", rest: "gctrace=1,gctrace=0"},
+		{value: "gctrace=0,gctrace=1", setting: "gctrace=1", rest: "gctrace=0", cuts: []span.Span{{Off: 9, End: 19}}},
+		{value: "gctrace=on,gctrace=-1,xgctrace=1, gctrace=1", rest: "gctrace=on,gctrace=-1,xgctrace=1, gctrace=1"},
+		{value: "$GODEBUG,gctrace=1", setting: "gctrace=1", rest: "$GODEBUG", cuts: []span.Span{{Off: 8, End: 18}}},
+		{value: "${GODEBUG:-a=1,gctrace=1}", rest: "${GODEBUG:-a=1,gctrace=1}", hidden: "${GODEBUG:-a=1,gctrace=1}"},
+		{value: "{{ .Values.debug }},gctrace=1", setting: "gctrace=1", rest: "{{ .Values.debug }}", cuts: []span.Span{{Off: 19, End: 29}}},
+		{value: "schedtrace=1000,scheddetail=0,inittrace=1", rest: "schedtrace=1000,scheddetail=0,inittrace=1", others: []string{"schedtrace=1000", "inittrace=1"}},
+	} {
+		g := readGodebug(test.value)
+		if g.setting != test.setting || g.rest != test.rest || !reflect.DeepEqual(g.cuts, test.cuts) || g.hidden != test.hidden || !reflect.DeepEqual(g.others, test.others) {
+			t.Errorf("%s: %+v", test.value, g)
+		}
+		if g.setting != "" && test.value[g.at.Off:g.at.End] != g.setting {
+			t.Errorf("%s: at %v", test.value, g.at)
+		}
+		edits := make([]span.TextEdit, 0)
+		for _, c := range g.cuts {
+			edits = append(edits, span.TextEdit{Span: c})
+		}
+		if got := string(span.Spliced([]byte(test.value), edits)); got != g.rest {
+			t.Errorf("%s: the cuts leave %q, not %q", test.value, got, g.rest)
+		}
+	}
+}

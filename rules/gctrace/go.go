@@ -1,0 +1,421 @@
+package gctrace
+
+import (
+	"cmp"
+	"errors"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"strconv"
+	"strings"
+
+	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/manifest"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// goTraces finds string constants that switch the trace on in the environment
+// of a child: GODEBUG=gctrace=1 in a list of variables, or the value that
+// os.Setenv gives to GODEBUG.
+func goTraces(s *rewrite.Snapshot) []rewrite.Finding {
+	var out []rewrite.Finding
+	for _, p := range s.Packages {
+		if p.Wide {
+			continue
+		}
+		for cur := range p.Inspector.Root().Preorder((*ast.BasicLit)(nil)) {
+			lit := cur.Node().(*ast.BasicLit)
+			file := p.File(lit)
+			if lit.Kind != token.STRING || !strings.Contains(lit.Value, "gctrace") || file == nil || file.Test || file.Generated {
+				continue
+			}
+			x := goTrace{s: s, p: p, file: file, lit: lit, cur: cur}
+			if f, ok := x.finding(); ok {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+// goTrace is a string literal that may switch the trace on.
+type goTrace struct {
+	s    *rewrite.Snapshot
+	p    *rewrite.Package
+	file *rewrite.File
+	lit  *ast.BasicLit
+	cur  inspector.Cursor
+}
+
+func (x *goTrace) finding() (rewrite.Finding, bool) {
+	text, err := strconv.Unquote(x.lit.Value)
+	if err != nil {
+		return rewrite.Finding{}, false
+	}
+	// The literal may be part of a constant or a computed string.
+	whole := x.cur
+	for {
+		parent := whole.Parent()
+		if b, ok := parent.Node().(*ast.BinaryExpr); !ok || b.Op != token.ADD {
+			if _, ok := parent.Node().(*ast.ParenExpr); !ok {
+				break
+			}
+		}
+		whole = parent
+	}
+	computed := whole != x.cur
+	value, isPair := strings.CutPrefix(text, "GODEBUG=")
+	setenv := x.setenvOf(whole)
+	switch {
+	case setenv != nil:
+		value = text
+	case !isPair:
+		return rewrite.Finding{}, false
+	}
+	g := readGodebug(value)
+	if g.setting == "" {
+		return rewrite.Finding{}, false
+	}
+	var fix *rewrite.Fix
+	var why string
+	switch {
+	case setenv != nil:
+		fix, why = x.setenvFix(setenv, g)
+	default:
+		var ok bool
+		if fix, why, ok = x.elementFix(whole, g); !ok {
+			return rewrite.Finding{}, false
+		}
+	}
+	if computed {
+		fix, why = nil, "the value is put together at run time; remove gctrace by hand"
+	}
+	f := rewrite.Finding{
+		Pos: x.lit.Pos(), End: x.lit.End(),
+		Message: "GODEBUG=" + g.setting + " in the environment of child processes: a Go program among them writes a line to standard error for every garbage collection",
+	}
+	rel := x.s.Rel(x.file.Path)
+	decl := ""
+	if d := syntax.EnclosingDecl(x.cur); d != nil {
+		decl = d.Name.Name
+	}
+	if namesTrace(rel) || namesTrace(decl) {
+		return rewrite.Finding{}, false
+	}
+	if word := cmp.Or(manifest.DevelopmentWord(rel), manifest.DevelopmentWord(decl)); word != "" {
+		why = "the name (" + word + ") says that it is not for production; remove gctrace by hand if it is"
+	}
+	switch {
+	case why != "":
+	case x.conditional():
+		why = "it is set under a condition, which may be a switch for the trace; remove gctrace by hand if it is not"
+	case x.readsErrors():
+		why = "the child's standard error is read, maybe for the trace; remove gctrace by hand if it is not"
+	default:
+		why = traceConsumer(x.s, x.file.Path)
+	}
+	if why != "" || fix == nil {
+		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + why})
+	} else {
+		f.Fixes = append(f.Fixes, fix)
+	}
+	return f, true
+}
+
+// setenvOf returns the call of os.Setenv that gives the operand to GODEBUG.
+func (x *goTrace) setenvOf(whole inspector.Cursor) *ast.CallExpr {
+	call, ok := whole.Parent().Node().(*ast.CallExpr)
+	if !ok || len(call.Args) != 2 || call.Args[1] != whole.Node() || !x.calls(call, "os", "Setenv") {
+		return nil
+	}
+	tv := x.p.Info.Types[call.Args[0]]
+	if tv.Value == nil || tv.Value.ExactString() != `"GODEBUG"` {
+		return nil
+	}
+	return call
+}
+
+// calls reports whether call calls the function of the package.
+func (x *goTrace) calls(call *ast.CallExpr, pkg string, names ...string) bool {
+	var id *ast.Ident
+	switch f := ast.Unparen(call.Fun).(type) {
+	case *ast.Ident:
+		id = f
+	case *ast.SelectorExpr:
+		id = f.Sel
+	default:
+		return false
+	}
+	fn, ok := x.p.Info.Uses[id].(*types.Func)
+	if !ok || fn.Pkg() == nil || fn.Pkg().Path() != pkg {
+		return false
+	}
+	for _, n := range names {
+		if fn.Name() == n {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *goTrace) setenvFix(call *ast.CallExpr, g godebugValue) (*rewrite.Fix, string) {
+	if g.rest != "" {
+		return x.valueFix(g.rest)
+	}
+	cur := x.cur.Parent()
+	for cur.Node() != call {
+		cur = cur.Parent()
+	}
+	stmt, ok := syntax.CallStatement(cur)
+	if a, isAssign := cur.Parent().Node().(*ast.AssignStmt); isAssign && len(a.Lhs) == 1 && x.file.Text(a.Lhs[0]) == "_" {
+		stmt, ok = a, true
+	}
+	if !ok {
+		return nil, "the result of os.Setenv is used; remove the call by hand"
+	}
+	return &rewrite.Fix{Message: "remove the call; gctrace is read at start, so that only child processes see it", Safety: rewrite.Safe, Apply: func(e *rewrite.Edit) error {
+		e.Delete(stmt, "Setenv", "gctrace", "GODEBUG")
+		return nil
+	}}, ""
+}
+
+// valueFix puts text into the literal, quoted as it was.
+func (x *goTrace) valueFix(text string) (*rewrite.Fix, string) {
+	quoted := strconv.Quote(text)
+	if strings.HasPrefix(x.lit.Value, "`") {
+		quoted = "`" + text + "`"
+	}
+	return &rewrite.Fix{Message: "remove gctrace from GODEBUG", Safety: rewrite.Safe, Apply: func(e *rewrite.Edit) error {
+		e.Modify(x.lit, func(n dst.Node) error {
+			n.(*dst.BasicLit).Value = quoted
+			return nil
+		})
+		return nil
+	}}, ""
+}
+
+// elementFix takes the element out of a list of variables. It reports whether
+// the operand is an element of one.
+func (x *goTrace) elementFix(whole inspector.Cursor, g godebugValue) (fix *rewrite.Fix, why string, ok bool) {
+	switch n := whole.Parent().Node().(type) {
+	case *ast.CallExpr:
+		id, isIdent := ast.Unparen(n.Fun).(*ast.Ident)
+		if !isIdent || x.p.Info.Uses[id] != types.Universe.Lookup("append") || !isStrings(x.p.Info.TypeOf(n)) || n.Args[0] == whole.Node() {
+			return nil, "", false
+		}
+		if !x.isEnviron(n.Args[0]) && !x.becomesEnv(whole.Parent()) {
+			return nil, "it is not visible whose environment the list is; remove gctrace by hand", true
+		}
+		if g.rest != "" {
+			fix, why = x.valueFix("GODEBUG=" + g.rest)
+			return fix, why, true
+		}
+		if len(n.Args) == 2 {
+			fix, why = x.appendFix(whole.Parent(), n)
+			return fix, why, true
+		}
+		return x.dropElement(n), "", true
+	case *ast.CompositeLit:
+		if !isStrings(x.p.Info.TypeOf(n)) {
+			return nil, "", false
+		}
+		if !x.becomesEnv(whole.Parent()) {
+			return nil, "it is not visible whose environment the list is; remove gctrace by hand", true
+		}
+		if g.rest != "" {
+			fix, why = x.valueFix("GODEBUG=" + g.rest)
+			return fix, why, true
+		}
+		// The literal stays when it becomes empty: a nil Env is the parent's whole
+		// environment, an empty one is empty (os/exec, Cmd.environ).
+		return x.dropElement(n), "", true
+	}
+	return nil, "", false
+}
+
+// dropElement removes the literal from the arguments of a call or the elements
+// of a composite literal.
+func (x *goTrace) dropElement(list ast.Node) *rewrite.Fix {
+	return &rewrite.Fix{Message: "remove GODEBUG from the environment", Safety: rewrite.Safe, Apply: func(e *rewrite.Edit) error {
+		i, err := x.index(list)
+		if err != nil {
+			return err
+		}
+		e.Modify(list, func(n dst.Node) error {
+			switch n := n.(type) {
+			case *dst.CallExpr:
+				n.Args = append(n.Args[:i:i], n.Args[i+1:]...)
+			case *dst.CompositeLit:
+				n.Elts = append(n.Elts[:i:i], n.Elts[i+1:]...)
+			}
+			return nil
+		})
+		return nil
+	}}
+}
+
+func (x *goTrace) index(list ast.Node) (int, error) {
+	var elems []ast.Expr
+	switch n := list.(type) {
+	case *ast.CallExpr:
+		elems = n.Args
+	case *ast.CompositeLit:
+		elems = n.Elts
+	}
+	for i, e := range elems {
+		if e == ast.Expr(x.lit) {
+			return i, nil
+		}
+	}
+	return 0, errNotElement
+}
+
+// errNotElement says that the syntax tree is not what it was.
+var errNotElement = errors.New("the element is not in its list")
+
+// appendFix removes append(list, element): the statement list = append(list,
+// element) goes, elsewhere the list itself takes the call's place.
+func (x *goTrace) appendFix(cur inspector.Cursor, call *ast.CallExpr) (*rewrite.Fix, string) {
+	if a, ok := cur.Parent().Node().(*ast.AssignStmt); ok && len(a.Lhs) == 1 && a.Tok == token.ASSIGN &&
+		x.file.Text(a.Lhs[0]) == x.file.Text(call.Args[0]) {
+		return &rewrite.Fix{Message: "remove the statement", Safety: rewrite.Safe, Apply: func(e *rewrite.Edit) error {
+			e.Delete(a, "gctrace", "GODEBUG")
+			return nil
+		}}, ""
+	}
+	return &rewrite.Fix{Message: "remove GODEBUG from the environment", Safety: rewrite.Safe, Apply: func(e *rewrite.Edit) error {
+		e.Replace(call, e.Clone(call.Args[0]))
+		return nil
+	}}, ""
+}
+
+// isEnviron reports whether e is an environment: a call of os.Environ or
+// syscall.Environ, of Cmd.Environ, or the Env of a command.
+func (x *goTrace) isEnviron(e ast.Expr) bool {
+	switch n := ast.Unparen(e).(type) {
+	case *ast.CallExpr:
+		if x.calls(n, "os", "Environ") || x.calls(n, "syscall", "Environ") || x.calls(n, "os/exec", "Environ") {
+			return true
+		}
+		if id, ok := ast.Unparen(n.Fun).(*ast.Ident); ok && x.p.Info.Uses[id] == types.Universe.Lookup("append") && len(n.Args) > 0 {
+			return x.isEnviron(n.Args[0])
+		}
+	case *ast.SelectorExpr:
+		return x.isEnvField(n)
+	}
+	return false
+}
+
+// isEnvField reports whether sel is the Env of an exec.Cmd, an os.ProcAttr or a
+// syscall.ProcAttr.
+func (x *goTrace) isEnvField(sel *ast.SelectorExpr) bool {
+	v, ok := x.p.Info.Uses[sel.Sel].(*types.Var)
+	return ok && v.IsField() && v.Name() == "Env" && v.Pkg() != nil &&
+		(v.Pkg().Path() == "os/exec" || v.Pkg().Path() == "os" || v.Pkg().Path() == "syscall")
+}
+
+// becomesEnv reports whether the list at cur is visibly an environment: it is
+// assigned to the Env of a command, or passed to syscall.Exec.
+func (x *goTrace) becomesEnv(cur inspector.Cursor) bool {
+	for {
+		parent := cur.Parent()
+		switch n := parent.Node().(type) {
+		case *ast.ParenExpr:
+			cur = parent
+			continue
+		case *ast.CallExpr:
+			if id, ok := ast.Unparen(n.Fun).(*ast.Ident); ok && x.p.Info.Uses[id] == types.Universe.Lookup("append") {
+				if x.isEnviron(n.Args[0]) {
+					return true
+				}
+				cur = parent
+				continue
+			}
+			return len(n.Args) == 3 && n.Args[2] == cur.Node() && x.calls(n, "syscall", "Exec")
+		case *ast.AssignStmt:
+			for i, r := range n.Rhs {
+				if r == cur.Node() && len(n.Lhs) == len(n.Rhs) {
+					sel, ok := ast.Unparen(n.Lhs[i]).(*ast.SelectorExpr)
+					return ok && x.isEnvField(sel)
+				}
+			}
+		case *ast.KeyValueExpr:
+			id, ok := n.Key.(*ast.Ident)
+			if !ok || n.Value != cur.Node() {
+				return false
+			}
+			v, ok := x.p.Info.Uses[id].(*types.Var)
+			return ok && v.IsField() && v.Name() == "Env" && v.Pkg() != nil && (v.Pkg().Path() == "os/exec" || v.Pkg().Path() == "os" || v.Pkg().Path() == "syscall")
+		}
+		return false
+	}
+}
+
+// conditional reports whether an if, switch or select stands around the literal
+// within its function.
+func (x *goTrace) conditional() bool {
+	for cur := range x.cur.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil), (*ast.IfStmt)(nil), (*ast.CaseClause)(nil), (*ast.CommClause)(nil)) {
+		switch n := cur.Node().(type) {
+		case *ast.FuncDecl, *ast.FuncLit:
+			return false
+		case *ast.IfStmt:
+			if n.Init != nil && n.Init.Pos() <= x.lit.Pos() && x.lit.End() <= n.Init.End() {
+				continue // if err := os.Setenv(...)
+			}
+			if n.Cond.Pos() <= x.lit.Pos() && x.lit.End() <= n.Cond.End() {
+				continue
+			}
+			return true
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// readsErrors reports whether the function around the literal reads what a
+// child writes to standard error: it sets Stderr to anything but os.Stderr, or
+// calls StderrPipe or CombinedOutput.
+func (x *goTrace) readsErrors() bool {
+	decl := syntax.EnclosingDecl(x.cur)
+	if decl == nil {
+		return false
+	}
+	return syntax.InDecl(decl, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			return n.Sel.Name == "StderrPipe" || n.Sel.Name == "CombinedOutput"
+		case *ast.AssignStmt:
+			for i, l := range n.Lhs {
+				if sel, ok := l.(*ast.SelectorExpr); ok && sel.Sel.Name == "Stderr" && len(n.Lhs) == len(n.Rhs) {
+					return !x.isStderr(n.Rhs[i])
+				}
+			}
+		case *ast.KeyValueExpr:
+			id, ok := n.Key.(*ast.Ident)
+			return ok && id.Name == "Stderr" && !x.isStderr(n.Value)
+		}
+		return false
+	})
+}
+
+func (x *goTrace) isStderr(e ast.Expr) bool {
+	sel, ok := ast.Unparen(e).(*ast.SelectorExpr)
+	if !ok {
+		id, ok := e.(*ast.Ident)
+		return ok && x.p.Info.Uses[id] == types.Universe.Lookup("nil")
+	}
+	v, ok := x.p.Info.Uses[sel.Sel].(*types.Var)
+	return ok && v.Pkg() != nil && v.Pkg().Path() == "os" && (v.Name() == "Stderr" || v.Name() == "Stdout")
+}
+
+// isStrings reports whether t is []string.
+func isStrings(t types.Type) bool {
+	if t == nil {
+		return false
+	}
+	sl, ok := t.Underlying().(*types.Slice)
+	return ok && types.Identical(sl.Elem(), types.Typ[types.String])
+}

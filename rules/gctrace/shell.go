@@ -1,0 +1,574 @@
+package gctrace
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/span"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// script is shell text in a file: all of a script, the command of a Dockerfile
+// instruction, the line of a Procfile.
+type script struct {
+	t      *rewrite.TextFile
+	text   span.FileText
+	file   *syntax.File
+	where  string
+	names  []string
+	safety rewrite.Safety
+	effect string // of an unsafe fix
+	// lines says that statements have lines of their own.
+	lines bool
+	// traced is how many assignments switch the trace on and do nothing else.
+	traced int
+}
+
+// parseShell parses text as the shells do that people write scripts for.
+func parseShell(text string) (f *syntax.File, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			f, err = nil, fmt.Errorf("parsing: %v", v)
+		}
+	}()
+	for _, lang := range []syntax.LangVariant{syntax.LangBash, syntax.LangPOSIX, syntax.LangMirBSDKorn} {
+		f, err = syntax.NewParser(syntax.Variant(lang), syntax.KeepComments(true)).Parse(strings.NewReader(text), "")
+		if err == nil {
+			return f, nil
+		}
+	}
+	return nil, err
+}
+
+// shellTraces returns the places of a shell script that switch traces on.
+func shellTraces(t *rewrite.TextFile) []traceSite {
+	s := &script{
+		t: t, text: span.WholeText(t.Src, span.Span{Off: 0, End: len(t.Src)}), where: "what the script starts", lines: true,
+		safety: rewrite.Unsafe, effect: "; whoever runs the script for its trace gets none any more",
+	}
+	return s.traces()
+}
+
+// procfileTraces returns those of a Procfile: a name and a command a line.
+func procfileTraces(t *rewrite.TextFile) []traceSite {
+	var out []traceSite
+	for off := 0; off < len(t.Src); off = span.LineEnd(t.Src, off) {
+		line := bytes.TrimRight(t.Src[off:span.LineEnd(t.Src, off)], "\r\n")
+		name, _, ok := bytes.Cut(line, []byte(":"))
+		if !ok || bytes.HasPrefix(line, []byte("#")) {
+			continue
+		}
+		s := &script{
+			t: t, text: span.WholeText(t.Src, span.Span{Off: off + len(name) + 1, End: off + len(line)}), where: "process " + string(name), names: []string{string(name)},
+			safety: rewrite.Unsafe, effect: "; the trace in the process's log ends",
+		}
+		out = append(out, s.traces()...)
+	}
+	return out
+}
+
+// shellSite is an assignment or argument that sets GODEBUG, with the nodes
+// around it, the innermost last.
+type shellSite struct {
+	assign *syntax.Assign // or
+	word   *syntax.Word   // NAME=value as an argument
+	around []syntax.Node
+}
+
+// traces finds the assignments to GODEBUG.
+func (s *script) traces() []traceSite {
+	if !strings.Contains(s.text.Text, "GODEBUG") {
+		return nil
+	}
+	f, err := parseShell(s.text.Text)
+	if err != nil {
+		return nil
+	}
+	s.file = f
+	var sites []shellSite
+	var stack []syntax.Node
+	syntax.Walk(f, func(n syntax.Node) bool {
+		if n == nil {
+			stack = stack[:len(stack)-1]
+			return true
+		}
+		switch n := n.(type) {
+		case *syntax.Assign:
+			if n.Name != nil && n.Name.Value == "GODEBUG" && n.Value != nil {
+				sites = append(sites, shellSite{assign: n, around: slices.Clone(stack)})
+			}
+		case *syntax.CallExpr:
+			for i, w := range n.Args {
+				if i > 0 && passesVariable(s.source(n.Args[0]), s.source(n.Args[i-1]), s.source(w)) {
+					sites = append(sites, shellSite{word: w, around: append(slices.Clone(stack), n)})
+				}
+			}
+		}
+		stack = append(stack, n)
+		return true
+	})
+	var out []traceSite
+	for _, x := range sites {
+		if value, plain := s.value(x); plain {
+			if g := readGodebug(value.Text); g.setting != "" && g.rest == "" {
+				s.traced++
+			}
+		}
+	}
+	for _, x := range sites {
+		if site, ok := s.site(x); ok {
+			out = append(out, site)
+		}
+	}
+	return out
+}
+
+// passesVariable reports whether word, an argument of command behind prev, sets
+// GODEBUG for a program: as an operand of env, or behind docker's -e.
+func passesVariable(command, prev, word string) bool {
+	word = strings.TrimLeft(word, `"'`)
+	base := command[strings.LastIndexByte(command, '/')+1:]
+	if strings.HasPrefix(word, "GODEBUG=") {
+		return slices.Contains([]string{"env", "sudo", "doas", "exec", "nohup"}, base) || prev == "-e" || prev == "--env" || prev == "env" || strings.HasSuffix(prev, "/env")
+	}
+	return strings.HasPrefix(word, "--env=GODEBUG=") || strings.HasPrefix(word, "-eGODEBUG=")
+}
+
+// span returns the range of n in the text.
+func (s *script) span(n syntax.Node) span.Span {
+	return span.Span{Off: int(n.Pos().Offset()), End: int(n.End().Offset())}
+}
+
+func (s *script) source(n syntax.Node) string {
+	at := s.span(n)
+	return s.text.Text[at.Off:at.End]
+}
+
+// value returns the value that x gives to GODEBUG, between its quotes, and
+// whether every byte of it stands for itself.
+func (s *script) value(x shellSite) (span.FileText, bool) {
+	if x.assign != nil {
+		v := s.span(x.assign.Value)
+		in, plain := span.PlainValue(s.text.Text[v.Off:v.End])
+		return s.text.At(span.Span{Off: v.Off + in.Off, End: v.Off + in.End}), plain
+	}
+	w := s.span(x.word)
+	in, plain := span.PlainValue(s.text.Text[w.Off:w.End])
+	raw := s.text.Text[w.Off+in.Off : w.Off+in.End]
+	i := strings.Index(raw, "GODEBUG=") + len("GODEBUG=")
+	inner := span.Span{Off: w.Off + in.Off + i, End: w.Off + in.End}
+	if !plain {
+		v, ok := span.PlainValue(raw[i:])
+		inner, plain = span.Span{Off: inner.Off + v.Off, End: inner.Off + v.End}, ok
+	}
+	return s.text.At(inner), plain
+}
+
+// site describes x, unless it is none.
+func (s *script) site(x shellSite) (traceSite, bool) {
+	value, plain := s.value(x)
+	g := readGodebug(value.Text)
+	if !plain {
+		g = godebugValue{hidden: hiddenTrace.FindString(value.Text)}
+	}
+	if !g.on() || s.inert(x) {
+		return traceSite{}, false
+	}
+	at := value.File(span.Span{Off: 0, End: len(value.Text)})
+	if g.setting != "" {
+		at = value.File(g.at)
+	}
+	site := traceSite{file: s.t, off: at.Off, end: at.End, value: g, where: s.where, names: s.names}
+	for _, n := range x.around {
+		if fn, ok := n.(*syntax.FuncDecl); ok && fn.Name != nil {
+			site.names = append(slices.Clone(site.names), fn.Name.Value)
+		}
+	}
+	if g.setting == "" {
+		return site, true
+	}
+	if site.why = s.wanted(x); site.why != "" {
+		return site, true
+	}
+	fix, err := s.fix(x, value, g)
+	if err != nil {
+		site.why = err.Error() + "; remove gctrace by hand"
+		return site, true
+	}
+	site.fix = fix
+	return site, true
+}
+
+// inert reports whether the trace is of a command of development (go test, go
+// build), or hangs on a condition that names debugging or tracing.
+func (s *script) inert(x shellSite) bool {
+	for i, n := range x.around {
+		switch n := n.(type) {
+		case *syntax.CallExpr:
+			if i == len(x.around)-1 || x.assign == nil {
+				for k, w := range n.Args {
+					if k+1 < len(n.Args) && s.source(w) == "go" && slices.Contains([]string{"test", "build", "vet", "tool", "generate", "install"}, s.source(n.Args[k+1])) {
+						return true
+					}
+				}
+			}
+		case *syntax.IfClause:
+			for _, c := range n.Cond {
+				if switchName.MatchString(s.source(c)) {
+					return true
+				}
+			}
+		case *syntax.BinaryCmd:
+			if int(n.X.End().Offset()) <= s.span(x.around[len(x.around)-1]).Off && s.isTest(n.X) && switchName.MatchString(s.source(n.X)) {
+				return true
+			}
+		case *syntax.CaseClause:
+			if switchName.MatchString(s.source(n.Word)) {
+				return true
+			}
+		case *syntax.CaseItem:
+			for _, p := range n.Patterns {
+				if switchName.MatchString(s.source(p)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+var switchName = regexp.MustCompile(`(?i)debug|trace|verbose|\bgc|profil|bench|test_|dev\b`)
+
+// isTest reports whether the statement is [ ... ], [[ ... ]] or test.
+func (s *script) isTest(n *syntax.Stmt) bool {
+	switch c := n.Cmd.(type) {
+	case *syntax.TestClause:
+		return true
+	case *syntax.CallExpr:
+		return len(c.Args) > 0 && (s.source(c.Args[0]) == "[" || s.source(c.Args[0]) == "test")
+	}
+	return false
+}
+
+// wanted returns why the trace may be wanted where the assignment stands.
+func (s *script) wanted(x shellSite) string {
+	for i, n := range x.around {
+		switch n := n.(type) {
+		case *syntax.IfClause, *syntax.CaseClause, *syntax.CaseItem:
+			return "it hangs on a condition, which may be a switch for the trace; remove gctrace by hand if it is not"
+		case *syntax.BinaryCmd:
+			if n.Op == syntax.Pipe || n.Op == syntax.PipeAll {
+				return "the output goes to another command, which may read the trace; remove gctrace by hand if it does not"
+			}
+			if s.isTest(n.X) && s.span(n.Y).Off <= s.span(x.around[len(x.around)-1]).Off {
+				return "it hangs on a condition, which may be a switch for the trace; remove gctrace by hand if it is not"
+			}
+		case *syntax.CmdSubst, *syntax.ProcSubst:
+			return "the output is read, maybe for the trace; remove gctrace by hand if it is not"
+		case *syntax.Stmt:
+			for _, r := range n.Redirs {
+				if r.N != nil && r.N.Value == "2" || r.Op == syntax.RdrAll || r.Op == syntax.AppAll {
+					return "standard error is redirected, maybe for the trace; remove gctrace by hand if it is not"
+				}
+			}
+		case *syntax.CallExpr:
+			if len(n.Args) > 1 && s.source(n.Args[0]) == "go" && i == len(x.around)-1 {
+				return "it is a command of development; remove gctrace by hand if it is not"
+			}
+		}
+	}
+	if x.word != nil {
+		call := x.around[len(x.around)-1].(*syntax.CallExpr)
+		if i := slices.Index(call.Args, x.word); s.source(call.Args[0]) != "env" || i+1 >= len(call.Args) || slices.ContainsFunc(call.Args[1:i], func(w *syntax.Word) bool { return !strings.Contains(s.source(w), "=") }) {
+			return "it is an argument of " + s.source(call.Args[0]) + "; remove gctrace by hand"
+		}
+	}
+	return ""
+}
+
+// fix removes the trace: from the value, or the assignment, or its whole
+// statement.
+func (s *script) fix(x shellSite, value span.FileText, g godebugValue) (*rewrite.Fix, error) {
+	var edits []span.TextEdit
+	skip := make(map[syntax.Node]bool) // what goes
+	message := "remove GODEBUG"
+	switch {
+	case g.rest != "" || s.mentions() > s.traced:
+		message = "remove " + g.setting + " from GODEBUG"
+		for _, c := range g.cuts {
+			edits = append(edits, value.Cut(c)...)
+		}
+	case x.word != nil:
+		call := x.around[len(x.around)-1].(*syntax.CallExpr)
+		i := slices.Index(call.Args, x.word)
+		edits = s.remove(span.Span{Off: s.span(x.word).Off, End: s.span(call.Args[i+1]).Off})
+		skip[x.word] = true
+	default:
+		var err error
+		if edits, err = s.dropAssign(x, skip); err != nil {
+			return nil, err
+		}
+	}
+	if len(edits) == 0 {
+		return nil, errors.New("its place is not clear")
+	}
+	// The new text of the script, for the check, is what the edits leave of it.
+	after, err := parseShell(s.edited(edits))
+	if err != nil || !slices.Equal(shellWords(s.file, skip), shellWords(after, nil)) {
+		return nil, errors.New("more than that would change")
+	}
+	hold := span.Span{Off: edits[0].Off, End: edits[len(edits)-1].End}
+	whole := s.text.File(s.span(x.around[len(x.around)-1]))
+	hold = span.Span{Off: min(hold.Off, whole.Off), End: max(hold.End, whole.End)}
+	return span.SpliceFix(s.t, message+s.effect, s.safety, hold, edits), nil
+}
+
+// remove returns the edits for a range of the text: all of it in the file, line
+// breaks included, unless comments stand between its pieces.
+func (s *script) remove(r span.Span) []span.TextEdit {
+	at := s.text.File(r)
+	if bytes.ContainsRune(s.t.Src[at.Off:at.End], '#') {
+		// The blanks before what follows are its indentation.
+		return slices.DeleteFunc(s.text.Cut(r), func(e span.TextEdit) bool { return span.Blank(s.t.Src[e.Off:e.End]) })
+	}
+	return []span.TextEdit{{Span: at}}
+}
+
+// edited returns the text without what the edits remove.
+func (s *script) edited(edits []span.TextEdit) string {
+	var b strings.Builder
+	for i, off := range s.text.Offs {
+		if !slices.ContainsFunc(edits, func(e span.TextEdit) bool { return e.Off <= off && off < e.End }) {
+			b.WriteByte(s.text.Text[i])
+		}
+	}
+	return b.String()
+}
+
+// mentions counts how often GODEBUG stands in the script outside of comments.
+func (s *script) mentions() int {
+	n := strings.Count(s.text.Text, "GODEBUG")
+	syntax.Walk(s.file, func(node syntax.Node) bool {
+		if c, ok := node.(*syntax.Comment); ok {
+			n -= strings.Count(c.Text, "GODEBUG")
+		}
+		return true
+	})
+	return n
+}
+
+// dropAssign removes the assignment, with its statement if nothing else is in
+// it, and notes in skip what goes.
+func (s *script) dropAssign(x shellSite, skip map[syntax.Node]bool) ([]span.TextEdit, error) {
+	at := s.span(x.assign)
+	switch n := x.around[len(x.around)-1].(type) {
+	case *syntax.CallExpr:
+		i := slices.Index(n.Assigns, x.assign)
+		switch {
+		case i < 0:
+			return nil, errors.New("its place is not clear")
+		case i+1 < len(n.Assigns):
+			skip[x.assign] = true
+			return s.remove(span.Span{Off: at.Off, End: s.span(n.Assigns[i+1]).Off}), nil
+		case len(n.Args) > 0:
+			skip[x.assign] = true
+			return s.remove(span.Span{Off: at.Off, End: s.span(n.Args[0]).Off}), nil
+		case i > 0:
+			skip[x.assign] = true
+			return s.remove(span.Span{Off: s.span(n.Assigns[i-1]).End, End: at.End}), nil
+		}
+	case *syntax.DeclClause:
+		i := slices.Index(n.Args, x.assign)
+		rest := 0 // other variables
+		for _, a := range n.Args {
+			if a.Name != nil && a != x.assign {
+				rest++
+			}
+		}
+		if rest > 0 {
+			skip[x.assign] = true
+			prev := s.span(n.Variant)
+			if i > 0 {
+				prev = s.span(n.Args[i-1])
+			}
+			return s.remove(span.Span{Off: prev.End, End: at.End}), nil
+		}
+	default:
+		return nil, errors.New("its place is not clear")
+	}
+	// Have: a statement that does nothing else.
+	return s.dropStmt(x.around[:len(x.around)-1], skip)
+}
+
+// dropStmt removes the statement that around ends with.
+func (s *script) dropStmt(around []syntax.Node, skip map[syntax.Node]bool) ([]span.TextEdit, error) {
+	if len(around) < 2 {
+		return nil, errors.New("its place is not clear")
+	}
+	stmt, ok := around[len(around)-1].(*syntax.Stmt)
+	if !ok || stmt.Negated || stmt.Background || len(stmt.Redirs) > 0 {
+		return nil, errors.New("its place is not clear")
+	}
+	at := s.span(stmt)
+	var list []*syntax.Stmt
+	switch n := around[len(around)-2].(type) {
+	case *syntax.BinaryCmd:
+		if n.Op != syntax.AndStmt {
+			return nil, errors.New("a command hangs on it")
+		}
+		skip[stmt], skip[n] = true, true
+		if n.X == stmt {
+			return s.remove(span.Span{Off: at.Off, End: s.span(n.Y).Off}), nil
+		}
+		return s.remove(span.Span{Off: s.span(n.X).End, End: at.End}), nil
+	case *syntax.File:
+		list = n.Stmts
+	case *syntax.Block:
+		list = n.Stmts
+	case *syntax.Subshell:
+		list = n.Stmts
+	default:
+		return nil, errors.New("its place is not clear")
+	}
+	if _, isFile := around[len(around)-2].(*syntax.File); len(list) < 2 && !(isFile && s.lines) {
+		return nil, errors.New("nothing else is in the command")
+	}
+	skip[stmt] = true
+	end := at.End
+	if stmt.Semicolon.IsValid() {
+		end = max(end, int(stmt.Semicolon.Offset())+1)
+	}
+	text := []byte(s.text.Text)
+	begin, stop := span.LineStart(text, at.Off), span.LineEnd(text, max(at.Off, end-1))
+	before, after := text[begin:at.Off], bytes.TrimSpace(text[end:stop])
+	switch {
+	case s.lines && span.Blank(before) && (len(after) == 0 || after[0] == '#' && aboutTrace(string(after))):
+		return []span.TextEdit{{Span: span.CutLines(s.t.Src, s.text.File(span.Span{Off: at.Off, End: end}), "#", aboutTrace)}}, nil
+	case stmt.Semicolon.IsValid() && len(after) > 0 && after[0] != '#':
+		for end < len(text) && (text[end] == ' ' || text[end] == '\t') {
+			end++
+		}
+		return s.remove(span.Span{Off: at.Off, End: end}), nil
+	}
+	return nil, errors.New("it shares its line")
+}
+
+// shellWords lists what a script consists of, without layout and comments, but
+// for the nodes in skip and the values of GODEBUG.
+func shellWords(f *syntax.File, skip map[syntax.Node]bool) []string {
+	var out []string
+	syntax.Walk(f, func(n syntax.Node) bool {
+		if n == nil {
+			return true
+		}
+		if b, ok := n.(*syntax.BinaryCmd); ok {
+			if !skip[n] {
+				out = append(out, b.Op.String())
+			}
+			return true
+		}
+		if skip[n] {
+			return false
+		}
+		switch n := n.(type) {
+		case *syntax.File, *syntax.Stmt, *syntax.Comment, *syntax.CallExpr:
+		case *syntax.Assign:
+			out = append(out, "assign")
+			if n.Name != nil && n.Name.Value == "GODEBUG" {
+				out = append(out, "GODEBUG")
+				return false
+			}
+		case *syntax.Word:
+			if text := wordText(n); strings.HasPrefix(text, "GODEBUG=") || strings.HasPrefix(text, "--env=GODEBUG=") {
+				out = append(out, "word GODEBUG")
+				return false
+			}
+			out = append(out, "word")
+		case *syntax.Lit:
+			out = append(out, "lit "+n.Value)
+		case *syntax.SglQuoted:
+			out = append(out, "quoted "+n.Value)
+		case *syntax.Redirect:
+			out = append(out, "redirect "+n.Op.String())
+		default:
+			out = append(out, fmt.Sprintf("%T", n))
+		}
+		return true
+	})
+	return out
+}
+
+// wordText returns the beginning of a word that needs no expansion.
+func wordText(w *syntax.Word) string {
+	if len(w.Parts) == 0 {
+		return ""
+	}
+	switch p := w.Parts[0].(type) {
+	case *syntax.Lit:
+		return p.Value
+	case *syntax.SglQuoted:
+		return p.Value
+	case *syntax.DblQuoted:
+		if len(p.Parts) > 0 {
+			if l, ok := p.Parts[0].(*syntax.Lit); ok {
+				return l.Value
+			}
+		}
+	}
+	return ""
+}
+
+// makefileTraces reports the lines of a Makefile that switch the trace on: an
+// assignment to GODEBUG, or a command in a recipe. Targets whose name says that
+// they trace or measure are passed over. Nothing is fixed: a Makefile is for
+// developers.
+func makefileTraces(t *rewrite.TextFile) []traceSite {
+	const why = "a Makefile is for developers, who may want the trace; remove gctrace by hand if it is left over"
+	var out []traceSite
+	target := ""
+	for off := 0; off < len(t.Src); off = span.LineEnd(t.Src, off) {
+		line := string(bytes.TrimRight(t.Src[off:span.LineEnd(t.Src, off)], "\r\n"))
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if line[0] == '\t' {
+			if traceTarget.MatchString(target) || !strings.Contains(line, "GODEBUG") {
+				continue
+			}
+			lead := len(line) - len(strings.TrimLeft(line, "\t @-+"))
+			// make gives the shell $ for $$; a line may go on.
+			command := strings.TrimSuffix(strings.ReplaceAll(line[lead:], "$(", "${"), "\\")
+			command = strings.ReplaceAll(command, ")", "}")
+			s := &script{t: t, text: span.WholeText([]byte(command), span.Span{Off: 0, End: len(command)}), where: "a command of target " + target, names: []string{target}}
+			for i := range s.text.Offs {
+				s.text.Offs[i] = off + lead + i
+			}
+			for _, x := range s.traces() {
+				x.fix, x.why = nil, why
+				out = append(out, x)
+			}
+			continue
+		}
+		head, v, ok := strings.Cut(line, "=")
+		fields := strings.Fields(strings.TrimRight(head, ":?+ \t"))
+		if ok && len(fields) > 0 && fields[len(fields)-1] == "GODEBUG" {
+			if g := readGodebug(strings.Trim(strings.TrimSpace(v), `"'`)); g.on() {
+				at := off + strings.Index(line, "GODEBUG")
+				out = append(out, traceSite{file: t, off: at, end: at + len("GODEBUG"), value: g, where: "the commands of the Makefile", why: why})
+			}
+			continue
+		}
+		if name, _, ok := strings.Cut(line, ":"); ok && !strings.HasPrefix(line, " ") {
+			target = strings.TrimSpace(name)
+		}
+	}
+	return out
+}
+
+// traceTarget matches names of targets that are there to trace or to measure.
+var traceTarget = regexp.MustCompile(`(?i)trace|gc|bench|prof|debug|perf|stress|test`)

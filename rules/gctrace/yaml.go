@@ -1,0 +1,299 @@
+package gctrace
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/yamledit"
+	"github.com/runtimefix/runtimefix/rules/internal/manifest"
+	"go.yaml.in/yaml/v3"
+)
+
+// gctraceYAML finds traces that YAML and JSON files switch on: compose files,
+// Kubernetes objects and patches, values of charts, settings of platforms and
+// of continuous integration. Files that are not YAML as they stand are templates;
+// there it only reports.
+func gctraceYAML(s *rewrite.Snapshot) []rewrite.Finding {
+	var out []rewrite.Finding
+	seen := make(map[*rewrite.TextFile]bool)
+	for _, t := range append(manifest.Texts(s, "gctrace"), s.TextsOf("gctrace", rewrite.HelmTemplate)...) {
+		if seen[t] {
+			continue
+		}
+		seen[t] = true
+		sites := templateTraces(t)
+		if f := manifest.Parse(s, t); f != nil {
+			y := &yamlTraces{t: t, f: f}
+			for _, doc := range f.Docs {
+				manifest.Walk(doc, func(n *yaml.Node) { y.visit(doc, n) })
+			}
+			sites = y.sites
+		}
+		for _, x := range sites {
+			out = append(out, x.findings(s)...)
+		}
+	}
+	return out
+}
+
+// templateTraces returns the lines of a template that set GODEBUG to a trace,
+// on the line itself or with the name on the line above.
+func templateTraces(t *rewrite.TextFile) []traceSite {
+	if t.Is(rewrite.JSON) {
+		return nil
+	}
+	var out []traceSite
+	off, prev := 0, ""
+	for line := range strings.Lines(string(t.Src)) {
+		text := strings.TrimSpace(line)
+		m := hiddenTrace.FindStringIndex(line)
+		if m != nil && text[0] != '#' && strings.Contains(prev+line, "GODEBUG") {
+			out = append(out, traceSite{
+				file: t, off: off + m[0], end: off + m[1],
+				value: godebugValue{setting: line[m[0]:m[1]]},
+				where: "the containers of a template",
+				why:   "the file is a template; remove gctrace by hand",
+			})
+		}
+		off += len(line)
+		if prev = line; text != "" && text[0] == '#' {
+			prev = ""
+		}
+	}
+	return out
+}
+
+// yamlTraces collects the traces in one file.
+type yamlTraces struct {
+	t     *rewrite.TextFile
+	f     *yamledit.File
+	sites []traceSite
+}
+
+// visit looks at n for an environment variable: an item NAME=value, an item
+// with name and value, an entry of a mapping.
+func (y *yamlTraces) visit(doc, n *yaml.Node) {
+	parent := y.f.Parent(n)
+	switch {
+	case n.Kind == yaml.ScalarNode && parent != nil && parent.Kind == yaml.SequenceNode:
+		if value, ok := strings.CutPrefix(n.Value, "GODEBUG="); ok && y.isEnvironment(parent) {
+			y.add(doc, n, n, len("GODEBUG="), value)
+			return
+		}
+		y.command(doc, n)
+	case n.Kind == yaml.ScalarNode && n.Value == "GODEBUG" && parent != nil && parent.Kind == yaml.MappingNode:
+		switch key := y.f.Key(n); {
+		case key == nil:
+			// Have: an entry GODEBUG: value.
+			_, value := yamledit.Entry(parent, "GODEBUG")
+			if y.isEnvironment(parent) {
+				y.add(doc, n, value, 0, y.text(value))
+			}
+		case key.Value == "name":
+			if _, value := yamledit.Entry(parent, "value"); value != nil {
+				y.add(doc, parent, value, 0, y.text(value))
+			}
+		}
+	case n.Kind == yaml.ScalarNode && y.f.Key(n) != nil:
+		y.command(doc, n)
+	}
+}
+
+// text returns the value of a scalar or of the one that an alias refers to.
+func (y *yamlTraces) text(n *yaml.Node) string {
+	if n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n == nil || n.Kind != yaml.ScalarNode {
+		return ""
+	}
+	return n.Value
+}
+
+// isEnvironment reports whether coll is where variables are set: by the name of
+// its key, or the data of a ConfigMap or Secret.
+func (y *yamlTraces) isEnvironment(coll *yaml.Node) bool {
+	key := y.f.Key(coll)
+	if key == nil {
+		return false
+	}
+	name := strings.ToLower(key.Value)
+	return strings.Contains(name, "env") || y.isShared(coll) || name == "variables"
+}
+
+// isShared reports whether coll holds settings that others refer to by name, so
+// that a key must stay: the data of a ConfigMap or Secret, the literals of a
+// generator.
+func (y *yamlTraces) isShared(coll *yaml.Node) bool {
+	key := y.f.Key(coll)
+	return key != nil && slices.Contains([]string{"data", "stringData", "literals"}, key.Value)
+}
+
+// commandKeys are the keys of what a shell or an exec call gets.
+var commandKeys = []string{"command", "args", "entrypoint", "cmd", "script", "run", "before_script", "after_script", "patch"}
+
+// command reports the scalar n if it is a command, or one of its words, that
+// sets GODEBUG, or a patch that does.
+func (y *yamlTraces) command(doc, n *yaml.Node) {
+	if !strings.Contains(n.Value, "GODEBUG") || !strings.Contains(n.Value, "trace") {
+		return
+	}
+	holder := n
+	if up := y.f.Parent(n); up != nil && up.Kind == yaml.SequenceNode {
+		holder = up
+	}
+	key := y.f.Key(holder)
+	if key == nil || !slices.Contains(commandKeys, key.Value) {
+		return
+	}
+	for line := range strings.Lines(n.Value) {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") {
+			continue
+		}
+		_, rest, ok := strings.Cut(line, "GODEBUG=")
+		if !ok {
+			if key.Value != "patch" {
+				continue
+			}
+			rest = strings.TrimSpace(line)
+			if _, v, ok := strings.Cut(rest, "value:"); ok {
+				rest = strings.TrimSpace(v)
+			}
+		}
+		rest = strings.TrimLeft(rest, `"'`)
+		if i := strings.IndexAny(rest, " \t\r\n\"';|&"); i >= 0 {
+			rest = rest[:i]
+		}
+		g := readGodebug(rest)
+		if !g.on() {
+			continue
+		}
+		off, end := manifest.NodeSpan(y.f, n)
+		x := traceSite{file: y.t, off: off, end: end, value: g, why: "it is part of a command; remove gctrace by hand"}
+		if key.Value == "patch" {
+			x.why = "it is part of a patch in a string; remove gctrace by hand"
+		}
+		x.where, x.names, _ = y.describe(doc, n)
+		y.sites = append(y.sites, x)
+		return
+	}
+}
+
+// add notes that value, which begins at byte base of the scalar node, sets
+// GODEBUG. entry is what goes when nothing of the value is left: the item or
+// the key.
+func (y *yamlTraces) add(doc, entry, node *yaml.Node, base int, value string) {
+	g := readGodebug(value)
+	if !g.on() {
+		return
+	}
+	x := traceSite{file: y.t, value: g}
+	x.off, x.end = manifest.NodeSpan(y.f, node)
+	safety := rewrite.Safe
+	var deployed bool
+	if x.where, x.names, deployed = y.describe(doc, entry); !deployed {
+		safety = rewrite.Unsafe
+	}
+	holder := y.f.Parent(entry)
+	switch {
+	case g.setting == "":
+	case manifest.IsHelmOutput(doc):
+		x.why = "the file was rendered by Helm; remove gctrace from the chart's values"
+	case node.Kind == yaml.AliasNode:
+		x.why = "the value is an alias; remove gctrace by hand"
+	case entry.Kind == yaml.MappingNode && (holder == nil || holder.Kind != yaml.SequenceNode || !y.isEnvironment(holder)):
+		x.why = "it is not in the list of a container; remove gctrace by hand"
+	case entry.Kind == yaml.MappingNode && len(entry.Content) != 4:
+		x.why = "the entry says more than name and value; remove gctrace by hand"
+	default:
+		message := "remove " + g.setting + " and keep the other settings"
+		var list []yamledit.Splice
+		var err error
+		if g.rest == "" && !y.isShared(holder) {
+			message = "remove GODEBUG from the environment"
+			list, err = y.f.Remove(entry, yamledit.Options{Comment: aboutTrace, Prune: deployed})
+		} else {
+			if g.rest == "" {
+				message = "empty GODEBUG"
+			}
+			list, err = y.f.Substitute(node, base, len(node.Value), g.rest)
+		}
+		if safety == rewrite.Unsafe {
+			message += "; the trace ends wherever the setting is used"
+		}
+		if err != nil {
+			x.why = err.Error() + "; remove gctrace by hand"
+			break
+		}
+		if saysWanted(y.f, node) {
+			x.why = "a comment says that the trace is read; remove gctrace by hand if it is not"
+			break
+		}
+		x.fix = manifest.Fix(y.t, y.f, holder, safety, message, list)
+	}
+	y.sites = append(y.sites, x)
+}
+
+// aboutTrace reports whether a comment is about the trace of the collector.
+func aboutTrace(text string) bool {
+	lower := []byte(strings.ToLower(text))
+	return bytes.Contains(lower, []byte("gctrace")) || bytes.Contains(lower, []byte("godebug")) || bytes.Contains(lower, []byte("garbage")) ||
+		slices.ContainsFunc(strings.FieldsFunc(string(lower), func(r rune) bool { return r < 'a' || r > 'z' }), func(w string) bool { return w == "gc" })
+}
+
+// saysWanted reports whether the comment behind the setting, or the one on the
+// line above the entry, says that somebody reads the trace.
+func saysWanted(f *yamledit.File, node *yaml.Node) bool {
+	off, end := manifest.NodeSpan(f, node)
+	line, _, _ := strings.Cut(string(f.Src[end:]), "\n")
+	_, text, _ := strings.Cut(line, "#")
+	above := strings.Split(string(f.Src[:off]), "\n")
+	for i := len(above) - 2; i >= 0 && i >= len(above)-4; i-- {
+		if c := strings.TrimSpace(above[i]); strings.HasPrefix(c, "#") {
+			text += " " + c
+		} else if i < len(above)-2 {
+			break // beyond the name of the variable
+		}
+	}
+	text = strings.ToLower(text)
+	return slices.ContainsFunc([]string{"dashboard", "parse", "scrape", "collected", "do not remove", "don't remove", "needed", "required"}, func(w string) bool { return strings.Contains(text, w) })
+}
+
+// describe says whose environment n is in, by which names that goes, and
+// whether it is surely that of a deployed program: a service of a compose file,
+// a container of a Kubernetes object.
+func (y *yamlTraces) describe(doc, n *yaml.Node) (where string, names []string, deployed bool) {
+	kind := yamledit.Text(doc, "kind")
+	object := kind != "" && yamledit.Text(doc, "apiVersion") != ""
+	for _, path := range [][]string{{"metadata", "name"}, {"metadata", "namespace"}} {
+		if name := yamledit.Text(doc, path...); object && name != "" {
+			names = append(names, name)
+		}
+	}
+	services := yamledit.Get(doc, "services")
+	for at := n; at != nil; at = y.f.Parent(at) {
+		up := y.f.Parent(at)
+		key := y.f.Key(at)
+		switch {
+		case key != nil && services != nil && up == services:
+			return "service " + key.Value, append(names, key.Value), true
+		case object && at.Kind == yaml.MappingNode && up != nil && y.f.Key(up) != nil && slices.Contains(manifest.ContainerLists, y.f.Key(up).Value):
+			if name := yamledit.Text(at, "name"); name != "" {
+				return "container " + name, append(names, name), true
+			}
+			return "a container", names, true
+		case key != nil && key.Value == "env_variables" && up == doc:
+			return "the service", names, true
+		}
+		if key != nil {
+			names = append(names, key.Value)
+		}
+	}
+	if object {
+		return kind + " " + cmp.Or(yamledit.Text(doc, "metadata", "name"), "without a name"), names, false
+	}
+	return "the programs that the file configures", names, false
+}

@@ -1,0 +1,643 @@
+// Package liveness answers whether an object is still in use behind a statement.
+package liveness
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/cgo"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/cfg"
+)
+
+// Liveness tells whether something in a function still refers to what a local
+// variable refers to, after a place in that function. It follows the control
+// flow, as the compiler does: a variable is dead where no path uses it again.
+// Where it cannot tell it says that the object is alive.
+type Liveness struct {
+	p    *rewrite.Package
+	body *ast.BlockStmt
+	g    *cfg.CFG
+	held map[Subject]holding
+}
+
+// A Subject is what an object's life is asked for: v leads to it. What v points
+// at is meant, or, if part is set, an object that the fields behind v lead to;
+// part is the type of a pointer to it.
+type Subject struct {
+	V    *types.Var
+	Part types.Type
+}
+
+// leadsTo reports whether a value of type t may lead to s, or to what holds it.
+func (s Subject) leadsTo(t types.Type) bool {
+	if s.Part == nil {
+		return canHold(t, s.V.Type())
+	}
+	whole := syntax.PointerElem(s.V.Type())
+	if whole == nil {
+		whole = s.V.Type()
+	}
+	return holds(t, whole, make(map[types.Type]bool)) || canHold(t, s.Part)
+}
+
+// holding says where else in the function a reference to an object is.
+type holding struct {
+	vars   []*types.Var // variables that may hold one, in order of assignment
+	Stored bool         // one went out of sight: into a field, a channel, another function
+}
+
+func New(p *rewrite.Package, body *ast.BlockStmt) *Liveness {
+	return &Liveness{
+		p: p, body: body,
+		g:    cfg.New(body, func(call *ast.CallExpr) bool { return !syntax.NeverReturns(p, call) }),
+		held: make(map[Subject]holding),
+	}
+}
+
+// usedAfter reports whether v's value is used on a path from the end of the
+// expression or statement at to an exit. at stands in the function itself.
+func (l *Liveness) usedAfter(v *types.Var, at ast.Node) bool {
+	for _, b := range l.g.Blocks {
+		for i, n := range b.Nodes {
+			if n.Pos() > at.Pos() || at.End() > n.End() || !syntax.Encloses(n, at) {
+				continue
+			}
+			switch l.within(n, at, v) {
+			case used:
+				return true
+			case Overwritten:
+				continue
+			}
+			if l.search(b, i+1, func(n ast.Node) flowEffect { return l.Effect(n, v) }, make(map[*cfg.Block]bool)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+type flowEffect int
+
+const (
+	untouched flowEffect = iota
+	used
+	Overwritten
+)
+
+// search walks the paths from the i-th node of b on, and reports whether on one
+// of them a node has the effect used before one has overwritten.
+func (l *Liveness) search(b *cfg.Block, i int, effect func(ast.Node) flowEffect, seen map[*cfg.Block]bool) bool {
+	for _, n := range b.Nodes[min(i, len(b.Nodes)):] {
+		switch effect(n) {
+		case used:
+			return true
+		case Overwritten:
+			return false
+		}
+	}
+	for _, s := range b.Succs {
+		if !seen[s] {
+			seen[s] = true
+			if l.search(s, 0, effect, seen) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Reaches reports whether the flow leads from the end of a to b.
+func (l *Liveness) Reaches(a, b ast.Node) bool {
+	return l.after(a, func(block *cfg.Block, i int) bool {
+		if n := block.Nodes[i]; a != b && syntax.Encloses(n, b) {
+			return b.Pos() > a.Pos() // in one statement
+		}
+		return l.search(block, i+1, func(n ast.Node) flowEffect {
+			if syntax.Encloses(n, b) {
+				return used
+			}
+			return untouched
+		}, make(map[*cfg.Block]bool))
+	})
+}
+
+// after reports whether f does for one of the nodes of the flow that have at
+// inside: f gets its block and its index there.
+func (l *Liveness) after(at ast.Node, f func(b *cfg.Block, i int) bool) bool {
+	for _, b := range l.g.Blocks {
+		for i, n := range b.Nodes {
+			if syntax.Encloses(n, at) && f(b, i) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// LeavesWith reports whether the flow leads from at, a part of the header of the
+// statement s, to what stands behind s, with the value that v has at at.
+func (l *Liveness) LeavesWith(v *types.Var, at ast.Node, s ast.Stmt) bool {
+	seen := make(map[*cfg.Block]bool)
+	var leaves func(b *cfg.Block, i int) bool
+	leaves = func(b *cfg.Block, i int) bool {
+		for _, n := range b.Nodes[min(i, len(b.Nodes)):] {
+			if l.Effect(n, v) == Overwritten {
+				return false
+			}
+		}
+		for _, next := range b.Succs {
+			if next.Stmt == s {
+				switch next.Kind {
+				case cfg.KindForDone, cfg.KindRangeDone, cfg.KindIfDone, cfg.KindSwitchDone, cfg.KindSelectDone:
+					return true
+				}
+			}
+			if !seen[next] {
+				seen[next] = true
+				if leaves(next, 0) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return l.after(at, func(b *cfg.Block, i int) bool { return leaves(b, i+1) })
+}
+
+// Leaks reports whether a path from at leads to the end of the function on
+// which no node passes stops.
+func (l *Liveness) Leaks(at ast.Node, stops func(ast.Node) bool) bool {
+	seen := make(map[*cfg.Block]bool)
+	var leaks func(b *cfg.Block, i int) bool
+	leaks = func(b *cfg.Block, i int) bool {
+		if slices.ContainsFunc(b.Nodes[min(i, len(b.Nodes)):], stops) {
+			return false
+		}
+		if len(b.Succs) == 0 {
+			return b.Live
+		}
+		for _, next := range b.Succs {
+			if !seen[next] {
+				seen[next] = true
+				if leaks(next, 0) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return l.after(at, func(b *cfg.Block, i int) bool { return leaks(b, i+1) })
+}
+
+// Effect says what a node of the control flow does with v.
+func (l *Liveness) Effect(n ast.Node, v *types.Var) flowEffect {
+	sets := false
+	switch n := n.(type) {
+	case *ast.AssignStmt:
+		discards := true
+		for _, x := range n.Lhs {
+			id, ok := ast.Unparen(x).(*ast.Ident)
+			switch {
+			case ok && l.Object(id) == v && (n.Tok == token.ASSIGN || n.Tok == token.DEFINE):
+				sets = true
+			case l.Mentions(x, v):
+				return used
+			}
+			discards = discards && ok && id.Name == "_"
+		}
+		for _, x := range n.Rhs {
+			if id, ok := ast.Unparen(x).(*ast.Ident); ok && discards && l.Object(id) == v {
+				continue // "_ = v" is no use for the compiler
+			}
+			if l.Mentions(x, v) {
+				return used
+			}
+		}
+	case *ast.ValueSpec:
+		for _, x := range n.Values {
+			if l.Mentions(x, v) {
+				return used
+			}
+		}
+		for _, id := range n.Names {
+			sets = sets || l.Object(id) == v
+		}
+	case *ast.Ident:
+		// A range clause or receive that declares v, or a bare use.
+		if l.p.Info.Defs[n] == v {
+			return Overwritten
+		}
+		if l.p.Info.Uses[n] == v {
+			return used
+		}
+	default:
+		if l.Mentions(n, v) {
+			return used
+		}
+	}
+	if sets {
+		return Overwritten
+	}
+	return untouched
+}
+
+// within says what the rest of node n does with v after at, a part of n, was
+// evaluated. What was called before counts as done; operands that are no calls
+// are read when the calls have returned.
+func (l *Liveness) within(n, at ast.Node, v *types.Var) flowEffect {
+	if n == at {
+		return untouched
+	}
+	result := untouched
+	if as, ok := n.(*ast.AssignStmt); ok {
+		for _, x := range as.Lhs {
+			if id, ok := ast.Unparen(x).(*ast.Ident); ok && l.Object(id) == v && as.Tok != token.ADD_ASSIGN {
+				result = Overwritten
+			}
+		}
+	}
+	ast.Inspect(n, func(m ast.Node) bool {
+		if m == nil || result == used || m == at {
+			return false
+		}
+		switch m := m.(type) {
+		case *ast.CallExpr:
+			// A call before, unless at is one of its operands.
+			return m.End() > at.Pos()
+		case *ast.FuncLit:
+			if l.Mentions(m, v) {
+				result = used
+			}
+			return false
+		case *ast.AssignStmt:
+			if m == n {
+				for _, x := range append(append([]ast.Expr(nil), m.Lhs...), m.Rhs...) {
+					if id, ok := ast.Unparen(x).(*ast.Ident); ok && l.Object(id) == v && x.Pos() < at.Pos() && result == Overwritten {
+						continue
+					}
+					if x != at && !syntax.Encloses(x, at) && l.Mentions(x, v) && !callBefore(x, at) {
+						result = used
+					}
+				}
+				for _, x := range m.Rhs {
+					if x != at && syntax.Encloses(x, at) && l.within(x, at, v) == used {
+						result = used
+					}
+				}
+				for _, x := range m.Lhs {
+					if x != at && syntax.Encloses(x, at) && l.within(x, at, v) == used {
+						result = used
+					}
+				}
+				return false
+			}
+		case *ast.Ident:
+			if l.Object(m) == v {
+				result = used
+			}
+		}
+		return true
+	})
+	return result
+}
+
+// callBefore reports whether x is a call that is done before at is evaluated.
+func callBefore(x ast.Expr, at ast.Node) bool {
+	_, ok := ast.Unparen(x).(*ast.CallExpr)
+	return ok && x.End() <= at.Pos()
+}
+
+func (l *Liveness) Object(id *ast.Ident) types.Object {
+	if o := l.p.Info.Uses[id]; o != nil {
+		return o
+	}
+	return l.p.Info.Defs[id]
+}
+
+// Mentions reports whether v occurs in n.
+func (l *Liveness) Mentions(n ast.Node, v *types.Var) bool {
+	return syntax.ContainsNode(n, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		return ok && l.Object(id) == v
+	})
+}
+
+// Kept reports whether the object o is certainly, or possibly, still referred to
+// in the function after at: by its variable, by another that may lead to it, by
+// a deferred call or by a closure.
+func (l *Liveness) Kept(o Subject, at ast.Node) bool {
+	if l.usedAfter(o.V, at) || l.deferred(o, at) || l.captured(o.V, at) {
+		return true
+	}
+	for _, w := range l.Holding(o).vars {
+		if l.usedAfter(w, at) || l.deferred(Subject{w, o.Part}, at) || l.captured(w, at) {
+			return true
+		}
+	}
+	return false
+}
+
+// deferred reports whether a deferred call that stands before at refers to o:
+// its receiver, an argument or a captured variable. The fields that an argument
+// reads are read at the defer statement.
+func (l *Liveness) deferred(o Subject, at ast.Node) bool {
+	return syntax.ContainsNode(l.body, func(n ast.Node) bool {
+		d, ok := n.(*ast.DeferStmt)
+		if !ok || d.Pos() > at.Pos() || syntax.Encloses(d, at) {
+			return false
+		}
+		if encloseLit(l.body, d) {
+			return false
+		}
+		return l.Refers(d.Call, o)
+	})
+}
+
+// encloseLit reports whether a function literal in body is around n.
+func encloseLit(body *ast.BlockStmt, n ast.Node) bool {
+	return syntax.ContainsNode(body, func(m ast.Node) bool {
+		lit, ok := m.(*ast.FuncLit)
+		return ok && lit.Pos() <= n.Pos() && n.End() <= lit.End()
+	})
+}
+
+// Refers reports whether the value of x, or a call's operands, may refer to o:
+// its variable itself, its address or that of a part of it, a method's receiver.
+// A field's value does only where its type allows for it.
+func (l *Liveness) Refers(n ast.Node, o Subject) bool {
+	found := false
+	ast.Inspect(n, func(n ast.Node) bool {
+		if found {
+			return false
+		}
+		switch n := n.(type) {
+		case *ast.UnaryExpr:
+			if n.Op == token.AND && l.Mentions(n.X, o.V) {
+				found = true
+				return false
+			}
+		case *ast.SelectorExpr:
+			sel := l.p.Info.Selections[n]
+			if sel == nil || !l.Mentions(n.X, o.V) {
+				return true
+			}
+			if sel.Kind() != types.FieldVal {
+				// The receiver: the variable, or a part of it by address.
+				if root, ok := syntax.FieldChain(l.p, n.X); ok && root != nil && l.Object(root) == o.V {
+					found = ast.Unparen(n.X) == ast.Expr(root) || !syntax.PointerLike(l.p.Info.TypeOf(n.X)) || o.leadsTo(l.p.Info.TypeOf(n.X))
+					return false
+				}
+				return true
+			}
+			if root, ok := syntax.FieldChain(l.p, n); ok && l.Object(root) == o.V {
+				found = !l.isRawField(n) && o.leadsTo(l.p.Info.TypeOf(n))
+				return false
+			}
+		case *ast.Ident:
+			if l.Object(n) == o.V {
+				found = true
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// captured reports whether a function literal that is not around at captures v.
+// One that is called where it stands is part of the flow.
+func (l *Liveness) captured(v *types.Var, at ast.Node) bool {
+	now := make(map[*ast.FuncLit]bool)
+	ast.Inspect(l.body, func(n ast.Node) bool {
+		if s, ok := n.(*ast.ExprStmt); ok {
+			if call, ok := s.X.(*ast.CallExpr); ok {
+				if lit, ok := call.Fun.(*ast.FuncLit); ok {
+					now[lit] = true
+				}
+			}
+		}
+		return true
+	})
+	return syntax.ContainsNode(l.body, func(n ast.Node) bool {
+		lit, ok := n.(*ast.FuncLit)
+		return ok && !now[lit] && !(lit.Pos() <= at.Pos() && at.End() <= lit.End()) && l.Mentions(lit, v)
+	})
+}
+
+// Holding returns where references to o are put in the function.
+func (l *Liveness) Holding(o Subject) holding {
+	if h, ok := l.held[o]; ok {
+		return h
+	}
+	var h holding
+	v := o.V
+	known := map[*types.Var]bool{v: true}
+	holders := []*types.Var{v}
+	from := func(x ast.Expr) bool {
+		for _, w := range holders {
+			if l.Mentions(x, w) {
+				return true
+			}
+		}
+		return false
+	}
+	note := func(lhs ast.Expr, rhs ast.Expr) bool {
+		if !from(rhs) || cgo.IsCgoCall(l.p, rhs) || l.isRawField(cgo.Converted(l.p, rhs)) {
+			return false
+		}
+		if !o.leadsTo(l.p.Info.TypeOf(lhs)) && !slices.ContainsFunc(holders, func(w *types.Var) bool { return l.pointsInto(rhs, w) }) {
+			return false
+		}
+		lhs = ast.Unparen(lhs)
+		id, ok := lhs.(*ast.Ident)
+		if !ok {
+			id = syntax.VariableOf(lhs)
+		}
+		if id == nil || id.Name == "_" && id == lhs {
+			h.Stored = h.Stored || id == nil
+			return false
+		}
+		w, _ := l.Object(id).(*types.Var)
+		if w == nil || w.IsField() || !(l.body.Pos() <= w.Pos() && w.Pos() < l.body.End()) {
+			if w != v {
+				h.Stored = true
+			}
+			return false
+		}
+		if known[w] {
+			return false
+		}
+		known[w] = true
+		holders = append(holders, w)
+		h.vars = append(h.vars, w)
+		return true
+	}
+	for again := true; again; {
+		again = false
+		ast.Inspect(l.body, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.AssignStmt:
+				for i, lhs := range n.Lhs {
+					rhs := n.Rhs[0]
+					if len(n.Rhs) == len(n.Lhs) {
+						rhs = n.Rhs[i]
+					}
+					again = note(lhs, rhs) || again
+				}
+			case *ast.ValueSpec:
+				for i, lhs := range n.Names {
+					if len(n.Values) == 0 {
+						break
+					}
+					rhs := n.Values[0]
+					if len(n.Values) == len(n.Names) {
+						rhs = n.Values[i]
+					}
+					again = note(lhs, rhs) || again
+				}
+			case *ast.RangeStmt:
+				if n.Key != nil {
+					again = note(n.Key, n.X) || again
+				}
+				if n.Value != nil {
+					again = note(n.Value, n.X) || again
+				}
+			case *ast.SendStmt:
+				h.Stored = h.Stored || l.Refers(n.Value, o)
+			case *ast.GoStmt:
+				h.Stored = h.Stored || l.Refers(n.Call, o)
+			case *ast.CallExpr:
+				for _, a := range n.Args {
+					if l.Refers(a, o) && !l.forgets(n) {
+						h.Stored = true
+					}
+				}
+			case *ast.UnaryExpr:
+				// The variable's own address.
+				if id, ok := ast.Unparen(n.X).(*ast.Ident); ok && n.Op == token.AND && l.Object(id) == v {
+					h.Stored = true
+				}
+			}
+			return true
+		})
+	}
+	l.held[o] = h
+	return h
+}
+
+// forgets reports whether the called function keeps none of its arguments.
+func (l *Liveness) forgets(call *ast.CallExpr) bool {
+	if cgo.IsCgoCall(l.p, call) || l.p.Info.Types[call.Fun].IsType() {
+		return true
+	}
+	if id, ok := ast.Unparen(call.Fun).(*ast.Ident); ok {
+		if _, ok := l.p.Info.Uses[id].(*types.Builtin); ok {
+			return true // append: its result is looked at
+		}
+	}
+	fn := l.p.Callee(call)
+	if fn == nil || fn.Pkg() == nil {
+		return false
+	}
+	switch fn.Pkg().Path() {
+	case "runtime", "fmt", "log", "errors", "syscall", "golang.org/x/sys/unix", "golang.org/x/sys/windows", "unsafe":
+		return true
+	}
+	return false
+}
+
+// isRawField reports whether x is a field of type unsafe.Pointer: that is how
+// handles of C are kept. An object has no such pointer to itself.
+func (l *Liveness) isRawField(x ast.Expr) bool {
+	sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
+	if !ok || syntax.Under(l.p.Info.TypeOf(sel)) != types.Typ[types.UnsafePointer] {
+		return false
+	}
+	_, ok = syntax.FieldChain(l.p, sel)
+	return ok
+}
+
+// pointsInto reports whether x is the address of a part of what v points at, as
+// &v.mu is. It keeps the whole alive.
+func (l *Liveness) pointsInto(x ast.Expr, v *types.Var) bool {
+	u, ok := ast.Unparen(x).(*ast.UnaryExpr)
+	if !ok || u.Op != token.AND {
+		return false
+	}
+	x = ast.Unparen(u.X)
+	for {
+		var part ast.Expr
+		switch n := x.(type) {
+		case *ast.SelectorExpr:
+			part = n.X
+		case *ast.IndexExpr:
+			if _, ok := syntax.Under(l.p.Info.TypeOf(n.X)).(*types.Array); !ok {
+				return false
+			}
+			part = n.X
+		default:
+			return false
+		}
+		root, fields, ok := syntax.FieldsBehind(l.p, x)
+		if ok && l.Object(root) == v {
+			// No pointer leads on to something else.
+			return !slices.ContainsFunc(fields[:len(fields)-1], func(f *types.Var) bool { return syntax.PointerLike(f.Type()) })
+		}
+		x = ast.Unparen(part)
+	}
+}
+
+// canHold reports whether a value of type t may lead to an object that a
+// variable of type ptr points at.
+func canHold(t, ptr types.Type) bool {
+	elem := syntax.PointerElem(ptr)
+	if elem == nil {
+		return true
+	}
+	return holds(t, elem, make(map[types.Type]bool))
+}
+
+func holds(t, elem types.Type, seen map[types.Type]bool) bool {
+	if t == nil || seen[t] {
+		return false
+	}
+	seen[t] = true
+	if types.Identical(t, types.Universe.Lookup("error").Type()) {
+		return false
+	}
+	if types.Identical(t, elem) {
+		return true
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		return u.Kind() == types.UnsafePointer
+	case *types.Pointer:
+		return types.Identical(u.Elem(), elem) || holds(u.Elem(), elem, seen)
+	case *types.Slice:
+		return holds(u.Elem(), elem, seen)
+	case *types.Array:
+		return holds(u.Elem(), elem, seen)
+	case *types.Chan:
+		return holds(u.Elem(), elem, seen)
+	case *types.Map:
+		return holds(u.Key(), elem, seen) || holds(u.Elem(), elem, seen)
+	case *types.Struct:
+		for f := range u.Fields() {
+			if holds(f.Type(), elem, seen) {
+				return true
+			}
+		}
+	case *types.Tuple:
+		for v := range u.Variables() {
+			if holds(v.Type(), elem, seen) {
+				return true
+			}
+		}
+	case *types.Interface, *types.Signature:
+		return true
+	}
+	return false
+}

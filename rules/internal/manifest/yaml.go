@@ -1,0 +1,91 @@
+// Package manifest answers what a YAML manifest deploys and where.
+package manifest
+
+import (
+	"bytes"
+	"cmp"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/yamledit"
+	"go.yaml.in/yaml/v3"
+)
+
+// Parse returns the documents of t, nil when it is not YAML as it stands: a
+// template, say, whose unquoted {{ expressions }} read as mappings of mappings.
+func Parse(s *rewrite.Snapshot, t *rewrite.TextFile) *yamledit.File {
+	return s.Memo(yamlKey{t}, func() any {
+		f, _ := yamledit.Parse(t.Src)
+		if f == nil || t.Is(rewrite.HelmTemplate) && bytes.Contains(t.Src, []byte("{{")) {
+			return (*yamledit.File)(nil)
+		}
+		template := false
+		for _, doc := range f.Docs {
+			Walk(doc, func(n *yaml.Node) {
+				template = template || n.Kind == yaml.MappingNode && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode
+			})
+		}
+		if template {
+			return (*yamledit.File)(nil)
+		}
+		return f
+	}).(*yamledit.File)
+}
+
+type yamlKey struct{ t *rewrite.TextFile }
+
+// Texts returns the YAML and JSON files in which the rule may fire.
+func Texts(s *rewrite.Snapshot, rule string) []*rewrite.TextFile {
+	return append(s.TextsOf(rule, rewrite.YAML), s.TextsOf(rule, rewrite.JSON)...)
+}
+
+// Fix returns a fix that changes t by splices, or says why there is none.
+// Fixes within the same collection take turns, because each relies on what the
+// others would change.
+func Fix(t *rewrite.TextFile, f *yamledit.File, within *yaml.Node, safety rewrite.Safety, message string, list []yamledit.Splice) *rewrite.Fix {
+	off, end, ok := f.Span(within)
+	if !ok {
+		off, end = f.Offset(within), f.Offset(within)
+	}
+	for _, sp := range list {
+		off, end = min(off, sp.Off), max(end, sp.End)
+	}
+	return &rewrite.Fix{
+		Message: message,
+		Safety:  safety,
+		Apply: func(e *rewrite.Edit) error {
+			e.Hold(t, off, end)
+			for _, sp := range list {
+				e.Splice(t, sp.Off, sp.End, sp.Text)
+			}
+			return nil
+		},
+	}
+}
+
+// NodeSpan returns the bytes that n takes, or those of its first line.
+func NodeSpan(f *yamledit.File, n *yaml.Node) (off, end int) {
+	if off, end, ok := f.Span(n); ok {
+		return off, end
+	}
+	off = min(f.Offset(n), len(f.Src))
+	line, _, _ := strings.Cut(string(f.Src[off:]), "\n")
+	return off, off + len(strings.TrimRight(line, " \t\r"))
+}
+
+// IsHelmOutput reports whether doc, a Kubernetes object, says that it was
+// rendered from a chart.
+func IsHelmOutput(doc *yaml.Node) bool {
+	return yamledit.Text(doc, "metadata", "labels", "helm.sh/chart") != "" ||
+		yamledit.Text(doc, "metadata", "labels", "chart") != "" ||
+		strings.EqualFold(cmp.Or(yamledit.Text(doc, "metadata", "labels", "app.kubernetes.io/managed-by"), yamledit.Text(doc, "metadata", "labels", "heritage")), "helm")
+}
+
+// Walk calls f for n and all nodes below it, from the top; aliases are not
+// followed.
+func Walk(n *yaml.Node, f func(*yaml.Node)) {
+	f(n)
+	for _, c := range n.Content {
+		Walk(c, f)
+	}
+}

@@ -1,0 +1,136 @@
+package syntax
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// NeverReturns reports whether the call ends the goroutine or the process.
+func NeverReturns(p *rewrite.Package, call *ast.CallExpr) bool {
+	if id, ok := ast.Unparen(call.Fun).(*ast.Ident); ok {
+		if b, ok := p.Info.Uses[id].(*types.Builtin); ok {
+			return b.Name() == "panic"
+		}
+	}
+	return p.IsCall(call, "os", "Exit") || p.IsCall(call, "runtime", "Goexit") ||
+		p.IsCall(call, "log", "Fatal", "Fatalf", "Fatalln", "Panic", "Panicf", "Panicln",
+			"(*log.Logger).Fatal", "(*log.Logger).Fatalf", "(*log.Logger).Fatalln", "(*log.Logger).Panic", "(*log.Logger).Panicf", "(*log.Logger).Panicln",
+			"(*testing.common).Fatal", "(*testing.common).Fatalf", "(*testing.common).FailNow", "(*testing.common).Skip", "(*testing.common).Skipf", "(*testing.common).SkipNow")
+}
+
+// EndsProcess reports whether the call exits without running deferred calls:
+// os.Exit, log.Fatal and the Fatal functions of other loggers.
+func EndsProcess(p *rewrite.Package, call *ast.CallExpr) bool {
+	if p.IsCall(call, "os", "Exit") || p.IsCall(call, "syscall", "Exit") {
+		return true
+	}
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() == nil {
+		return false
+	}
+	switch fn.Name() {
+	case "Fatal", "Fatalf", "Fatalln", "Fatalw":
+		return fn.Pkg().Path() != "testing"
+	}
+	return false
+}
+
+// Leaves reports whether s may go on elsewhere than behind itself.
+func Leaves(s ast.Stmt) bool {
+	found := false
+	ast.Inspect(s, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.ReturnStmt:
+			found = true
+		case *ast.BranchStmt:
+			found = found || n.Tok == token.CONTINUE || n.Tok == token.GOTO || n.Label != nil || !breaksWithin(s, n)
+		}
+		return !found
+	})
+	return found
+}
+
+// breaksWithin reports whether the break leaves something inside of s.
+func breaksWithin(s ast.Stmt, b *ast.BranchStmt) bool {
+	return b.Tok == token.FALLTHROUGH || ContainsNode(s, func(n ast.Node) bool {
+		switch n.(type) {
+		case *ast.ForStmt, *ast.RangeStmt, *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt:
+			return n.Pos() <= b.Pos() && b.End() <= n.End()
+		}
+		return false
+	})
+}
+
+// InLoop reports whether c is in a loop of its function.
+func InLoop(c inspector.Cursor) bool {
+	for ; c.Node() != nil; c = c.Parent() {
+		switch c.Node().(type) {
+		case *ast.ForStmt, *ast.RangeStmt:
+			return true
+		case *ast.FuncDecl, *ast.FuncLit:
+			return false
+		}
+	}
+	return false
+}
+
+// InsideLoop reports whether a loop of the function fn is around cur.
+func InsideLoop(cur, fn inspector.Cursor) bool {
+	for c := range cur.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil)) {
+		return fn.Contains(c) && c != fn
+	}
+	return false
+}
+
+// OnlyReturnsAfter reports whether nothing but returns follows stmt on any path,
+// and these evaluate nothing that could take time.
+func OnlyReturnsAfter(p *rewrite.Package, fn inspector.Cursor, stmt ast.Stmt) bool {
+	cur, ok := p.Inspector.Root().FindNode(stmt)
+	if !ok {
+		return false
+	}
+	for cur != fn {
+		if next, ok := cur.NextSibling(); ok {
+			switch cur.Parent().Node().(type) {
+			case *ast.BlockStmt, *ast.CaseClause, *ast.CommClause:
+				switch n := next.Node().(type) {
+				case *ast.ReturnStmt:
+					return !Busy(p, n)
+				case *ast.CaseClause, *ast.CommClause:
+					// the next clause does not follow
+				default:
+					return false
+				}
+			}
+		}
+		switch cur.Node().(type) {
+		case *ast.ForStmt, *ast.RangeStmt:
+			return false
+		}
+		cur = cur.Parent()
+	}
+	return true
+}
+
+// Busy reports whether evaluating a return's operands calls or receives, the
+// making of an error or string aside.
+func Busy(p *rewrite.Package, n *ast.ReturnStmt) bool {
+	return ContainsNode(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			tv := p.Info.Types[n.Fun]
+			return !tv.IsType() && !tv.IsBuiltin() && !p.IsCall(n, "errors", "New", "Join") && !p.IsCall(n, "fmt", "Errorf", "Sprintf", "Sprint")
+		case *ast.UnaryExpr:
+			return n.Op == token.ARROW
+		case *ast.FuncLit:
+			return true
+		}
+		return false
+	})
+}

@@ -1,0 +1,189 @@
+package syntax
+
+import (
+	"go/ast"
+	"go/types"
+	"slices"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/go/ast/edge"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// EnclosingDecl returns the function declaration around cur, nil outside of
+// functions.
+func EnclosingDecl(cur inspector.Cursor) *ast.FuncDecl {
+	for c := range cur.Enclosing((*ast.FuncDecl)(nil)) {
+		return c.Node().(*ast.FuncDecl)
+	}
+	return nil
+}
+
+// CalledHereOnly returns the function of the package that call calls, when it
+// has a body and no other use; nil otherwise.
+func CalledHereOnly(p *rewrite.Package, call *ast.CallExpr) *ast.FuncDecl {
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() != p.Types || fn.Exported() || len(p.Snapshot().Refs(rewrite.ObjectKey(fn))) != 1 || Mentioned(p, fn.Name()) {
+		return nil
+	}
+	decl := DeclOf(p, fn)
+	if decl == nil || decl.Body == nil {
+		return nil
+	}
+	return decl
+}
+
+// ParamObjects returns the objects of a function's parameters, nil for those
+// without a name.
+func ParamObjects(p *rewrite.Package, typ *ast.FuncType) []types.Object {
+	var out []types.Object
+	for _, field := range typ.Params.List {
+		for _, name := range field.Names {
+			out = append(out, p.Info.Defs[name])
+		}
+		if len(field.Names) == 0 {
+			out = append(out, nil)
+		}
+	}
+	return out
+}
+
+func SignatureOf(p *rewrite.Package, lit *ast.FuncLit) *types.Signature {
+	sig, _ := p.Info.TypeOf(lit).(*types.Signature)
+	return sig
+}
+
+func IsFuncBody(block inspector.Cursor) bool {
+	k := block.ParentEdgeKind()
+	return k == edge.FuncDecl_Body || k == edge.FuncLit_Body
+}
+
+func BodyOf(fn ast.Node) *ast.BlockStmt {
+	switch fn := fn.(type) {
+	case *ast.FuncDecl:
+		return fn.Body
+	case *ast.FuncLit:
+		return fn.Body
+	}
+	return nil
+}
+
+// Argument returns the argument that the only call of the function passes for
+// its parameter at id, and the package of that call.
+func Argument(p *rewrite.Package, id *ast.Ident) (ast.Expr, *rewrite.Package) {
+	v, ok := p.Info.Uses[id].(*types.Var)
+	if !ok {
+		return nil, nil
+	}
+	at, ok := p.Inspector.Root().FindNode(id)
+	if !ok {
+		return nil, nil
+	}
+	for d := range at.Enclosing((*ast.FuncDecl)(nil)) {
+		decl := d.Node().(*ast.FuncDecl)
+		fn, ok := p.Info.Defs[decl.Name].(*types.Func)
+		if !ok {
+			return nil, nil
+		}
+		params := fn.Signature().Params()
+		for i := range params.Len() {
+			if params.At(i) != v || fn.Signature().Variadic() {
+				continue
+			}
+			refs := p.Snapshot().Refs(rewrite.ObjectKey(fn))
+			if len(refs) != 1 {
+				return nil, nil
+			}
+			call, ok := refs[0].Call()
+			if !ok {
+				return nil, nil
+			}
+			if args := call.Node().(*ast.CallExpr).Args; i < len(args) {
+				return args[i], refs[0].Pkg
+			}
+		}
+	}
+	return nil, nil
+}
+
+// FuncName returns the name of the declared function around c, "" outside of
+// functions.
+func FuncName(c inspector.Cursor) string {
+	for d := range c.Enclosing((*ast.FuncDecl)(nil)) {
+		return d.Node().(*ast.FuncDecl).Name.Name
+	}
+	return ""
+}
+
+// MethodName returns fn's name, behind its receiver's type and a dot when it has
+// one.
+func MethodName(fn *types.Func) string {
+	recv := fn.Signature().Recv()
+	if recv == nil {
+		return fn.Name()
+	}
+	t := recv.Type()
+	if p, ok := t.(*types.Pointer); ok {
+		t = p.Elem()
+	}
+	if n, ok := t.(*types.Named); ok {
+		return n.Obj().Name() + "." + fn.Name()
+	}
+	return fn.Name()
+}
+
+// The handler may stand in a function that main calls: func main() { if err :=
+// run(); err != nil { ... } }. That function waits and returns; main goes on
+// behind the call as it does when there was no error.
+
+// IsMain reports whether decl is the program's main.
+func IsMain(p *rewrite.Package, decl *ast.FuncDecl) bool {
+	return p.Name == "main" && decl.Recv == nil && decl.Name.Name == "main"
+}
+
+// Internal reports whether only the module itself can import the package.
+func Internal(path string) bool {
+	return slices.Contains(strings.Split(path, "/"), "internal")
+}
+
+// OnlyCall returns the only call of the declared function, outside of tests.
+func OnlyCall(s *rewrite.Snapshot, p *rewrite.Package, decl *ast.FuncDecl) (inspector.Cursor, *rewrite.Package) {
+	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
+	if obj == nil {
+		return inspector.Cursor{}, nil
+	}
+	if obj.Exported() {
+		s.Widen(obj.Name())
+	}
+	var found *rewrite.Ref
+	for _, r := range s.Refs(rewrite.ObjectKey(obj)) {
+		if r.File.Test {
+			continue
+		}
+		if found != nil {
+			return inspector.Cursor{}, nil
+		}
+		found = &r
+	}
+	if found == nil {
+		return inspector.Cursor{}, nil
+	}
+	call, ok := found.Call()
+	if !ok {
+		return inspector.Cursor{}, nil
+	}
+	switch call.Parent().Node().(type) {
+	case *ast.GoStmt, *ast.DeferStmt:
+		return inspector.Cursor{}, nil
+	}
+	return call, found.Pkg
+}
+
+// EnclosingFunc returns the innermost function around cur.
+func EnclosingFunc(cur inspector.Cursor) (inspector.Cursor, bool) {
+	for c := range cur.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
+		return c, true
+	}
+	return inspector.Cursor{}, false
+}

@@ -1,0 +1,160 @@
+package web
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+)
+
+// server is what is known about a net/http.Server.
+type server struct {
+	Lit           *ast.CompositeLit // nil when it has none
+	Addr, Handler ast.Expr          // nil when not set
+}
+
+// ServerOf finds out how the server x is set up. ok is false where that is not
+// in sight.
+func ServerOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
+	x = ast.Unparen(x)
+	if lit := serverLit(p, x); lit != nil {
+		return fromLit(lit)
+	}
+	var obj types.Object
+	switch x := x.(type) {
+	case *ast.Ident:
+		obj = p.Info.Uses[x]
+	case *ast.SelectorExpr:
+		obj = p.Info.Uses[x.Sel]
+	}
+	v, isVar := obj.(*types.Var)
+	if !isVar || v.Pkg() != p.Types {
+		return server{}, false
+	}
+	found := 0
+	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+		id := c.Node().(*ast.Ident)
+		if p.Info.ObjectOf(id) != v {
+			continue
+		}
+		value, assigned := syntax.AssignedTo(c)
+		if !assigned {
+			continue
+		}
+		found++
+		if value != nil {
+			lit := serverLit(p, value)
+			if lit == nil {
+				lit = madeServer(p, value)
+			}
+			if lit != nil {
+				if srv, ok = fromLit(lit); !ok {
+					return server{}, false
+				}
+				continue
+			}
+			return server{}, false
+		}
+	}
+	if found > 1 || found == 0 && !isServer(v.Type()) {
+		return server{}, false
+	}
+	// Fields that are set later.
+	for c := range p.Inspector.Root().Preorder((*ast.AssignStmt)(nil)) {
+		a := c.Node().(*ast.AssignStmt)
+		for i, l := range a.Lhs {
+			sel, isSel := l.(*ast.SelectorExpr)
+			if !isSel || syntax.BaseVar(p, sel.X) != v {
+				continue
+			}
+			if len(a.Lhs) != len(a.Rhs) {
+				return server{}, false
+			}
+			switch sel.Sel.Name {
+			case "Handler":
+				if srv.Handler != nil {
+					return server{}, false
+				}
+				srv.Handler = a.Rhs[i]
+			case "Addr":
+				if srv.Addr != nil {
+					return server{}, false
+				}
+				srv.Addr = a.Rhs[i]
+			}
+		}
+	}
+	return srv, true
+}
+
+// madeServer returns the literal that a function of the package returns, when x
+// is its only call and the function has no other return.
+func madeServer(p *rewrite.Package, x ast.Expr) *ast.CompositeLit {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	if !ok {
+		return nil
+	}
+	decl := syntax.CalledHereOnly(p, call)
+	if decl == nil {
+		return nil
+	}
+	var lit *ast.CompositeLit
+	returns := 0
+	ast.Inspect(decl.Body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.ReturnStmt:
+			returns++
+			if len(n.Results) == 1 {
+				lit = serverLit(p, n.Results[0])
+			}
+		}
+		return true
+	})
+	if returns != 1 {
+		return nil
+	}
+	return lit
+}
+
+// serverLit returns the literal when x is http.Server{...} or &http.Server{...}.
+func serverLit(p *rewrite.Package, x ast.Expr) *ast.CompositeLit {
+	x = ast.Unparen(x)
+	if u, ok := x.(*ast.UnaryExpr); ok && u.Op == token.AND {
+		x = ast.Unparen(u.X)
+	}
+	lit, ok := x.(*ast.CompositeLit)
+	if !ok || !isServer(p.Info.TypeOf(lit)) {
+		return nil
+	}
+	return lit
+}
+
+func isServer(t types.Type) bool {
+	named, ok := types.Unalias(t).(*types.Named)
+	return ok && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == "net/http" && named.Obj().Name() == "Server"
+}
+
+func fromLit(lit *ast.CompositeLit) (srv server, ok bool) {
+	srv.Lit = lit
+	for _, e := range lit.Elts {
+		kv, isKV := e.(*ast.KeyValueExpr)
+		if !isKV {
+			return server{}, false
+		}
+		key, isIdent := kv.Key.(*ast.Ident)
+		if !isIdent {
+			return server{}, false
+		}
+		switch key.Name {
+		case "Addr":
+			srv.Addr = kv.Value
+		case "Handler":
+			srv.Handler = kv.Value
+		}
+	}
+	return srv, true
+}

@@ -1,0 +1,298 @@
+package keepalive
+
+import (
+	"go/ast"
+	"go/types"
+	"regexp"
+	"slices"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/cgo"
+	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// release is what the finalizers and cleanups of a type do.
+type release struct {
+	fields  map[string]bool // names of the fields that they work on
+	unknown bool            // one of them is not in sight
+	funcs   map[string]bool // the functions that they run
+	bodies  map[ast.Node]bool
+	calls   map[string]bool      // the boundaries that they cross
+	locks   map[string]*lockCall // the mutexes that they lock
+	acts    bool                 // they may free something: they do more than to look and to tell
+}
+
+// releaseOf returns what is known of the finalizers for objects that t points
+// at.
+func (k *keeper) releaseOf(t types.Type) *release {
+	key := finalizer.FinalizedKey(t)
+	if r := k.released[key]; r != nil {
+		return r
+	}
+	r := &release{fields: make(map[string]bool), funcs: make(map[string]bool), bodies: make(map[ast.Node]bool), calls: make(map[string]bool), locks: make(map[string]*lockCall)}
+	k.released[key] = r
+	for _, x := range k.registered().Of(t) {
+		home := x.Pkg
+		if x.Wrapper != nil {
+			if p := k.s.Package(x.Wrapper.Pkg().Path()); p != nil {
+				home = p
+			}
+		}
+		k.follow(home, x.Fn, r)
+		if x.Cleanup && len(x.Call.Call.Args) > 2 {
+			k.cleanupArg(x, r)
+		}
+	}
+	return r
+}
+
+// cleanupArg notes the field that a cleanup's argument was taken from.
+func (k *keeper) cleanupArg(x *finalizer.Finalization, r *release) {
+	arg := x.Call.Call.Args[2]
+	if sel, ok := cgo.Converted(x.Pkg, arg).(*ast.SelectorExpr); ok {
+		r.fields[sel.Sel.Name] = true
+		return
+	}
+	id, ok := cgo.Converted(x.Pkg, arg).(*ast.Ident)
+	fn, hasFn := syntax.EnclosingFunc(x.At)
+	if !ok || !hasFn {
+		r.unknown = true
+		return
+	}
+	obj := x.Pkg.Info.Uses[id]
+	found := false
+	ast.Inspect(fn.Node(), func(n ast.Node) bool {
+		lit, ok := n.(*ast.CompositeLit)
+		if !ok {
+			return true
+		}
+		for i, elt := range lit.Elts {
+			val, name := elt, ""
+			if kv, ok := elt.(*ast.KeyValueExpr); ok {
+				val = kv.Value
+				if id, ok := kv.Key.(*ast.Ident); ok {
+					name = id.Name
+				}
+			} else if st, ok := syntax.Under(x.Pkg.Info.TypeOf(lit)).(*types.Struct); ok && i < st.NumFields() {
+				name = st.Field(i).Name()
+			}
+			if id, ok := cgo.Converted(x.Pkg, val).(*ast.Ident); ok && x.Pkg.Info.Uses[id] == obj && name != "" {
+				r.fields[name] = true
+				found = true
+			}
+		}
+		return true
+	})
+	if !found {
+		r.unknown = true
+	}
+}
+
+// follow adds what the function fn does, and the functions that it calls.
+func (k *keeper) follow(p *rewrite.Package, fn ast.Expr, r *release) {
+	switch n := ast.Unparen(fn).(type) {
+	case *ast.FuncLit:
+		k.followBody(p, n, n.Body, r, 4)
+		return
+	case *ast.Ident:
+		if f, ok := p.Info.Uses[n].(*types.Func); ok {
+			k.followFunc(p, f, r, 4)
+			return
+		}
+	case *ast.SelectorExpr:
+		if f, ok := p.Info.Uses[n.Sel].(*types.Func); ok {
+			k.followFunc(p, f, r, 4)
+			return
+		}
+	}
+	r.unknown = true
+}
+
+func (k *keeper) followFunc(p *rewrite.Package, fn *types.Func, r *release, depth int) {
+	key := rewrite.ObjectKey(fn)
+	if depth == 0 {
+		r.acts = true
+	}
+	if r.funcs[key] || depth == 0 || fn.Pkg() == nil {
+		return
+	}
+	home, decl := k.source(p, fn)
+	if decl == nil {
+		r.unknown = r.unknown || depth == 4
+		return
+	}
+	r.funcs[key] = true
+	k.followBody(home, decl, decl.Body, r, depth)
+}
+
+func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt, r *release, depth int) {
+	r.bodies[fn] = true
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if sel := p.Info.Selections[n]; sel != nil {
+				switch o := sel.Obj().(type) {
+				case *types.Var:
+					r.fields[n.Sel.Name] = true
+				case *types.Func:
+					// A method that is called or handed on.
+					k.followFunc(p, o, r, depth-1)
+				}
+			}
+		case *ast.SendStmt:
+			r.acts = true
+		case *ast.AssignStmt:
+			for _, lhs := range n.Lhs {
+				if id := syntax.VariableOf(lhs); id != nil && id.Name != "_" && p.Info.Defs[id] == nil && syntax.LocalVar(p, id) == nil {
+					r.acts = true // a list of free handles, say
+				}
+			}
+		case *ast.CallExpr:
+			r.acts = r.acts || k.mayFree(p, n)
+			if l := lockCallOf(p, n); l != nil && !l.unlock {
+				r.locks[l.mutex] = l
+			} else if name := cgo.CName(p, n.Fun); name != "" {
+				r.calls["C."+name] = true
+			} else if b := cgo.BoundaryOf(p, n); b != nil {
+				r.calls[b.What()] = true
+			}
+			if f := p.Callee(n); f != nil && f.Signature().Recv() == nil {
+				k.followFunc(p, f, r, depth-1)
+			}
+		}
+		return true
+	})
+}
+
+// mayFree reports whether the call in a finalizer may free something by itself:
+// it leaves the sources that are followed, and not just to tell the user.
+func (k *keeper) mayFree(p *rewrite.Package, call *ast.CallExpr) bool {
+	if name := cgo.CName(p, call.Fun); name != "" {
+		return !cgo.IsCType(p, name)
+	}
+	switch fun := ast.Unparen(call.Fun).(type) {
+	case *ast.FuncLit:
+		return false
+	case *ast.Ident:
+		if b, ok := p.Info.Uses[fun].(*types.Builtin); ok {
+			return b.Name() == "close"
+		}
+	}
+	if p.Info.Types[call.Fun].IsType() {
+		return false
+	}
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() == nil {
+		return true
+	}
+	if freesNothing[fn.Pkg().Path()] {
+		return false
+	}
+	_, decl := k.source(p, fn)
+	return decl == nil
+}
+
+// freesNothing has packages whose functions free nothing.
+var freesNothing = map[string]bool{
+	"errors": true, "fmt": true, "log": true, "log/slog": true, "runtime": true, "runtime/debug": true,
+	"strconv": true, "strings": true, "sync": true, "sync/atomic": true, "testing": true, "time": true,
+}
+
+// frees reports whether the finalizer of what t points at works on the field. It
+// does not free what it does not touch, and nothing when it only tells that the
+// object was not closed.
+func (k *keeper) frees(t types.Type, field string) bool {
+	r := k.releaseOf(t)
+	return r.unknown || r.acts && r.fields[field]
+}
+
+// inFinalizer reports whether the use stands in a finalizer of the object or in
+// what only finalizers call.
+func (k *keeper) inFinalizer(x use) bool {
+	return k.runsInFinalizer(x.p, x.fn, x.of.typ)
+}
+
+// runsInFinalizer reports whether the function at fn runs only when what t points
+// at is dead: it is the finalizer, or nothing else calls it.
+func (k *keeper) runsInFinalizer(p *rewrite.Package, fn inspector.Cursor, t types.Type) bool {
+	if isFile(t) {
+		return false
+	}
+	r := k.releaseOf(t)
+	for c := range fn.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
+		if r.bodies[c.Node()] && !k.calledByOthers(p, c.Node(), r) {
+			return true
+		}
+	}
+	return false
+}
+
+// calledByOthers reports whether a function that the finalizers in r run is
+// called elsewhere, too: by users of the package or by its other functions.
+func (k *keeper) calledByOthers(p *rewrite.Package, fn ast.Node, r *release) bool {
+	decl, ok := fn.(*ast.FuncDecl)
+	if !ok {
+		return false
+	}
+	if decl.Name.IsExported() && p.Name != "main" {
+		return true
+	}
+	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
+	if obj == nil {
+		return false
+	}
+	return slices.ContainsFunc(k.s.Refs(rewrite.ObjectKey(obj)), func(ref rewrite.Ref) bool {
+		c, ok := ref.Call()
+		if !ok || ref.File.Test {
+			return false
+		}
+		for f := range c.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
+			if r.bodies[f.Node()] {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// releaseName matches the names of functions that free what they get.
+var releaseName = regexp.MustCompile(`(?i)free|close|destroy|release|delete|finali[sz]e|dispose|unref|deinit|cleanup|shutdown|teardown|drop|remove|clear|unset`)
+
+// releases reports whether the call frees the handle itself: it is what the
+// finalizer does, too.
+func (k *keeper) releases(x use) bool {
+	if isFile(x.of.typ) {
+		return x.Name == "syscall.Close" || x.Name == "unix.Close" || x.Name == "syscall.CloseHandle" || x.Name == "windows.CloseHandle"
+	}
+	r := k.releaseOf(x.of.typ)
+	if !r.calls[x.What()] {
+		return r.unknown && releaseName.MatchString(x.Name)
+	}
+	if releaseName.MatchString(x.Name) {
+		return true
+	}
+	for name := range r.calls {
+		if releaseName.MatchString(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// disarms reports whether the function clears the finalizer of the object, or
+// stops a cleanup.
+func (k *keeper) disarms(x use) bool {
+	l, v := k.flow(x.p, x.body), x.of.v
+	return syntax.ContainsNode(x.body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return false
+		}
+		if x.p.IsCall(call, "runtime", "SetFinalizer") && len(call.Args) == 2 && l.Mentions(call.Args[0], v) {
+			return x.p.Info.Types[call.Args[1]].IsNil()
+		}
+		return x.p.IsCall(call, "runtime", "(runtime.Cleanup).Stop") && l.Mentions(call.Fun, v)
+	})
+}

@@ -1,0 +1,250 @@
+package maxprocs
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"regexp"
+	"strconv"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// pools finds runtime.NumCPU as the size of a pool of goroutines in modules
+// whose GOMAXPROCS follows the CPU quota.
+func (q *quotas) pools() []rewrite.Finding {
+	var out []rewrite.Finding
+	for c := range q.s.Calls("runtime", "NumCPU") {
+		if c.File.Test || !q.honoursQuota(c.Pkg.Module) {
+			continue
+		}
+		msg, effect := "a pool sized by runtime.NumCPU ignores the CPU quota: more goroutines than can run", "the pool gets smaller"
+		switch {
+		case setsProcs(c.Pkg, c.At):
+			msg, effect = "a setting for GOMAXPROCS that is runtime.NumCPU switches off the CPU quota", "fewer goroutines run at once"
+		case !sizesPool(c.Pkg, c.At):
+			continue
+		}
+		// Have: the number of CPUs, taken for a number of goroutines.
+		out = append(out, rewrite.Finding{
+			Pos: c.Call.Pos(), End: c.Call.End(),
+			Message: msg,
+			Fixes: []*rewrite.Fix{{
+				Message: "take runtime.GOMAXPROCS(0), which honours the quota; " + effect + " in a container with a CPU limit",
+				Safety:  rewrite.Unsafe,
+				Apply: func(e *rewrite.Edit) error {
+					e.Replace(c.Call, rewrite.Expr("runtime.GOMAXPROCS(0)", nil))
+					return nil
+				},
+			}},
+		})
+	}
+	return out
+}
+
+// poolName matches names of worker counts.
+var poolName = regexp.MustCompile(`(?i)workers?$|worker_?(num|count|s|pool)|num_?(of_?)?(workers|goroutines|threads)|concurren|parallel|pool_?size`)
+
+var procsName = regexp.MustCompile(`(?i)^(go)?_?max_?procs$`)
+
+// setsProcs reports whether the number at c is put into a field that is called
+// like GOMAXPROCS, or is one of several values of a variable that GOMAXPROCS is
+// set to.
+func setsProcs(p *rewrite.Package, c inspector.Cursor) bool {
+	switch n := c.Parent().Node().(type) {
+	case *ast.KeyValueExpr:
+		key, ok := n.Key.(*ast.Ident)
+		return ok && n.Value == c.Node() && procsName.MatchString(key.Name)
+	case *ast.AssignStmt:
+		if len(n.Lhs) != 1 || len(n.Rhs) != 1 || n.Rhs[0] != c.Node() {
+			return false
+		}
+		switch l := n.Lhs[0].(type) {
+		case *ast.SelectorExpr:
+			return procsName.MatchString(l.Sel.Name)
+		case *ast.Ident:
+			return becomesProcs(p, l)
+		}
+	}
+	return false
+}
+
+// becomesProcs reports whether GOMAXPROCS is set to the variable at id, which
+// has other values, too.
+func becomesProcs(p *rewrite.Package, id *ast.Ident) bool {
+	v := p.Info.ObjectOf(id)
+	for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
+		call := c.Node().(*ast.CallExpr)
+		if !p.IsCall(call, "runtime", "GOMAXPROCS") || len(call.Args) != 1 {
+			continue
+		}
+		arg, ok := ast.Unparen(call.Args[0]).(*ast.Ident)
+		if !ok || p.Info.Uses[arg] != v {
+			continue
+		}
+		_, only := cpuCount(p, arg)
+		return !only
+	}
+	return false
+}
+
+// sizesPool reports whether the number at c is a count of goroutines.
+func sizesPool(p *rewrite.Package, c inspector.Cursor) bool {
+	c = arithmetic(p, c)
+	if limits(p, c) {
+		return true
+	}
+	switch n := c.Parent().Node().(type) {
+	case *ast.KeyValueExpr:
+		key, ok := n.Key.(*ast.Ident)
+		return ok && n.Value == c.Node() && poolName.MatchString(key.Name)
+	case *ast.AssignStmt:
+		for i, r := range n.Rhs {
+			if r != c.Node() || len(n.Lhs) != len(n.Rhs) {
+				continue
+			}
+			switch l := n.Lhs[i].(type) {
+			case *ast.SelectorExpr:
+				return poolName.MatchString(l.Sel.Name)
+			case *ast.Ident:
+				return countsGoroutines(p, l)
+			}
+		}
+	case *ast.ValueSpec:
+		for i, v := range n.Values {
+			if v == c.Node() && len(n.Names) == len(n.Values) {
+				return countsGoroutines(p, n.Names[i])
+			}
+		}
+	case *ast.CallExpr:
+		return flagOfPool(p, n)
+	}
+	return false
+}
+
+// arithmetic climbs from an operand to the whole number computed from it:
+// products, conversions, min and max.
+func arithmetic(p *rewrite.Package, c inspector.Cursor) inspector.Cursor {
+	for {
+		up := c.Parent()
+		switch n := up.Node().(type) {
+		case *ast.ParenExpr:
+		case *ast.BinaryExpr:
+			switch n.Op {
+			case token.ADD, token.SUB, token.MUL, token.QUO, token.SHL, token.SHR:
+			default:
+				return c
+			}
+		case *ast.CallExpr:
+			conversion := p.Info.Types[n.Fun].IsType()
+			if !conversion && !syntax.IsBuiltin(p, n, "min") && !syntax.IsBuiltin(p, n, "max") {
+				return c
+			}
+		default:
+			return c
+		}
+		c = up
+	}
+}
+
+// limits reports whether the number at c bounds a loop that starts goroutines,
+// or the capacity of a semaphore.
+func limits(p *rewrite.Package, c inspector.Cursor) bool {
+	switch n := c.Parent().Node().(type) {
+	case *ast.BinaryExpr:
+		loop, ok := c.Parent().Parent().Node().(*ast.ForStmt)
+		return ok && loop.Cond == n && (n.Op == token.LSS || n.Op == token.LEQ) && n.Y == c.Node() && startsGoroutines(loop.Body)
+	case *ast.ForStmt:
+		return false
+	case *ast.RangeStmt:
+		return n.X == c.Node() && startsGoroutines(n.Body)
+	case *ast.CallExpr:
+		if syntax.IsBuiltin(p, n, "make") && len(n.Args) == 2 && n.Args[1] == c.Node() {
+			return isSemaphore(p.Info.TypeOf(n))
+		}
+		return p.IsCall(n, "golang.org/x/sync/errgroup", "(*golang.org/x/sync/errgroup.Group).SetLimit") ||
+			p.IsCall(n, "golang.org/x/sync/semaphore", "NewWeighted")
+	}
+	return false
+}
+
+// isSemaphore reports whether t is a channel of tokens without content.
+func isSemaphore(t types.Type) bool {
+	if t == nil {
+		return false
+	}
+	ch, ok := t.Underlying().(*types.Chan)
+	if !ok {
+		return false
+	}
+	switch elem := ch.Elem().Underlying().(type) {
+	case *types.Struct:
+		return elem.NumFields() == 0
+	case *types.Basic:
+		return elem.Kind() == types.Bool
+	}
+	return false
+}
+
+// startsGoroutines reports whether running body starts goroutines: by go
+// statements, or by methods called Go as errgroup's and sync.WaitGroup's.
+func startsGoroutines(body *ast.BlockStmt) bool {
+	found := false
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.GoStmt:
+			found = true
+		case *ast.CallExpr:
+			if sel, ok := n.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Go" {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// countsGoroutines reports whether the variable at id is used as a count of
+// goroutines, or is called like one.
+func countsGoroutines(p *rewrite.Package, id *ast.Ident) bool {
+	if poolName.MatchString(id.Name) {
+		return true
+	}
+	v := p.Info.ObjectOf(id)
+	if v == nil {
+		return false
+	}
+	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+		if p.Info.Uses[c.Node().(*ast.Ident)] == v && limits(p, arithmetic(p, c)) {
+			return true
+		}
+	}
+	return false
+}
+
+// flagOfPool reports whether call defines a command line flag that is called
+// like a count of workers.
+func flagOfPool(p *rewrite.Package, call *ast.CallExpr) bool {
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() == nil {
+		return false
+	}
+	switch fn.Pkg().Path() {
+	case "flag", "github.com/spf13/pflag":
+	default:
+		return false
+	}
+	for _, a := range call.Args {
+		lit, ok := a.(*ast.BasicLit)
+		if !ok || lit.Kind != token.STRING {
+			continue
+		}
+		name, err := strconv.Unquote(lit.Value)
+		return err == nil && poolName.MatchString(name)
+	}
+	return false
+}

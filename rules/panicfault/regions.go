@@ -1,0 +1,352 @@
+package panicfault
+
+import (
+	"bytes"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// remove takes the setting out of init or main and gives it to the functions
+// that read memory which the program did not allocate. why says why it cannot
+// be done.
+func (f *faultSetting) remove(cur inspector.Cursor) (fix *rewrite.Fix, why string) {
+	if up := cur.Parent().Parent().Node(); !syntax.InList(cur) || cur.Parent().Node() != f.body {
+		if _, isIf := up.(*ast.IfStmt); isIf {
+			return nil, "the setting is asked for by a condition; make it where the memory is read, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
+		}
+		return nil, "the call is not a statement of the function's own; make the setting where the memory is read"
+	}
+	m := &mappings{p: f.p, foreign: make(map[types.Object]bool)}
+	m.spread()
+	var regions []*ast.FuncDecl
+	if f.p.Name == "main" {
+		regions = m.regions()
+	}
+	if len(regions) == 0 && m.any || slices.ContainsFunc(regions, func(d *ast.FuncDecl) bool { return d == f.decl }) {
+		return nil, "the package reads memory that it did not allocate; make the setting there, in a function that recovers, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
+	}
+	if len(regions) == 0 {
+		if path := f.othersMap(); path != "" {
+			return nil, path + " may rely on the setting: it recovers, and reads memory that it did not allocate; make the setting there, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
+		}
+	}
+	message := "remove the call; a fault in the main goroutine crashes the program, recovered or not"
+	if len(regions) > 0 {
+		message = "make the setting where mapped memory is read, only there; a fault elsewhere in the main goroutine crashes the program"
+	}
+	return &rewrite.Fix{Message: message, Safety: rewrite.Unsafe, Apply: func(e *rewrite.Edit) error {
+		e.Delete(f.stmt, "SetPanicOnFault", "panic", "segfault", "sigsegv", "sigbus", "crash")
+		for _, d := range regions {
+			e.Prepend(d.Body, scopedSetting()...)
+			e.Modify(d.Name, func(dst.Node) error { return nil }) // one at a time
+		}
+		return nil
+	}}, ""
+}
+
+// othersMap returns the name of a file of the module, outside of the package,
+// that reads mapped memory or memory of C and recovers; "" when there is none.
+// The files are judged by their text.
+func (f *faultSetting) othersMap() string {
+	m := f.p.Module
+	if m == nil {
+		return ""
+	}
+	files, err := f.p.Snapshot().GoFilesWith(m, "recover()")
+	if err != nil {
+		return ""
+	}
+	for _, path := range files {
+		if filepath.Dir(path) == f.p.Dir || strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		src, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		for _, sign := range []string{"Mmap(", "/mmap", `import "C"`, "unsafe.Pointer(uintptr"} {
+			if bytes.Contains(src, []byte(sign)) {
+				if rel, err := filepath.Rel(m.Dir, path); err == nil {
+					path = filepath.ToSlash(rel)
+				}
+				return path
+			}
+		}
+	}
+	return ""
+}
+
+// mappings follows memory that the program did not allocate through a package.
+type mappings struct {
+	p *rewrite.Package
+	// foreign holds the variables, fields and functions whose value is such
+	// memory.
+	foreign map[types.Object]bool
+	// any reports whether the package has such memory at all.
+	any bool
+}
+
+// spread follows the memory through assignments, arguments and results until
+// nothing new is found.
+func (m *mappings) spread() {
+	for {
+		before := len(m.foreign)
+		for c := range m.p.Inspector.Root().Preorder((*ast.AssignStmt)(nil), (*ast.ValueSpec)(nil), (*ast.CallExpr)(nil), (*ast.ReturnStmt)(nil), (*ast.CompositeLit)(nil)) {
+			switch n := c.Node().(type) {
+			case *ast.AssignStmt:
+				for i, l := range n.Lhs {
+					r := n.Rhs[0]
+					if len(n.Lhs) == len(n.Rhs) {
+						r = n.Rhs[i]
+					} else if i > 0 {
+						break
+					}
+					if m.is(r) {
+						m.mark(l)
+					}
+				}
+			case *ast.ValueSpec:
+				for i, name := range n.Names {
+					if i < len(n.Values) && m.is(n.Values[i]) {
+						m.mark(name)
+					}
+				}
+			case *ast.CompositeLit:
+				m.spreadLit(n)
+			case *ast.CallExpr:
+				m.is(n)
+				fn := m.p.Callee(n)
+				if fn == nil || fn.Pkg() != m.p.Types {
+					break
+				}
+				params := fn.Signature().Params()
+				for i, a := range n.Args {
+					if i < params.Len() && m.is(a) {
+						m.foreign[params.At(i)] = true
+					}
+				}
+			case *ast.ReturnStmt:
+				if len(n.Results) == 0 || !m.is(n.Results[0]) {
+					break
+				}
+				if fn, ok := syntax.EnclosingFunc(c); ok {
+					if d, ok := fn.Node().(*ast.FuncDecl); ok {
+						if obj := m.p.Info.Defs[d.Name]; obj != nil {
+							m.foreign[obj] = true
+						}
+					}
+				}
+			}
+		}
+		if len(m.foreign) == before {
+			return
+		}
+	}
+}
+
+// spreadLit follows the memory into the fields of a struct.
+func (m *mappings) spreadLit(lit *ast.CompositeLit) {
+	t := m.p.Info.TypeOf(lit)
+	if t == nil {
+		return
+	}
+	fields, isStruct := t.Underlying().(*types.Struct)
+	for i, x := range lit.Elts {
+		if kv, ok := x.(*ast.KeyValueExpr); ok {
+			if m.is(kv.Value) {
+				m.mark(kv.Key)
+			}
+		} else if isStruct && i < fields.NumFields() && m.is(x) {
+			m.foreign[fields.Field(i)] = true
+		}
+	}
+}
+
+// mark notes that the variable or field x holds foreign memory.
+func (m *mappings) mark(x ast.Expr) {
+	switch x := ast.Unparen(x).(type) {
+	case *ast.Ident:
+		if obj := m.p.Info.ObjectOf(x); obj != nil && x.Name != "_" && holdsMemory(obj.Type()) {
+			m.foreign[obj] = true
+		}
+	case *ast.SelectorExpr:
+		if obj := m.p.Info.Uses[x.Sel]; obj != nil && holdsMemory(obj.Type()) {
+			m.foreign[obj] = true
+		}
+	case *ast.IndexExpr:
+		m.mark(x.X)
+	}
+}
+
+// holdsMemory reports whether a value of type t leads to memory: it is a slice,
+// a pointer or a string.
+func holdsMemory(t types.Type) bool {
+	switch u := t.Underlying().(type) {
+	case *types.Slice, *types.Pointer, *types.Struct, *types.Map:
+		return true
+	case *types.Basic:
+		return u.Kind() == types.UnsafePointer || u.Kind() == types.String
+	}
+	return false
+}
+
+// is reports whether x is memory that the program did not allocate: it comes
+// from a mapping, from C or from a number, or is a part of such memory.
+func (m *mappings) is(x ast.Expr) bool {
+	switch x := ast.Unparen(x).(type) {
+	case *ast.Ident:
+		return m.foreign[m.p.Info.ObjectOf(x)]
+	case *ast.SelectorExpr:
+		return m.foreign[m.p.Info.Uses[x.Sel]]
+	case *ast.SliceExpr:
+		return m.is(x.X)
+	case *ast.StarExpr:
+		return m.is(x.X)
+	case *ast.UnaryExpr:
+		return x.Op == token.AND && m.is(x.X)
+	case *ast.IndexExpr:
+		return m.is(x.X)
+	case *ast.CallExpr:
+		return m.isCall(x)
+	}
+	return false
+}
+
+func (m *mappings) isCall(call *ast.CallExpr) bool {
+	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
+		if id, ok := sel.X.(*ast.Ident); ok && id.Name == "C" && m.p.Info.Uses[id] == nil {
+			m.any = true
+			return true
+		}
+	}
+	tv := m.p.Info.Types[call.Fun]
+	if tv.IsType() && len(call.Args) == 1 {
+		if b, ok := tv.Type.Underlying().(*types.Basic); ok && b.Kind() == types.UnsafePointer {
+			if t := m.p.Info.TypeOf(call.Args[0]); t != nil {
+				if b, ok := t.Underlying().(*types.Basic); ok && b.Kind() == types.Uintptr {
+					m.any = true
+					return true
+				}
+			}
+		}
+		return m.is(call.Args[0])
+	}
+	if id := syntax.LastName(call.Fun); id != nil {
+		if b, ok := m.p.Info.Uses[id].(*types.Builtin); ok && len(call.Args) > 0 {
+			switch b.Name() {
+			case "Add", "Slice", "SliceData", "String", "StringData":
+				return m.is(call.Args[0])
+			}
+			return false
+		}
+	}
+	fn := m.p.Callee(call)
+	if fn == nil || fn.Pkg() == nil {
+		return false
+	}
+	if isMmap(fn) {
+		m.any = true
+		return true
+	}
+	return m.foreign[fn]
+}
+
+// isMmap reports whether fn maps memory.
+func isMmap(fn *types.Func) bool {
+	switch path := fn.Pkg().Path(); path {
+	case "syscall", "golang.org/x/sys/unix":
+		return strings.HasPrefix(fn.Name(), "Mmap") || strings.HasPrefix(fn.Name(), "SysvShmAttach")
+	case "golang.org/x/sys/windows":
+		return fn.Name() == "MapViewOfFile"
+	default:
+		return strings.Contains(path, "mmap") && !strings.Contains(path, "/internal/") && (strings.HasPrefix(fn.Name(), "Map") || strings.HasPrefix(fn.Name(), "Open") || strings.HasPrefix(fn.Name(), "New"))
+	}
+}
+
+// maxRegionCalls is the number of calls through which the main goroutine is
+// followed to the functions that read foreign memory.
+const maxRegionCalls = 3
+
+// regions returns the functions that main's goroutine comes to and that recover
+// and read foreign memory, in order of position.
+func (m *mappings) regions() []*ast.FuncDecl {
+	depth := make(map[*ast.FuncDecl]int)
+	var queue []*ast.FuncDecl
+	for _, file := range m.p.Files {
+		for _, d := range file.AST.Decls {
+			decl, ok := d.(*ast.FuncDecl)
+			if ok && !file.Test && decl.Recv == nil && decl.Body != nil && (decl.Name.Name == "main" || decl.Name.Name == "init") {
+				depth[decl] = 0
+				queue = append(queue, decl)
+			}
+		}
+	}
+	var out []*ast.FuncDecl
+	for ; len(queue) > 0; queue = queue[1:] {
+		decl := queue[0]
+		if hasRecover(m.p, decl.Body) && m.reads(decl.Body) && !m.setsItself(decl.Body) {
+			out = append(out, decl)
+		}
+		if depth[decl] == maxRegionCalls {
+			continue
+		}
+		ast.Inspect(decl.Body, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				return false
+			case *ast.CallExpr:
+				fn := m.p.Callee(n)
+				if fn == nil || fn.Pkg() != m.p.Types {
+					break
+				}
+				to := syntax.DeclOf(m.p, fn)
+				if to == nil || to.Body == nil {
+					break
+				}
+				if _, seen := depth[to]; !seen && !m.p.File(to).Generated {
+					depth[to] = depth[decl] + 1
+					queue = append(queue, to)
+				}
+			}
+			return true
+		})
+	}
+	slices.SortFunc(out, func(a, b *ast.FuncDecl) int { return int(a.Pos() - b.Pos()) })
+	return out
+}
+
+func (m *mappings) setsItself(body *ast.BlockStmt) bool {
+	return syntax.ContainsNode(body, func(n ast.Node) bool { return switchesOn(m.p, n) })
+}
+
+// reads reports whether body does more with foreign memory than to measure or
+// unmap it.
+func (m *mappings) reads(body *ast.BlockStmt) bool {
+	return syntax.ContainsNode(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.IndexExpr:
+			return m.is(n.X)
+		case *ast.StarExpr:
+			return m.is(n.X)
+		case *ast.RangeStmt:
+			return m.is(n.X) && n.Value != nil
+		case *ast.CallExpr:
+			id := syntax.LastName(n.Fun)
+			if id != nil && (id.Name == "len" || id.Name == "cap" || strings.Contains(strings.ToLower(id.Name), "unmap")) {
+				return false
+			}
+			return slices.ContainsFunc(n.Args, m.is)
+		}
+		return false
+	})
+}

@@ -1,0 +1,362 @@
+package signalexit
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"go/version"
+	"slices"
+	"strings"
+
+	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/internal/web"
+	"github.com/runtimefix/runtimefix/rules/signalexit/handler"
+	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
+)
+
+// describeExit is the finding of an exit, and of what is lost by it.
+func describeExit(h *handler.Handler, w *waits.Waiting, lost []handler.LostCall) rewrite.Finding {
+	var names []string
+	for _, l := range lost {
+		if !slices.Contains(names, l.Text) {
+			names = append(names, l.Text)
+		}
+	}
+	text := strings.Join(names[:min(3, len(names))], ", ")
+	if n := len(names) - 3; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	f := rewrite.Finding{
+		Pos: h.Exit.Pos(), End: h.Exit.End(),
+		Message: fmt.Sprintf("%s in a signal goroutine ends the process without the deferred %s", syntax.ExprText(h.Exit.Fun), text),
+	}
+	for _, l := range lost {
+		f.Notes = append(f.Notes, rewrite.Note{Pos: l.Stmt.Pos(), Message: "does not run: " + l.Text})
+	}
+	x := &signalFix{h: h, w: w, lost: lost}
+	if why := x.plan(); why != "" {
+		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + why + "; let main wait for the signal itself, or make what it waits in return, and clean up behind that"})
+		return f
+	}
+	msg := "end what main waits in by a context that the signal cancels, and clean up behind it; deferred calls run, and a turn of the loop or a request under way is finished first"
+	if len(x.left) > 0 {
+		msg += "; what main defers and the goroutine did, too, is left to the deferred call"
+	}
+	if slices.ContainsFunc(h.Exits, func(s *ast.ExprStmt) bool { return strings.HasPrefix(h.SayName(h.ExitCall(s)), "Error") }) {
+		msg += "; what the exit says is an error"
+	}
+	if x.limit {
+		msg += fmt.Sprintf("; the process ends %d seconds after the signal in any case", x.limitSeconds())
+	}
+	f.Fixes = []*rewrite.Fix{{Message: msg, Safety: rewrite.Unsafe, Apply: x.apply}}
+	return f
+}
+
+// limitSeconds returns how many seconds after the signal the process ends in any
+// case: what waits for requests has its own limit before.
+func (x *signalFix) limitSeconds() int {
+	if x.drains {
+		return web.GraceSeconds + 5
+	}
+	return web.GraceSeconds
+}
+
+// signalFix turns the goroutine's exit into the end of a context.
+type signalFix struct {
+	h    *handler.Handler
+	w    *waits.Waiting
+	lost []handler.LostCall
+
+	main    *ast.FuncDecl
+	file    *rewrite.File // of main
+	links   []handOver    // the functions between main and the goroutine
+	chDecl  ast.Stmt
+	signals []ast.Expr
+	ctx     string // name of the context everywhere
+	stop    string
+	done    string // name of the channel that says that requests are done
+	code    string // name of the variable with the exit code, "" for none
+	codes   bool   // the goroutine sets it: it is computed, or differs from exit to exit
+
+	lead    []dst.Stmt             // what makes the context, where that goes in the place of the goroutine
+	first   ast.Stmt               // main's statement before which the context is made, nil where the signals are asked for
+	at      ast.Stmt               // main's statement that waits
+	label   string                 // of main's loop, where it is left in several places; "" otherwise
+	wrap    func(e *rewrite.Edit)  // puts the label there, behind all other edits
+	follows bool                   // statements follow it
+	guard   bool                   // it may return by itself
+	inMain  bool                   // the tail goes where main leaves its own loop or select
+	serve   bool                   // main itself serves HTTP: the tail runs once requests are done
+	keep    bool                   // the goroutine stays and cancels the context in the place of the exit
+	limit   bool                   // a goroutine ends the process after a while in any case
+	left    map[*ast.CallExpr]bool // the goroutine's calls that are left to main's deferred ones
+	drains  bool                   // requests under way are waited for
+	funcs   []*ast.FuncDecl
+	edits   []func(e *rewrite.Edit)
+	planned map[*ast.FuncDecl]bool
+
+	parent   *ast.Ident        // the context of main that the signal's is made from, nil for a new one
+	signed   map[ast.Expr]bool // contexts replaced by the signal's
+	literals []*ast.BlockStmt  // goroutines that main waits for
+	canceled bool              // what main waits in returns the context's error
+}
+
+// plan says why the exit cannot be replaced, "" when it can.
+func (x *signalFix) plan() string {
+	h, w := x.h, x.w
+	x.planned, x.signed = make(map[*ast.FuncDecl]bool), make(map[ast.Expr]bool)
+	x.left = make(map[*ast.CallExpr]bool)
+	switch {
+	case version.Compare(h.File.Version(), "go1.16") < 0:
+		return "signal.NotifyContext needs Go 1.16"
+	case len(h.Notify.Call.Args) < 2:
+		return "signal.Notify without a list asks for all signals, SIGURG among them, with which the runtime preempts goroutines: list those that mean the end"
+	case w.Start == nil:
+		return "the goroutine is started by init, before main"
+	case w.Host == nil:
+		return "the goroutine is started in a function literal"
+	case w.Pkg != h.P:
+		return "the goroutine is started in another package than the one that waits"
+	}
+	x.main, x.signals = w.Host, h.Notify.Call.Args[1:]
+	x.file = h.P.File(x.main)
+	if x.file == nil || x.file.Generated {
+		return "main is in a generated file"
+	}
+	x.keep = !syntax.IsMain(h.P, x.main)
+	for _, step := range []func() string{x.chain, x.movable, x.exitCodes, x.names, x.place} {
+		if why := step(); why != "" {
+			return why
+		}
+	}
+	if len(w.Waits.Slow) > 0 || x.keep && !x.stoppable() {
+		x.limit = true
+	}
+	for _, d := range x.pending() {
+		if why := x.staysInDefer(d); why != "" {
+			return why
+		}
+		if x.repeats(d) {
+			return "the goroutine makes a call that is deferred, too"
+		}
+	}
+	return ""
+}
+
+// private reports whether main and the goroutine alone know the channel of
+// signals, so that it can go with the goroutine.
+func (x *signalFix) private() bool {
+	h := x.h
+	for c := range h.P.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+		id := c.Node().(*ast.Ident)
+		if h.P.Info.ObjectOf(id) != h.Ch {
+			continue
+		}
+		switch n := c.Parent().Node().(type) {
+		case *ast.AssignStmt:
+			if n.Tok == token.DEFINE && len(n.Lhs) == 1 && (syntax.IndexOf(x.main.Body.List, n) >= 0 || syntax.IndexOf(h.Pre, n) >= 0) {
+				x.chDecl = n
+				continue
+			}
+		case *ast.CallExpr:
+			if n == h.Notify.Call {
+				continue
+			}
+		case *ast.UnaryExpr, *ast.RangeStmt:
+			if h.Gostmt.Pos() <= n.Pos() && n.End() <= h.Gostmt.End() {
+				continue
+			}
+		}
+		return false
+	}
+	for _, s := range h.Pre {
+		if s != x.chDecl && s != h.NotifyStmt {
+			return false
+		}
+	}
+	return x.chDecl != nil && (syntax.IndexOf(x.main.Body.List, h.NotifyStmt) >= 0 || syntax.IndexOf(h.Pre, h.NotifyStmt) >= 0)
+}
+
+// movable says why the goroutine cannot end without the process. Where main
+// cannot run the goroutine's statements, the goroutine keeps them.
+func (x *signalFix) movable() string {
+	h := x.h
+	cond, why := x.conditional()
+	if why != "" {
+		return why
+	}
+	x.keep = x.keep || cond || h.Mixed || h.Last == nil || len(h.Exits) > 1 || h.Lit == nil || len(h.Lit.Type.Params.List) > 0 ||
+		h.Notify.Call.Ellipsis.IsValid() || !x.private()
+	list := h.Tail
+	if h.Last != nil {
+		list = append(slices.Clone(list), h.Last)
+	}
+	for _, s := range list {
+		ast.Inspect(s, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncLit:
+				if syntax.ContainsNode(n, func(n ast.Node) bool {
+					c, ok := n.(*ast.CallExpr)
+					return ok && syntax.EndsProcess(h.P, c)
+				}) {
+					why = "the goroutine exits in a function literal, too"
+				}
+			case *ast.DeferStmt:
+				why = "the goroutine defers a call"
+			case *ast.Ident:
+				v, ok := h.P.Info.Uses[n].(*types.Var)
+				if ok && v == h.Sig && len(x.signals) != 1 {
+					x.keep = true
+				}
+			}
+			return why == ""
+		})
+		switch s := s.(type) {
+		case *ast.AssignStmt:
+			x.keep = x.keep || s.Tok == token.DEFINE
+		case *ast.DeclStmt, *ast.LabeledStmt:
+			x.keep = true
+		}
+	}
+	for _, s := range h.Pre {
+		if syntax.ContainsNode(s, func(n ast.Node) bool { _, ok := n.(*ast.DeferStmt); return ok }) && !x.stoppable() {
+			why = "the goroutine defers a call"
+		}
+	}
+	if why != "" {
+		return why
+	}
+	if _, ok := h.Recv.(*ast.ExprStmt); !ok && !h.Arms {
+		if a, ok := h.Recv.(*ast.AssignStmt); !ok || len(a.Lhs) != 1 {
+			x.keep = true
+		}
+	} else if ok && !h.Arms && ast.Unparen(h.Recv.(*ast.ExprStmt).X).Pos() != h.Recv.Pos() {
+		x.keep = true
+	}
+	if e, ok := h.Recv.(*ast.ExprStmt); ok {
+		if _, isRecv := ast.Unparen(e.X).(*ast.UnaryExpr); !isRecv {
+			x.keep = true // the receive is an argument
+		}
+	}
+	for _, d := range x.pending() {
+		x.leaveTo(d)
+		if x.repeats(d) {
+			return "the goroutine makes a call that main defers, too"
+		}
+	}
+	return ""
+}
+
+// names chooses the names that the fix declares.
+func (x *signalFix) names() string {
+	free := func(names ...string) string { return x.file.FreeName(x.main, names...) }
+	x.ctx, x.stop = free("ctx", "sigCtx"), free("stop", "stopSignals")
+	x.done = free("drained", "httpDrained")
+	// Where one of the pair is taken, both get their other name.
+	if x.ctx != "ctx" || x.stop != "stop" {
+		x.ctx, x.stop = free("sigCtx", "signalCtx"), free("stopSignals", "stopNotify")
+	}
+	if x.keep {
+		return x.cancelName()
+	}
+	return ""
+}
+
+// cancelName chooses a name for the function that ends the context, for main
+// and all functions that hand it on.
+func (x *signalFix) cancelName() string {
+	for _, name := range []string{"cancel", "cancelSignal", "endSignal"} {
+		ok := x.file.FreeName(x.main, name) == name
+		for _, l := range x.links {
+			ok = ok && x.h.P.File(l.decl).FreeName(l.decl, name) == name
+		}
+		if ok {
+			x.stop = name
+			return ""
+		}
+	}
+	return "there is no name for the function that ends the context"
+}
+
+// pending returns the deferred calls that run after the fix.
+func (x *signalFix) pending() []*ast.DeferStmt {
+	var out []*ast.DeferStmt
+	bodies := []*ast.BlockStmt{x.main.Body}
+	for _, d := range x.funcs {
+		bodies = append(bodies, d.Body)
+	}
+	bodies = append(bodies, x.literals...)
+	for _, b := range bodies {
+		ast.Inspect(b, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncLit:
+				return false
+			case *ast.DeferStmt:
+				out = append(out, n)
+				return false
+			}
+			return true
+		})
+	}
+	return out
+}
+
+// exitsDeferred reports whether the deferred call ends the process with a code
+// of its own, other than after a panic.
+func (x *signalFix) exitsDeferred(d *ast.DeferStmt) bool {
+	var body ast.Node = d.Call
+	p := x.h.S.File(d.Pos()).Pkg
+	if fn := p.Callee(d.Call); fn != nil {
+		if decl, q := syntax.DeclarationOf(x.h.S, fn); decl != nil && decl.Body != nil {
+			body, p = decl.Body, q
+		}
+	}
+	exits := false
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.IfStmt:
+			return n.Init == nil || !syntax.ContainsNode(n.Init, func(n ast.Node) bool {
+				c, ok := n.(*ast.CallExpr)
+				return ok && syntax.IsBuiltin(p, c, "recover")
+			})
+		case *ast.CallExpr:
+			exits = exits || syntax.EndsProcess(p, n)
+		}
+		return true
+	})
+	return exits
+}
+
+// staysInDefer says which deferred call may never return.
+func (x *signalFix) staysInDefer(d *ast.DeferStmt) string {
+	p := x.h.S.File(d.Pos()).Pkg
+	if x.exitsDeferred(d) {
+		return "the deferred " + callText(d) + " exits itself"
+	}
+	var w waits.Waits
+	if lit, ok := ast.Unparen(d.Call.Fun).(*ast.FuncLit); ok {
+		w = waits.In(p, lit.Body)
+	} else {
+		w = waits.In(p, d.Call)
+	}
+	if len(w.List) > 0 {
+		return "the deferred " + callText(d) + " may wait for ever"
+	}
+	for _, c := range w.Slow {
+		if id := syntax.LastName(c.Fun); id == nil || !cleanupName.MatchString(id.Name) || waits.HasContext(p, c) {
+			x.limit = true
+		}
+	}
+	return ""
+}
+
+// callText names the deferred call.
+func callText(d *ast.DeferStmt) string {
+	if _, ok := ast.Unparen(d.Call.Fun).(*ast.FuncLit); ok {
+		return "function literal"
+	}
+	return syntax.ExprText(d.Call.Fun) + "()"
+}

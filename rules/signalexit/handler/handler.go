@@ -1,0 +1,642 @@
+// Package handler finds the goroutine that ends the process on a signal, and the
+// deferred calls that are lost by it.
+package handler
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
+	"golang.org/x/tools/go/ast/edge"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// Handler is a goroutine that ends the process on the first signal.
+type Handler struct {
+	S    *rewrite.Snapshot
+	P    *rewrite.Package
+	File *rewrite.File
+
+	Notify     rewrite.Call
+	NotifyStmt *ast.ExprStmt
+	Ch         *types.Var
+
+	Gostmt *ast.GoStmt
+	Lit    *ast.FuncLit   // nil for a declared function
+	Decl   *ast.FuncDecl  // nil for a literal
+	Body   *ast.BlockStmt // of the goroutine
+
+	Pre   []ast.Stmt // before the receive
+	Recv  ast.Stmt   // holds the receive; a loop or select when arms is set
+	Arms  bool       // the receive is that of a loop or select around the tail
+	Mixed bool       // the loop or select does something else, too
+	at    ast.Node   // the receive: an expression or the range statement
+	From  ast.Expr   // what is received from: the channel, under its name in the goroutine
+	More  []ast.Expr // channels of other signals on which the goroutine exits, too
+	Sig   *types.Var // the signal received, nil when it is dropped
+	ok    *types.Var // whether the channel is still open, nil when nobody asks
+	Tail  []ast.Stmt // from the receive to the exit
+	Last  ast.Stmt   // the exit, alone at the end of the list; nil when it is in branches
+	Exit  *ast.CallExpr
+	Exits []*ast.ExprStmt // all exits behind the receive, in source order
+
+	calls []MadeCall // made between the receive and the exit, once computed
+}
+
+// Of returns the goroutine that ends the process when the channel of the
+// Notify call delivers for the first time; nil when there is none.
+func Of(notify rewrite.Call) *Handler {
+	p := notify.Pkg
+	if len(notify.Call.Args) == 0 {
+		return nil
+	}
+	id := syntax.LastName(notify.Call.Args[0])
+	if id == nil {
+		return nil
+	}
+	ch, ok := p.Info.Uses[id].(*types.Var)
+	if !ok || ch.Pkg() != p.Types {
+		return nil
+	}
+	h := &Handler{S: p.Snapshot(), P: p, Notify: notify, Ch: ch}
+	h.NotifyStmt, _ = notify.At.Parent().Node().(*ast.ExprStmt)
+	if h.NotifyStmt == nil {
+		return nil
+	}
+	at, ok := h.receive(ch, 0)
+	if !ok {
+		return nil
+	}
+	if at, ok = h.goroutine(at); !ok || !h.split(at) {
+		return nil
+	}
+	return h
+}
+
+// receive returns the only place where v delivers: a receive expression or a
+// range statement. It follows v as an argument.
+func (h *Handler) receive(v *types.Var, depth int) (at inspector.Cursor, ok bool) {
+	count := 0
+	for c := range h.P.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+		id := c.Node().(*ast.Ident)
+		if h.P.Info.Uses[id] != v {
+			continue
+		}
+		for k := c.ParentEdgeKind(); k == edge.ParenExpr_X || k == edge.SelectorExpr_Sel; k = c.ParentEdgeKind() {
+			c = c.Parent()
+		}
+		switch n := c.Parent().Node().(type) {
+		case *ast.UnaryExpr:
+			if n.Op == token.ARROW {
+				at = c.Parent()
+				count++
+			}
+		case *ast.RangeStmt:
+			if n.X == c.Node() {
+				at = c.Parent()
+				count++
+			}
+		case *ast.CallExpr:
+			if h.P.IsCall(n, "os/signal", "Notify", "Stop") || n.Fun == c.Node() || syntax.IsBuiltin(h.P, n, "close") || syntax.IsBuiltin(h.P, n, "cap") {
+				continue
+			}
+			param := h.param(n, c)
+			if param == nil || depth > 2 {
+				return at, false
+			}
+			inner, ok := h.receive(param, depth+1)
+			if !ok {
+				return at, false
+			}
+			at = inner
+			count++
+		case *ast.ValueSpec, *ast.AssignStmt:
+		case *ast.KeyValueExpr:
+			if n.Key != c.Node() {
+				return at, false
+			}
+		case *ast.SendStmt:
+			if n.Chan != c.Node() {
+				return at, false
+			}
+		default:
+			return at, false // stored, returned, captured in a struct
+		}
+	}
+	return at, count == 1
+}
+
+// param returns the parameter that stands for the argument at c, where the
+// callee is a function literal or a function of the package.
+func (h *Handler) param(call *ast.CallExpr, c inspector.Cursor) *types.Var {
+	i := -1
+	for j, a := range call.Args {
+		if a == c.Node() {
+			i = j
+		}
+	}
+	var sig *types.Signature
+	if lit, ok := ast.Unparen(call.Fun).(*ast.FuncLit); ok {
+		sig = syntax.SignatureOf(h.P, lit)
+	} else if fn := h.P.Callee(call); fn != nil && fn.Pkg() == h.P.Types {
+		sig = fn.Signature()
+	}
+	if sig == nil || i < 0 || sig.Variadic() || i >= sig.Params().Len() {
+		return nil
+	}
+	return sig.Params().At(i)
+}
+
+// goroutine finds the go statement whose function holds the receive, or calls
+// the one that does and returns then: at is the receive or that call.
+func (h *Handler) goroutine(receive inspector.Cursor) (at inspector.Cursor, ok bool) {
+	at = receive
+	for range waits.MaxFrames {
+		fn, ok := syntax.EnclosingFunc(at)
+		if !ok {
+			return at, false
+		}
+		h.File = h.P.File(fn.Node())
+		switch n := fn.Node().(type) {
+		case *ast.FuncLit:
+			call, ok := fn.Parent().Node().(*ast.CallExpr)
+			if !ok || call.Fun != n {
+				return at, false
+			}
+			g, ok := fn.Parent().Parent().Node().(*ast.GoStmt)
+			if !ok || g.Call != call {
+				return at, false
+			}
+			h.Lit, h.Body, h.Gostmt = n, n.Body, g
+		case *ast.FuncDecl:
+			obj, _ := h.P.Info.Defs[n.Name].(*types.Func)
+			if obj == nil {
+				return at, false
+			}
+			refs := h.S.Refs(rewrite.ObjectKey(obj))
+			if len(refs) != 1 || refs[0].Pkg != h.P {
+				return at, false
+			}
+			call, ok := refs[0].Call()
+			if !ok {
+				return at, false
+			}
+			g, ok := call.Parent().Node().(*ast.GoStmt)
+			if !ok {
+				if !returnsBehind(n.Body, at) {
+					return at, false
+				}
+				at = call
+				continue
+			}
+			h.Decl, h.Body, h.Gostmt = n, n.Body, g
+		}
+		return at, h.File != nil && !h.File.Test && !h.File.Generated
+	}
+	return at, false
+}
+
+// returnsBehind reports whether the function waits at c once and returns: c is
+// in a statement of the body's own list.
+func returnsBehind(body *ast.BlockStmt, c inspector.Cursor) bool {
+	st, _ := syntax.EnclosingStmt(c)
+	i := syntax.IndexOf(body.List, st)
+	switch st.(type) {
+	case *ast.ExprStmt, *ast.AssignStmt, *ast.ReturnStmt:
+		return i >= 0 && !slices.ContainsFunc(body.List[:i], syntax.Leaves)
+	}
+	return false
+}
+
+// split cuts the goroutine's body at the receive and the exit.
+func (h *Handler) split(at inspector.Cursor) bool {
+	var list []ast.Stmt // what follows the receive
+	c := at
+	h.at = at.Node()
+	switch n := at.Node().(type) {
+	case *ast.RangeStmt:
+		h.From, h.Arms, list = n.X, true, n.Body.List
+		if id, ok := n.Key.(*ast.Ident); ok {
+			h.Sig, _ = h.P.Info.Defs[id].(*types.Var)
+		}
+	default:
+		var st ast.Stmt
+		if st, c = syntax.EnclosingStmt(at); st == nil {
+			return false
+		}
+		if u, ok := n.(*ast.UnaryExpr); ok {
+			h.From = ast.Unparen(u.X)
+		}
+		if a, ok := st.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && ast.Unparen(a.Rhs[0]) == n {
+			h.Sig = h.variable(a.Lhs[0])
+			if len(a.Lhs) == 2 {
+				h.ok = h.variable(a.Lhs[1])
+			}
+		}
+		// if _, ok := <-c; ok {, switch s := <-c; s {, switch <-c {, log.Fatal(<-c)
+		switch c.ParentEdgeKind() {
+		case edge.IfStmt_Init, edge.SwitchStmt_Init:
+			c = c.Parent()
+			st = c.Node().(ast.Stmt)
+		}
+		switch st.(type) {
+		case *ast.IfStmt, *ast.SwitchStmt:
+			list, h.Mixed = []ast.Stmt{st}, true
+		case *ast.ExprStmt:
+			if h.ExitCall(st) != nil {
+				list, h.Mixed = []ast.Stmt{st}, true
+			}
+		}
+	}
+	// Out to the goroutine's own list of statements.
+	for c.Parent().Node() != h.Body {
+		st, _ := c.Node().(ast.Stmt)
+		switch parent := c.Parent().Node().(type) {
+		case *ast.CommClause:
+			// case <-c:
+			if parent.Comm != st {
+				return false
+			}
+			c = c.Parent().Parent().Parent()
+			h.Arms = true
+			h.siblings(c.Node().(*ast.SelectStmt), parent)
+			list = parent.Body
+			if len(list) > 0 && h.always(list) {
+				continue
+			}
+			if block, ok := c.Parent().Node().(*ast.BlockStmt); ok {
+				h.Mixed = h.Mixed || len(list) > 0
+				list = slices.Concat(list, block.List[syntax.IndexOf(block.List, c.Node().(ast.Stmt))+1:])
+			}
+			continue
+		case *ast.BlockStmt:
+			// for { <-c; ...; os.Exit(0) }
+			i := syntax.IndexOf(parent.List, st)
+			loop, ok := c.Parent().Parent().Node().(*ast.ForStmt)
+			if !ok || loop.Cond != nil {
+				return false
+			}
+			_, isSelect := st.(*ast.SelectStmt)
+			if !isSelect {
+				list = slices.Concat(list, parent.List[i+1:])
+			}
+			h.Mixed = h.Mixed || i > 0 || isSelect && len(parent.List) > 1
+			h.Arms = true
+			c = c.Parent().Parent()
+		case *ast.LabeledStmt:
+			h.Mixed = true
+			c = c.Parent()
+		default:
+			return false
+		}
+	}
+	st, ok := c.Node().(ast.Stmt)
+	if !ok {
+		return false
+	}
+	h.Recv = st
+	i := syntax.IndexOf(h.Body.List, st)
+	h.Pre = h.Body.List[:i]
+	if !h.Arms {
+		list = slices.Concat(list, h.Body.List[i+1:])
+	}
+	return h.setTail(list)
+}
+
+// siblings notes what else the select around the receive does: it may exit on
+// the signals of another channel, too.
+func (h *Handler) siblings(sel *ast.SelectStmt, own *ast.CommClause) {
+	for _, c := range sel.Body.List {
+		cc := c.(*ast.CommClause)
+		if cc == own {
+			continue
+		}
+		h.Mixed = true
+		var from ast.Expr
+		if cc.Comm != nil && h.always(cc.Body) {
+			ast.Inspect(cc.Comm, func(n ast.Node) bool {
+				if u, ok := n.(*ast.UnaryExpr); ok && u.Op == token.ARROW && syntax.IsType(h.P.Info.TypeOf(u), "os", "Signal") {
+					from = u.X
+				}
+				return from == nil
+			})
+		}
+		if from == nil {
+			continue
+		}
+		h.More = append(h.More, from)
+		for _, s := range cc.Body {
+			h.Exits = append(h.Exits, h.exitsIn(s)...)
+		}
+	}
+}
+
+// setTail notes the statements from the receive to the exit, when all paths
+// through them end in one.
+func (h *Handler) setTail(list []ast.Stmt) bool {
+	if !h.always(list) {
+		return false
+	}
+	// What follows the exit is never reached.
+	end := 0
+	for i, s := range list {
+		if h.ends(s) {
+			end = i + 1
+			break
+		}
+	}
+	for _, s := range list[:end] {
+		h.Exits = append(h.Exits, h.exitsIn(s)...)
+	}
+	if len(h.Exits) == 0 {
+		return false
+	}
+	h.Exit = h.ExitCall(h.Exits[len(h.Exits)-1])
+	slices.SortFunc(h.Exits, func(a, b *ast.ExprStmt) int { return int(a.Pos() - b.Pos()) })
+	h.Tail = list[:end]
+	if last := list[end-1]; h.ExitCall(last) != nil {
+		h.Tail, h.Last = list[:end-1], last
+	}
+	h.Mixed = h.Mixed || slices.ContainsFunc(h.Tail, syntax.Leaves)
+	return true
+}
+
+// exitsIn returns the statements in s that end the process, outside of function
+// literals.
+func (h *Handler) exitsIn(s ast.Stmt) []*ast.ExprStmt {
+	var out []*ast.ExprStmt
+	ast.Inspect(s, func(n ast.Node) bool {
+		if _, isLit := n.(*ast.FuncLit); isLit {
+			return false
+		}
+		if x, ok := n.(*ast.ExprStmt); ok && h.ExitCall(x) != nil {
+			out = append(out, x)
+		}
+		return true
+	})
+	return out
+}
+
+// ExitCall returns the call in s when s is a statement that ends the process.
+func (h *Handler) ExitCall(s ast.Stmt) *ast.CallExpr {
+	x, ok := s.(*ast.ExprStmt)
+	if !ok {
+		return nil
+	}
+	call, ok := x.X.(*ast.CallExpr)
+	if !ok || !syntax.EndsProcess(h.P, call) && !h.ExitsInside(call) {
+		return nil
+	}
+	return call
+}
+
+// ExitsInside reports whether call is of a function of the package that ends the
+// process at its end.
+func (h *Handler) ExitsInside(call *ast.CallExpr) bool {
+	fn := h.P.Callee(call)
+	if fn == nil || fn.Pkg() != h.P.Types {
+		return false
+	}
+	decl, q := syntax.DeclarationOf(h.S, fn)
+	if decl == nil || decl.Body == nil || len(decl.Body.List) == 0 || slices.ContainsFunc(decl.Body.List, syntax.Leaves) {
+		return false
+	}
+	x, ok := decl.Body.List[len(decl.Body.List)-1].(*ast.ExprStmt)
+	if !ok {
+		return false
+	}
+	last, ok := x.X.(*ast.CallExpr)
+	return ok && syntax.EndsProcess(q, last)
+}
+
+// always reports whether every path through the list ends the process, without
+// a return or a further turn of the loop around it. Where a statement chooses by
+// the signal, the paths of one choice are enough: the handler that reloads on
+// SIGHUP ends on SIGTERM.
+func (h *Handler) always(list []ast.Stmt) bool {
+	for _, s := range list {
+		if h.ends(s) {
+			return true
+		}
+		if _, chooses := h.choices(s); !chooses && syntax.Leaves(s) {
+			return false
+		}
+	}
+	return false
+}
+
+// ends reports whether s always ends the process, for one choice of the signal
+// where it chooses by it.
+func (h *Handler) ends(s ast.Stmt) bool {
+	if lists, chooses := h.choices(s); chooses {
+		return slices.ContainsFunc(lists, h.always)
+	}
+	switch s := s.(type) {
+	case *ast.ExprStmt:
+		return h.ExitCall(s) != nil
+	case *ast.BlockStmt:
+		return h.always(s.List)
+	case *ast.IfStmt:
+		return s.Else != nil && h.always(s.Body.List) && h.ends(s.Else)
+	case *ast.SwitchStmt:
+		hasDefault := false
+		for _, c := range s.Body.List {
+			cc := c.(*ast.CaseClause)
+			hasDefault = hasDefault || cc.List == nil
+			if !h.always(cc.Body) {
+				return false
+			}
+		}
+		return hasDefault
+	}
+	return false
+}
+
+// choices returns the lists among which s chooses by the signal received; ok is
+// false when it does not.
+func (h *Handler) choices(s ast.Stmt) (lists [][]ast.Stmt, ok bool) {
+	switch s := s.(type) {
+	case *ast.IfStmt:
+		if !h.bySignal(s.Cond) {
+			return nil, false
+		}
+		lists = append(lists, s.Body.List)
+		switch e := s.Else.(type) {
+		case *ast.BlockStmt:
+			lists = append(lists, e.List)
+		case *ast.IfStmt:
+			lists = append(lists, []ast.Stmt{e})
+		}
+		return lists, true
+	case *ast.SwitchStmt:
+		ok = s.Tag != nil && h.bySignal(s.Tag)
+		for _, c := range s.Body.List {
+			cc := c.(*ast.CaseClause)
+			lists = append(lists, cc.Body)
+			ok = ok || s.Tag == nil && slices.ContainsFunc(cc.List, h.bySignal)
+		}
+		return lists, ok
+	}
+	return nil, false
+}
+
+// path returns the statements on the way from the receive to the exit: where one
+// chooses by the signal, those of the choices that exit.
+func (h *Handler) path() []ast.Stmt { return h.pathOf(h.Tail) }
+
+func (h *Handler) pathOf(list []ast.Stmt) []ast.Stmt {
+	var out []ast.Stmt
+	for _, s := range list {
+		lists, chooses := h.choices(s)
+		if !chooses {
+			out = append(out, s)
+			continue
+		}
+		for _, l := range lists {
+			if h.always(l) || !h.ends(s) && !slices.ContainsFunc(l, syntax.Leaves) {
+				out = append(out, h.pathOf(l)...)
+			}
+		}
+	}
+	return out
+}
+
+// bySignal reports whether x depends on what was received.
+func (h *Handler) bySignal(x ast.Expr) bool {
+	return syntax.ContainsNode(x, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		return n == h.at || ok && h.Sig != nil && h.P.Info.Uses[id] == h.Sig || ok && h.ok != nil && h.P.Info.Uses[id] == h.ok
+	})
+}
+
+// variable returns the variable that x assigns to, nil for none.
+func (h *Handler) variable(x ast.Expr) *types.Var {
+	id, ok := x.(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	v, _ := h.P.Info.ObjectOf(id).(*types.Var)
+	return v
+}
+
+// stopName matches what tells the rest of the program to stop, or waits until
+// it has.
+var stopName = regexp.MustCompile(`(?i:^(cancel|shut_?down|stop|graceful|terminate|quit|wait|drain|kill|interrupt|abort))|(Cancel|Shut[dD]own|Stop|Graceful|Terminate|Quit|Drain)([A-Z_]|$)`)
+
+// TellsMain reports whether the goroutine asks other goroutines to stop before
+// it exits: the exit then is the end of an orderly shutdown. Closing a listener
+// that main closes, too, on its way out, is the goroutine's own cleanup.
+func (h *Handler) TellsMain(w *waits.Waiting) bool {
+	for _, s := range h.path() {
+		found := syntax.ContainsNode(s, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SendStmt:
+				return true
+			case *ast.UnaryExpr:
+				return n.Op == token.ARROW && n != h.at
+			case *ast.CallExpr:
+				return h.asksToStop(n) && !h.defersToo(w, n)
+			}
+			return false
+		})
+		if found {
+			return true
+		}
+	}
+	if h.endsOtherwise(h.Tail) {
+		return true
+	}
+	// What other packages end is their own: the goroutines of a database, say.
+	return slices.ContainsFunc(h.made(), func(m MadeCall) bool {
+		return m.Call != nil && m.pkg == h.P && stops(m.pkg, m.Call) && !h.defersToo(w, m.Call)
+	})
+}
+
+// defersToo reports whether call closes a listener and main defers the same.
+func (h *Handler) defersToo(w *waits.Waiting, call *ast.CallExpr) bool {
+	fn := h.P.Callee(call)
+	if fn == nil || fn.Name() != "Close" || !strings.Contains(rewrite.ObjectKey(fn), "Listener)") {
+		return false
+	}
+	return slices.ContainsFunc(w.Frames, func(f waits.Frame) bool {
+		return f.Pkg == h.P && syntax.ContainsNode(f.Body, func(n ast.Node) bool {
+			d, ok := n.(*ast.DeferStmt)
+			return ok && d.Pos() < f.End && SameCall(h.P, f.Body, call, d.Call)
+		})
+	})
+}
+
+// quitName matches channels that tell somebody to stop.
+var quitName = regexp.MustCompile(`(?i)quit|stop|done|exit|shut|cancel|term|kill|close`)
+
+// endsOtherwise reports whether another choice of the signal asks the program to
+// stop in an orderly way: the exit then is the forced one.
+func (h *Handler) endsOtherwise(list []ast.Stmt) bool {
+	for _, s := range list {
+		lists, _ := h.choices(s)
+		for _, l := range lists {
+			if h.endsOtherwise(l) {
+				return true
+			}
+			if h.always(l) {
+				continue
+			}
+			for _, s := range l {
+				if syntax.ContainsNode(s, func(n ast.Node) bool {
+					switch n := n.(type) {
+					case *ast.SendStmt:
+						id := syntax.LastName(n.Chan)
+						return id != nil && quitName.MatchString(id.Name)
+					case *ast.CallExpr:
+						return h.asksToStop(n)
+					}
+					return false
+				}) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// stops reports whether call closes a channel, a server or a listener, or ends a
+// context.
+func stops(p *rewrite.Package, call *ast.CallExpr) bool {
+	if syntax.IsBuiltin(p, call, "close") || syntax.IsContextFunc(p.Info.TypeOf(call.Fun)) {
+		return true
+	}
+	fn := p.Callee(call)
+	if fn == nil {
+		return false
+	}
+	key := rewrite.ObjectKey(fn)
+	return key == "(*net/http.Server).Close" || key == "(*net/http.Server).Shutdown" || key == "(net.Listener).Close" ||
+		strings.HasPrefix(key, "(*net.") && strings.Contains(key, "Listener") && fn.Name() == "Close" || fn.Name() == "GracefulStop"
+}
+
+// asksToStop reports whether call stops something, or is named after that.
+func (h *Handler) asksToStop(call *ast.CallExpr) bool {
+	if stops(h.P, call) {
+		return true
+	}
+	id := syntax.LastName(call.Fun)
+	if id == nil || h.ExitsInside(call) {
+		return false
+	}
+	if fn := h.P.Callee(call); fn != nil && fn.Pkg() != nil {
+		switch key := rewrite.ObjectKey(fn); {
+		case strings.HasPrefix(key, "(*net.") && fn.Name() == "Close":
+			return true
+		case key == "runtime/pprof.StopCPUProfile", key == "runtime/trace.Stop", fn.Pkg().Path() == "os/signal", fn.Pkg().Path() == "time":
+			return false
+		}
+	}
+	return stopName.MatchString(id.Name)
+}

@@ -1,0 +1,183 @@
+package signalexit
+
+import (
+	"go/ast"
+	"go/types"
+
+	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/heat"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
+)
+
+// hostResult says what the function that waits returns.
+type hostResult int
+
+const (
+	returnsNone hostResult = iota
+	returnsError
+	returnsCode // the exit code, for os.Exit
+	returnsOther
+)
+
+// result returns what the function that waits returns.
+func (x *signalFix) result() hostResult {
+	obj, _ := x.h.P.Info.Defs[x.main.Name].(*types.Func)
+	switch {
+	case obj == nil:
+		return returnsOther
+	case obj.Signature().Results().Len() == 0:
+		return returnsNone
+	case syntax.IsErrorResult(obj.Signature()):
+		return returnsError
+	case obj.Signature().Results().Len() == 1 && types.Identical(obj.Signature().Results().At(0).Type(), types.Typ[types.Int]):
+		return returnsCode
+	}
+	return returnsOther
+}
+
+// back says why the program would not end once the function that waits has
+// returned, "" when it does: all that its callers do behind the call returns.
+func (x *signalFix) back() string {
+	decl, p := x.main, x.h.P
+	for depth := 0; !syntax.IsMain(p, decl); depth++ {
+		name := decl.Name.Name
+		if decl.Name.IsExported() && p.Name != "main" && !syntax.Internal(p.Path) {
+			return name + " is exported, and programs elsewhere may go on when it returns"
+		}
+		call, q := syntax.OnlyCall(x.h.S, p, decl)
+		if q == nil || depth > heat.MaxCallers {
+			return name + ", in which the goroutine is started, is not called by main once"
+		}
+		fn, ok := syntax.EnclosingFunc(call)
+		if !ok {
+			return name + " is called by a variable's initializer"
+		}
+		up, ok := fn.Node().(*ast.FuncDecl)
+		if !ok {
+			return name + ", in which the goroutine is started, is called in a function literal"
+		}
+		rest, why := x.behindCall(q, up, call.Node().(*ast.CallExpr), depth == 0)
+		if why != "" {
+			return why
+		}
+		for _, s := range rest {
+			ws := waits.In(q, s)
+			if len(ws.List) > 0 {
+				return up.Name.Name + " waits in " + ws.List[0].Text + " behind " + name
+			}
+			x.limit = x.limit || len(ws.Slow) > 0
+			if syntax.ContainsNode(s, func(n ast.Node) bool {
+				c, ok := n.(*ast.CallExpr)
+				return ok && (syntax.EndsProcess(q, c) || syntax.NeverReturns(q, c))
+			}) {
+				return up.Name.Name + " exits behind " + name
+			}
+		}
+		for _, l := range x.lost {
+			if x.code != "" && up.Body.Pos() <= l.Stmt.Pos() && l.Stmt.Pos() < up.Body.End() {
+				return "the exit code would have to come through " + name
+			}
+		}
+		decl, p = up, q
+	}
+	return ""
+}
+
+// behindCall returns the statements that up comes to when the call has returned
+// without an error.
+func (x *signalFix) behindCall(p *rewrite.Package, up *ast.FuncDecl, call *ast.CallExpr, first bool) (rest []ast.Stmt, why string) {
+	why = up.Name.Name + " does something with the result of " + syntax.ExprText(call.Fun)
+	list := up.Body.List
+	st := syntax.StatementOf(list, call)
+	i := syntax.IndexOf(list, st)
+	if i < 0 {
+		return nil, up.Name.Name + " does not always call " + syntax.ExprText(call.Fun)
+	}
+	rest = list[i+1:]
+	code := first && x.result() == returnsCode
+	switch callForm(st, call) {
+	case "plain", "dropped":
+		if !code {
+			return rest, ""
+		}
+	case "if":
+		if !code {
+			return rest, ""
+		}
+	case "return":
+		if !code && isErrorFunc(p, up) {
+			return nil, ""
+		}
+	case "assign":
+		a := st.(*ast.AssignStmt)
+		next := syntax.NextStmt(list, st)
+		if look, ok := next.(*ast.IfStmt); ok && !code && look.Init == nil && look.Else == nil && comparesNil(look.Cond) && sameVar(p, a.Lhs[0], look.Cond.(*ast.BinaryExpr).X) {
+			return rest[1:], ""
+		}
+		// code := run(); os.Exit(code)
+		if exit, ok := next.(*ast.ExprStmt); ok && code {
+			if c, ok := exit.X.(*ast.CallExpr); ok && p.IsCall(c, "os", "Exit") && sameVar(p, a.Lhs[0], c.Args[0]) {
+				return nil, ""
+			}
+		}
+	case "wrap":
+		if code && p.IsCall(st.(*ast.ExprStmt).X, "os", "Exit") {
+			return nil, ""
+		}
+	}
+	return nil, why
+}
+
+// isErrorFunc reports whether the function returns nothing but an error.
+func isErrorFunc(p *rewrite.Package, decl *ast.FuncDecl) bool {
+	obj, ok := p.Info.Defs[decl.Name].(*types.Func)
+	return ok && syntax.IsErrorResult(obj.Signature())
+}
+
+// sameVar reports whether a and b are the same variable.
+func sameVar(p *rewrite.Package, a, b ast.Expr) bool {
+	x, ok := a.(*ast.Ident)
+	y, ok2 := b.(*ast.Ident)
+	return ok && ok2 && p.Info.ObjectOf(x) != nil && p.Info.ObjectOf(x) == p.Info.ObjectOf(y)
+}
+
+// endHost plans that the function returns when the context is done.
+func (x *signalFix) endHost() string {
+	name := x.main.Name.Name
+	result := x.result()
+	if result == returnsOther {
+		return name + " returns something that the signal does not give"
+	}
+	if why := x.back(); why != "" {
+		return why
+	}
+	switch {
+	case result == returnsCode && x.codes:
+		return "the exit code is computed"
+	case result == returnsCode:
+		x.code = "" // it is returned
+	case x.code != "" && len(x.links) > 0:
+		return "the exit code would have to come through " + name
+	case x.code != "":
+		x.codes = true
+	}
+	x.inMain = true // nothing is left to do behind the wait
+	why := x.block(&scope{
+		p: x.h.P, fn: x.main, body: x.main.Body, code: x.at, name: name, ctx: x.ctx,
+		leave: func(e *rewrite.Edit) []dst.Stmt {
+			switch result {
+			case returnsError:
+				return rewrite.Stmts("return nil", nil)
+			case returnsCode:
+				return rewrite.Stmts("return $n", rewrite.Holes{"n": x.codeOf(e, x.h.Exit)})
+			}
+			return rewrite.Stmts("return", nil)
+		},
+	})
+	if why == "" && x.canceled {
+		return "what " + name + " waits in returns the context's error"
+	}
+	return why
+}

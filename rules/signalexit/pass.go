@@ -1,0 +1,413 @@
+package signalexit
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
+
+	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
+)
+
+// function plans that the function in which from waits at w gets the context
+// and returns when it is done. looped says that it is called in a loop.
+func (x *signalFix) function(from *scope, w waits.Wait, looped bool) string {
+	decl, p := w.Callee, w.Pkg
+	if x.planned[decl] {
+		return syntax.ExprText(w.Call.Fun) + " waits in several places"
+	}
+	x.planned[decl] = true
+	if f := p.File(decl); f == nil || f.Generated || f.Test {
+		return syntax.ExprText(w.Call.Fun) + " is in a generated file"
+	}
+	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
+	if obj == nil {
+		return "a function that main waits in is not found"
+	}
+	sig := obj.Signature()
+	sc := &scope{p: p, fn: decl, body: decl.Body, code: decl.Body, name: decl.Name.Name, looped: from.looped || looped}
+	if sig.Results().Len() > 0 && !syntax.IsErrorResult(sig) {
+		return decl.Name.Name + " returns something that the signal does not give"
+	}
+	sc.leave = func(*rewrite.Edit) []dst.Stmt {
+		if sig.Results().Len() == 0 {
+			return rewrite.Stmts("return", nil)
+		}
+		return rewrite.Stmts("return nil", nil)
+	}
+	x.funcs = append(x.funcs, decl)
+	for i := range sig.Params().Len() {
+		if v := sig.Params().At(i); syntax.IsType(v.Type(), "context", "Context") {
+			return x.inherits(from, sc, w.Call, i, v)
+		}
+	}
+	sc.ctx = sc.free("ctx", "sigCtx", "signalCtx")
+	if why := x.pass(from, w.Call, sc); why != "" {
+		return why
+	}
+	return x.block(sc)
+}
+
+// pass plans that the call passes from's context and the function takes it
+// under the name given. Where others call the function, too, they keep it as it
+// is: the context goes to a new one that it calls.
+func (x *signalFix) pass(from *scope, call *ast.CallExpr, sc *scope) string {
+	p, decl := sc.p, sc.fn.(*ast.FuncDecl)
+	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
+	if obj == nil {
+		return "a function that main waits in is not found"
+	}
+	others, alone := x.otherCalls(obj, call)
+	if !alone || syntax.Mentioned(p, obj.Name()) || obj.Exported() && p.Name != "main" {
+		return x.split(from, call, sc, obj)
+	}
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		prepend(e, call, dst.NewIdent(from.ctx))
+		for _, c := range others {
+			prepend(e, c, rewrite.Expr("context.Background()", nil))
+		}
+		e.Modify(decl.Type.Params, func(n dst.Node) error {
+			takeContext(n.(*dst.FieldList), sc.ctx)
+			return nil
+		})
+	})
+	return ""
+}
+
+// takeContext puts a context in front of the parameters.
+func takeContext(list *dst.FieldList, name string) {
+	field := &dst.Field{Names: []*dst.Ident{dst.NewIdent(name)}, Type: rewrite.TypeExpr("context.Context", nil)}
+	if len(list.List) > 0 {
+		field.Decs.Before = list.List[0].Decs.Before
+		field.Decs.After = list.List[0].Decs.Before
+	}
+	list.List = append([]*dst.Field{field}, list.List...)
+}
+
+// split plans that the function becomes one with a context, under a new name,
+// and calls that one itself for all others who use it.
+func (x *signalFix) split(from *scope, call *ast.CallExpr, sc *scope, obj *types.Func) string {
+	p, decl := sc.p, sc.fn.(*ast.FuncDecl)
+	old := obj.Name()
+	name := old + "Context"
+	sig := obj.Signature()
+	if p.Module == nil || from.p.Module == nil || p.Module.Path != from.p.Module.Path {
+		return old + " is in another module"
+	}
+	if syntax.Mentioned(p, name) || p.Types.Scope().Lookup(name) != nil {
+		return old + " is used by others, and there is a " + name + " already"
+	}
+	var recv string
+	if r := sig.Recv(); r != nil {
+		if f, _, _ := types.LookupFieldOrMethod(r.Type(), true, p.Types, name); f != nil {
+			return old + " is used by others, and there is a " + name + " already"
+		}
+		if recv = r.Name(); recv == "" || recv == "_" {
+			return "the receiver of " + old + " has no name"
+		}
+	}
+	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && sig.Recv() != nil {
+		// The method may be that of an embedded field.
+		if f, _, _ := types.LookupFieldOrMethod(from.p.Info.TypeOf(sel.X), true, from.p.Types, name); f != nil {
+			return old + " is used by others, and there is a " + name + " already"
+		}
+	}
+	if sig.TypeParams().Len() > 0 {
+		return old + " is used by others, and has type parameters"
+	}
+	var args []string
+	for v := range sig.Params().Variables() {
+		if v.Name() == "" || v.Name() == "_" || v.Name() == "context" || v.Name() == recv {
+			return old + " is used by others, and its parameters have no names"
+		}
+		args = append(args, v.Name())
+	}
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		twin, err := rewrite.Twin[*dst.FuncDecl](e, decl)
+		if err != nil {
+			return
+		}
+		// The old function.
+		inner := &dst.CallExpr{Fun: dst.NewIdent(name), Args: []dst.Expr{rewrite.Expr("context.Background()", nil)}, Ellipsis: sig.Variadic()}
+		if recv != "" {
+			inner.Fun = &dst.SelectorExpr{X: dst.NewIdent(recv), Sel: dst.NewIdent(name)}
+		}
+		for _, a := range args {
+			inner.Args = append(inner.Args, dst.NewIdent(a))
+		}
+		var body dst.Stmt = &dst.ExprStmt{X: inner}
+		if sig.Results().Len() > 0 {
+			body = &dst.ReturnStmt{Results: []dst.Expr{inner}}
+		}
+		kept := &dst.FuncDecl{Name: dst.NewIdent(old), Type: dst.Clone(twin.Type).(*dst.FuncType), Body: &dst.BlockStmt{List: []dst.Stmt{body}}}
+		if twin.Recv != nil {
+			kept.Recv = dst.Clone(twin.Recv).(*dst.FieldList)
+		}
+		kept.Decs.Start.Append("// " + old + " calls " + name + " with a context that is never done.")
+		body.Decorations().Before, body.Decorations().After = dst.NewLine, dst.NewLine
+		e.AddDeclsBefore(decl, kept)
+		e.Modify(decl, func(n dst.Node) error {
+			d := n.(*dst.FuncDecl)
+			d.Name.Name = name
+			for i, line := range d.Decs.Start {
+				if rest, ok := strings.CutPrefix(line, "// "+old+" "); ok && (i == 0 || !strings.HasPrefix(d.Decs.Start[i-1], "//")) {
+					d.Decs.Start[i] = "// " + name + " " + rest
+				}
+			}
+			return nil
+		})
+		e.Modify(decl.Type.Params, func(n dst.Node) error {
+			takeContext(n.(*dst.FieldList), sc.ctx)
+			return nil
+		})
+		rename(e, call, name)
+		prepend(e, call, dst.NewIdent(from.ctx))
+	})
+	return ""
+}
+
+// rename makes call one of the function called name beside the one that it
+// calls now.
+func rename(e *rewrite.Edit, call *ast.CallExpr, name string) {
+	e.Modify(call, func(n dst.Node) error {
+		switch fun := n.(*dst.CallExpr).Fun.(type) {
+		case *dst.Ident:
+			fun.Name = name
+		case *dst.SelectorExpr:
+			fun.Sel.Name = name
+		}
+		return nil
+	})
+}
+
+// otherCalls returns the calls of the function in tests; alone says that there
+// is no other use of it but call.
+func (x *signalFix) otherCalls(obj *types.Func, call *ast.CallExpr) (others []*ast.CallExpr, alone bool) {
+	for _, r := range x.h.S.Refs(rewrite.ObjectKey(obj)) {
+		c, ok := r.Call()
+		if !ok {
+			return nil, false
+		}
+		if c.Node() == call {
+			continue
+		}
+		if !r.File.Test || r.File.Generated {
+			return nil, false
+		}
+		others = append(others, c.Node().(*ast.CallExpr))
+	}
+	return others, true
+}
+
+// prepend makes arg the first argument of call.
+func prepend(e *rewrite.Edit, call *ast.CallExpr, arg dst.Expr) {
+	e.Modify(call, func(n dst.Node) error {
+		c := n.(*dst.CallExpr)
+		if len(c.Args) > 0 {
+			arg.Decorations().Before = c.Args[0].Decorations().Before
+			arg.Decorations().After = c.Args[0].Decorations().Before
+		}
+		c.Args = append([]dst.Expr{arg}, c.Args...)
+		return nil
+	})
+}
+
+// inherits plans that a function which takes a context already, as v, gets the
+// one that the signal ends, and that it returns when that is done.
+func (x *signalFix) inherits(from, sc *scope, call *ast.CallExpr, i int, v *types.Var) string {
+	if v.Name() == "" || v.Name() == "_" {
+		return sc.name + " drops its context"
+	}
+	sc.ctx, sc.given = v.Name(), v
+	if why := x.sign(from, call.Args[i]); why != "" {
+		return why
+	}
+	if !sc.keepsGiven() {
+		return sc.name + " puts another context in the place of the one that it takes"
+	}
+	if d := defersWith(sc.p, sc.body, v); d != nil {
+		return "the deferred " + syntax.ExprText(d.Call.Fun) + "() in " + sc.name + " uses the context, which is done by then"
+	}
+	before := len(x.edits)
+	if why := x.block(sc); why != "" {
+		return why
+	}
+	if len(x.edits) == before {
+		return ""
+	}
+	// It changes for all who call it.
+	obj := sc.p.Info.Defs[sc.fn.(*ast.FuncDecl).Name].(*types.Func)
+	if _, alone := x.otherCalls(obj, call); !alone || obj.Exported() && sc.p.Name != "main" {
+		return sc.name + " is used by others, and does not look at its context"
+	}
+	return ""
+}
+
+// sign plans that the context passed as arg ends with the signal.
+func (x *signalFix) sign(from *scope, arg ast.Expr) string {
+	arg = ast.Unparen(arg)
+	if from.isGiven(arg) {
+		return "" // it comes from the caller, who has signed it
+	}
+	if isRootContext(from.p, arg) {
+		x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(arg, dst.NewIdent(from.ctx)) })
+		return ""
+	}
+	const why = "it is not known what ends the context that main passes"
+	id, ok := arg.(*ast.Ident)
+	if !ok || !from.main {
+		return why
+	}
+	v, ok := from.p.Info.Uses[id].(*types.Var)
+	if !ok || x.main.Body.Pos() > v.Pos() || v.Pos() > x.main.Body.End() {
+		return why
+	}
+	if v.Pos() < x.asks() {
+		// Made before the signals are asked for: it is the parent.
+		if x.parent != nil && x.h.P.Info.Uses[x.parent] != v || assignedAfter(from.p, x.main.Body, v, x.asks()) {
+			return why
+		}
+		x.parent = id
+		x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(arg, dst.NewIdent(from.ctx)) })
+		return ""
+	}
+	// Made behind: its root is what the signal ends.
+	var vars []*types.Var
+	for range 4 {
+		vars = append(vars, v)
+		init := derivedFrom(from.p, x.main.Body, v)
+		if init == nil {
+			init = definedAs(from.p, x.main.Body, v)
+		}
+		if init == nil {
+			return why
+		}
+		if isRootContext(from.p, init) {
+			for _, d := range x.pending() {
+				if slices.ContainsFunc(vars, func(v *types.Var) bool { return syntax.Mentions(from.p, d, v) }) {
+					return "the deferred " + syntax.ExprText(d.Call.Fun) + "() uses the context, which is done by then"
+				}
+			}
+			if !x.signed[init] {
+				x.signed[init] = true
+				x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(init, dst.NewIdent(from.ctx)) })
+			}
+			return ""
+		}
+		next, ok := init.(*ast.Ident)
+		if !ok {
+			return why
+		}
+		if v, ok = from.p.Info.Uses[next].(*types.Var); !ok || v.Pos() < x.asks() {
+			return why
+		}
+	}
+	return why
+}
+
+// asks returns the position from which on the signal's context is there.
+func (x *signalFix) asks() token.Pos {
+	switch {
+	case x.first != nil:
+		return x.first.Pos()
+	case x.keep:
+		return x.w.Start.Pos()
+	case syntax.IndexOf(x.h.Pre, x.h.NotifyStmt) >= 0:
+		return x.h.Gostmt.Pos()
+	}
+	return x.h.NotifyStmt.Pos()
+}
+
+// isRootContext reports whether x is a new context that nothing ends.
+func isRootContext(p *rewrite.Package, x ast.Expr) bool {
+	call, ok := x.(*ast.CallExpr)
+	return ok && p.IsCall(call, "context", "Background", "TODO")
+}
+
+// definedAs returns the expression of v := x in body, nil when v is set in
+// another way, or several times.
+func definedAs(p *rewrite.Package, body ast.Node, v *types.Var) (x ast.Expr) {
+	count := 0
+	ast.Inspect(body, func(n ast.Node) bool {
+		if a, ok := n.(*ast.AssignStmt); ok {
+			for i, l := range a.Lhs {
+				if id, ok := l.(*ast.Ident); ok && p.Info.ObjectOf(id) == v {
+					count++
+					if len(a.Lhs) == len(a.Rhs) {
+						x = ast.Unparen(a.Rhs[i])
+					}
+				}
+			}
+		}
+		return true
+	})
+	if count != 1 {
+		return nil
+	}
+	return x
+}
+
+// assignedAfter reports whether v is set behind pos.
+func assignedAfter(p *rewrite.Package, body ast.Node, v *types.Var, pos token.Pos) bool {
+	return syntax.ContainsNode(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			return n.End() > pos && slices.ContainsFunc(n.Lhs, func(l ast.Expr) bool {
+				id, ok := ast.Unparen(l).(*ast.Ident)
+				return ok && p.Info.ObjectOf(id) == v
+			})
+		case *ast.UnaryExpr:
+			id, ok := ast.Unparen(n.X).(*ast.Ident)
+			return ok && n.Op == token.AND && p.Info.Uses[id] == v
+		}
+		return false
+	})
+}
+
+// defersWith returns a deferred call in body that uses the context v, or one
+// that is derived from it.
+func defersWith(p *rewrite.Package, body *ast.BlockStmt, v *types.Var) (found *ast.DeferStmt) {
+	sc := &scope{p: p, body: body, given: v}
+	ast.Inspect(body, func(n ast.Node) bool {
+		d, ok := n.(*ast.DeferStmt)
+		if ok && syntax.ContainsNode(d, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			return ok && syntax.IsType(p.Info.TypeOf(id), "context", "Context") && sc.isGiven(id)
+		}) {
+			found = d
+		}
+		return found == nil
+	})
+	return found
+}
+
+// obeys looks at a select's case for the context that the function takes: it
+// says at which statement the function is left, and notes when it returns the
+// context's error.
+func (x *signalFix) obeys(sc *scope, sel *ast.SelectStmt, clause *ast.CommClause) (ast.Stmt, string) {
+	if len(clause.Body) == 0 {
+		return nil, ""
+	}
+	ret, ok := clause.Body[len(clause.Body)-1].(*ast.ReturnStmt)
+	if !ok {
+		return nil, ""
+	}
+	if len(ret.Results) == 0 && sc.results() == nil {
+		return sel, ""
+	}
+	if len(ret.Results) != 1 {
+		return nil, sc.name + " returns something that the signal does not give"
+	}
+	switch r := ast.Unparen(ret.Results[0]); {
+	case syntax.IsNil(sc.p, r):
+		return sel, ""
+	case sc.p.IsCall(r, "context", "(context.Context).Err"):
+		x.canceled = true
+		return sel, ""
+	}
+	return nil, sc.name + " returns an error when its context is done"
+}

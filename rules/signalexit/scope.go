@@ -1,0 +1,266 @@
+package signalexit
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+
+	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// scope is code that has to end when a context is done: the statement in which
+// main waits, a function that main waits in, or a goroutine that it waits for.
+type scope struct {
+	p      *rewrite.Package
+	fn     ast.Node // *ast.FuncDecl or *ast.FuncLit
+	body   *ast.BlockStmt
+	code   ast.Node // what has to end: the body, or a statement of main
+	name   string   // for messages
+	ctx    string   // the name of the context in it
+	given  *types.Var
+	main   bool // it is main itself
+	looped bool // it may run any number of times
+	// leave returns the statements that end it.
+	leave func(e *rewrite.Edit) []dst.Stmt
+	exits int // how often leave is put in
+}
+
+// mainScope is the statement in which main waits.
+func (x *signalFix) mainScope() *scope {
+	return &scope{p: x.h.P, fn: x.main, body: x.main.Body, code: x.at, name: "main", ctx: x.ctx, main: true, leave: x.leaveMain}
+}
+
+// results returns the fields of the function's results, nil for none.
+func (sc *scope) results() *ast.FieldList {
+	switch n := sc.fn.(type) {
+	case *ast.FuncDecl:
+		return n.Type.Results
+	case *ast.FuncLit:
+		return n.Type.Results
+	}
+	return nil
+}
+
+// free returns the first of names that the function does not use.
+func (sc *scope) free(names ...string) string { return sc.p.File(sc.fn).FreeName(sc.fn, names...) }
+
+// last reports whether s is the last statement of the function.
+func (sc *scope) last(s ast.Stmt) bool {
+	list := sc.body.List
+	return len(list) > 0 && list[len(list)-1] == s
+}
+
+// isGiven reports whether x is the context that the function takes, or one
+// derived from it in the function.
+func (sc *scope) isGiven(x ast.Expr) bool {
+	if x == nil {
+		return false
+	}
+	id, ok := ast.Unparen(x).(*ast.Ident)
+	if !ok || sc.given == nil {
+		return false
+	}
+	for range 3 {
+		v, ok := sc.p.Info.Uses[id].(*types.Var)
+		if !ok {
+			return false
+		}
+		if v == sc.given {
+			return true
+		}
+		parent := derivedFrom(sc.p, sc.body, v)
+		if id, ok = parent.(*ast.Ident); !ok {
+			return false
+		}
+	}
+	return false
+}
+
+// derivedFrom returns the context that v is made from by a function of package
+// context within body, nil when it is not, or not only once.
+func derivedFrom(p *rewrite.Package, body ast.Node, v *types.Var) (parent ast.Expr) {
+	count := 0
+	ast.Inspect(body, func(n ast.Node) bool {
+		if a, ok := n.(*ast.AssignStmt); ok && syntax.Sets(p, a, v) {
+			count++
+			parent = parentOf(p, a)
+		}
+		return true
+	})
+	if count != 1 {
+		return nil
+	}
+	return parent
+}
+
+// parentOf returns the context from which a's call of package context derives
+// one that ends with it, nil for anything else.
+func parentOf(p *rewrite.Package, a *ast.AssignStmt) ast.Expr {
+	call, ok := a.Rhs[0].(*ast.CallExpr)
+	if !ok || len(a.Rhs) != 1 || len(call.Args) == 0 {
+		return nil
+	}
+	if p.IsCall(call, "context", "WithCancel", "WithCancelCause", "WithTimeout", "WithTimeoutCause", "WithDeadline", "WithDeadlineCause", "WithValue") ||
+		p.IsCall(call, "os/signal", "NotifyContext") {
+		return ast.Unparen(call.Args[0])
+	}
+	return nil
+}
+
+// keepsGiven reports whether the context that the function takes stays one that
+// ends with it: what is assigned to it is derived from it.
+func (sc *scope) keepsGiven() bool {
+	return !syntax.ContainsNode(sc.body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			return syntax.Sets(sc.p, n, sc.given) && !sc.isGiven(parentOf(sc.p, n))
+		case *ast.UnaryExpr:
+			id, ok := ast.Unparen(n.X).(*ast.Ident)
+			return ok && n.Op == token.AND && sc.p.Info.Uses[id] == sc.given
+		}
+		return false
+	})
+}
+
+// isDone reports whether x is the Done channel of the context that the function
+// takes.
+func (sc *scope) isDone(x ast.Expr) bool {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	if !ok || !isDone(sc.p, call) {
+		return false
+	}
+	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	return ok && sc.isGiven(sel.X)
+}
+
+// isDone reports whether x is the Done channel of a context.
+func isDone(p *rewrite.Package, x ast.Expr) bool {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	return ok && p.IsCall(call, "context", "(context.Context).Done")
+}
+
+// site is the place of a wait in a scope.
+type site struct {
+	waits.Wait
+	stmt ast.Stmt // the innermost statement around the wait
+	cur  inspector.Cursor
+}
+
+// siteOf finds the place of w.
+func (sc *scope) siteOf(w waits.Wait) (site, bool) {
+	c, ok := sc.p.Inspector.Root().FindNode(w.Node)
+	if !ok {
+		return site{}, false
+	}
+	stmt, cur := syntax.EnclosingStmt(c)
+	return site{w, stmt, cur}, stmt != nil
+}
+
+// alone reports whether the wait is a statement of a list.
+func (s *site) alone() bool {
+	x, ok := s.stmt.(*ast.ExprStmt)
+	return ok && x.X == s.Node && syntax.InList(s.cur)
+}
+
+// turns makes every loop without an end in the scope look at the context in
+// each turn: at the ends, where it leaves, or else where the turn begins.
+func (x *signalFix) turns(sc *scope, ends map[ast.Stmt]bool) string {
+	why := ""
+	ast.Inspect(sc.code, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit, *ast.GoStmt, *ast.DeferStmt:
+			return false
+		case *ast.ForStmt:
+			if counts(n) || ends[n] || meets(n.Body.List, ends, false) || n.Cond != nil && !containsEnd(n, ends) {
+				return true
+			}
+			if len(n.Body.List) == 0 {
+				why = "a loop does nothing"
+				return false
+			}
+			sc.exits++
+			x.edits = append(x.edits, func(e *rewrite.Edit) {
+				e.InsertBefore(n.Body.List[0], sc.check(e)...)
+			})
+		}
+		return why == ""
+	})
+	return why
+}
+
+// check returns the statement that leaves the scope when the context is done.
+func (sc *scope) check(e *rewrite.Edit) []dst.Stmt {
+	return rewrite.Stmts("if $ctx.Err() != nil {\n$leave\n}", rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e)})
+}
+
+// counts reports whether the loop has an end: a condition and something that
+// brings it about.
+func counts(n *ast.ForStmt) bool { return n.Cond != nil && n.Post != nil && n.Init != nil }
+
+// containsEnd reports whether one of the ends is in n.
+func containsEnd(n ast.Node, ends map[ast.Stmt]bool) bool {
+	return syntax.ContainsNode(n, func(n ast.Node) bool {
+		s, ok := n.(ast.Stmt)
+		return ok && ends[s]
+	})
+}
+
+// meets reports whether every way through the list comes to one of the ends
+// before it may go on to the next turn of the loop around it, or, when strict
+// is set, leave that loop.
+func meets(list []ast.Stmt, ends map[ast.Stmt]bool, strict bool) bool {
+	for _, s := range list {
+		if l, ok := s.(*ast.LabeledStmt); ok {
+			s = l.Stmt
+		}
+		if ends[s] {
+			return true
+		}
+		switch s := s.(type) {
+		case *ast.BlockStmt:
+			if meets(s.List, ends, strict) {
+				return true
+			}
+		case *ast.ForStmt:
+			if s.Cond == nil && meets(s.Body.List, ends, true) {
+				return true
+			}
+		}
+		if skips(s, ends, strict) {
+			return false
+		}
+	}
+	return false
+}
+
+// skips reports whether s may go on to the next turn of the loop around it, or,
+// when strict is set, leave that loop, before it comes to one of the ends.
+func skips(s ast.Stmt, ends map[ast.Stmt]bool, strict bool) bool {
+	list := func(list []ast.Stmt) bool {
+		for _, s := range list {
+			if ends[s] {
+				return false
+			}
+			if skips(s, ends, strict) {
+				return true
+			}
+		}
+		return false
+	}
+	switch s := s.(type) {
+	case *ast.BlockStmt:
+		return list(s.List)
+	case *ast.IfStmt:
+		return list(s.Body.List) || s.Else != nil && skips(s.Else, ends, strict)
+	case *ast.BranchStmt:
+		return s.Tok == token.CONTINUE || s.Tok == token.GOTO || strict && s.Tok == token.BREAK
+	}
+	return syntax.ContainsNode(s, func(n ast.Node) bool {
+		b, ok := n.(*ast.BranchStmt)
+		return ok && (b.Tok == token.CONTINUE || b.Tok == token.GOTO || strict && b.Tok == token.BREAK)
+	})
+}

@@ -1,0 +1,344 @@
+package signalexit
+
+import (
+	"go/ast"
+	"go/token"
+	"slices"
+	"strings"
+
+	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/internal/web"
+	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
+)
+
+// serveMain plans the end of the server that main serves with.
+func (x *signalFix) serveMain(w waits.Wait) string {
+	sc := x.mainScope()
+	sv := web.ServeCall(sc.p, w.Call)
+	if form, look := serveForm(sc, x.at, w.Call); form == "assign" {
+		x.follows = syntax.NextStmt(sc.body.List, look) != nil
+	}
+	if x.follows {
+		return "statements follow " + syntax.ExprText(w.Call.Fun)
+	}
+	x.serve = true
+	return x.serveIn(sc, sv, x.at)
+}
+
+// stopServe plans the end of a server that a function serves with at its end.
+func stopServe(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
+	stmt := syntax.StatementOf(sc.body.List, w.Node)
+	if stmt == nil || sc.main || sc.looped {
+		return nil, "the server is not started by a statement of the function itself"
+	}
+	end := stmt
+	if form, look := serveForm(sc, stmt, w.Call); form == "assign" {
+		end = look
+	}
+	if !sc.last(end) && !returnsNothing(sc, syntax.NextStmt(sc.body.List, end)) {
+		return nil, "statements follow " + w.Text + " in " + sc.name
+	}
+	return stmt, x.serveIn(sc, web.ServeCall(sc.p, w.Call), stmt)
+}
+
+// returnsNothing reports whether s is the last statement of the scope and returns
+// from it as is done when the context is done.
+func returnsNothing(sc *scope, s ast.Stmt) bool {
+	ret, ok := s.(*ast.ReturnStmt)
+	return ok && sc.last(s) && (len(ret.Results) == 0 && sc.results() == nil || len(ret.Results) == 1 && syntax.IsNil(sc.p, ret.Results[0]))
+}
+
+// serveIn plans the shutdown of what stmt serves with. In main the goroutine's
+// statements run when the requests are done.
+func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt) string {
+	p := sc.p
+	if why := x.servable(sc, sv); why != "" {
+		return why
+	}
+	form, look := serveForm(sc, stmt, sv.Call)
+	if form == "" {
+		return "what is done with the result of " + syntax.ExprText(sv.Call.Fun) + " is not understood"
+	}
+	x.limit = x.limit || sv.Late
+	x.drains = true
+	errName := p.File(stmt).FreeName(stmt, "err", "serveErr")
+	srv := sc.free("srv", "server", "httpServer")
+	drained := sc.free("drained", "httpDrained")
+	names := rewrite.Holes{"ctx": sc.ctx, "stop": x.stop, "drained": drained, "err": errName, "sctx": sc.free("shutdownCtx", "drainCtx"), "cancel": sc.free("cancel", "cancelShutdown"), "force": sc.free("force", "forceStop")}
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		holes := func(more ...any) rewrite.Holes {
+			h := rewrite.Holes{}
+			for k, v := range names {
+				h[k] = v
+			}
+			for i := 0; i < len(more); i += 2 {
+				h[more[i].(string)] = more[i+1]
+			}
+			return h
+		}
+		start := declareServer(sv, e, p, srv)
+		start = append(start, x.stopServer(sv, e, sc, srv, holes)...)
+		if sc.main && !x.keep && syntax.NextStmt(x.main.Body.List, x.h.Gostmt) == stmt {
+			e.ReplaceStmt(x.h.Gostmt, append(x.lead, start...)...)
+		} else {
+			e.InsertBefore(stmt, start...)
+		}
+		var end []dst.Stmt
+		if sv.Drains {
+			end = rewrite.Stmts("<-$drained", holes())
+		}
+		switch {
+		case sc.main && !sv.Drains:
+			end = append(end, x.tailStmts(e)...)
+			end = append(end, x.exitStmts(e)...)
+		case sc.main:
+			end = append(end, x.exitStmts(e)...)
+		case sc.results() != nil && (sc.last(stmt) || look != nil && sc.last(look)):
+			end = append(end, sc.leave(e)...)
+		}
+		closed := func() dst.Expr { return rewrite.Expr(sv.Closed, nil) }
+		switch form {
+		case "plain":
+			if len(end) == 0 {
+				break
+			}
+			e.ReplaceStmt(stmt, rewrite.Stmts("if $err := $call; $err == $closed {\n$end\n}",
+				holes("call", servedCall(sv, e, srv), "end", end, "closed", closed()))...)
+		case "wrap":
+			outer := stmt.(*ast.ExprStmt).X.(*ast.CallExpr)
+			wrapped := e.CloneStmts(stmt)
+			if wrapped == nil {
+				return
+			}
+			w := wrapped[0].(*dst.ExprStmt).X.(*dst.CallExpr)
+			w.Args[slices.Index(outer.Args, ast.Expr(sv.Call))] = dst.NewIdent(errName)
+			decs := wrapped[0].Decorations()
+			decs.Start, decs.End, decs.Before, decs.After = nil, nil, dst.NewLine, dst.NewLine
+			if !syntax.EndsProcess(p, outer) {
+				wrapped = append(wrapped, rewrite.Stmts("return", nil)...)
+			}
+			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+failedCond(sv)+" {\n$body\n}",
+				holes("call", servedCall(sv, e, srv), "body", wrapped, "closed", closed())), end...)...)
+		case "return":
+			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+failedCond(sv)+" {\nreturn $err\n}",
+				holes("call", servedCall(sv, e, srv), "closed", closed())), end...)...)
+		case "if", "assign":
+			if sv.On == nil {
+				e.Replace(sv.Call, servedCall(sv, e, srv))
+			}
+			if comparesNil(look.Cond) {
+				if sv.Closed == "nil" {
+					e.Replace(look.Cond, rewrite.Expr("$is && $ctx.Err() == nil", rewrite.Holes{"is": e.Clone(look.Cond), "ctx": sc.ctx}))
+				} else {
+					e.Replace(look.Cond.(*ast.BinaryExpr).Y, closed())
+				}
+			}
+			if !terminates(p, look.Body) {
+				if sc.results() != nil {
+					e.Append(look.Body, sc.leave(e)...) // as the statement behind it does
+				} else {
+					e.Append(look.Body, rewrite.Stmts("return", nil)...)
+				}
+			}
+			e.InsertAfter(look, end...)
+		}
+	})
+	return ""
+}
+
+// servable says why the server cannot be told to stop.
+func (x *signalFix) servable(sc *scope, sv *web.Serving) string {
+	if sv.On == nil {
+		return ""
+	}
+	if x.stopsElsewhere(sc.p, sv) {
+		return "something else shuts the server down"
+	}
+	if sv.Late && !syntax.HasMethod(sc.p, sv.On, "ShutdownWithTimeout") {
+		return "the server cannot be given a limit of time to shut down"
+	}
+	if !syntax.Pure(sc.p, sv.On) {
+		return "the server is made by the call that serves"
+	}
+	if _, isLit := ast.Unparen(sv.On).(*ast.CompositeLit); isLit {
+		return "the server has no name"
+	}
+	return ""
+}
+
+// stopsElsewhere reports whether the package ends a server of the kind, other
+// than by a deferred call.
+func (x *signalFix) stopsElsewhere(p *rewrite.Package, sv *web.Serving) bool {
+	return slices.ContainsFunc(x.h.S.Refs(sv.Others...), func(r rewrite.Ref) bool {
+		if r.Pkg != p || r.File.Test {
+			return false
+		}
+		call, ok := r.Call()
+		if !ok {
+			return true
+		}
+		_, isDefer := call.Parent().Node().(*ast.DeferStmt)
+		return !isDefer
+	})
+}
+
+// failedCond is the condition that the server ended by itself. Where it returns no
+// error once told to stop, it may still return one when it was told so before
+// it began to serve.
+func failedCond(sv *web.Serving) string {
+	if sv.Closed == "nil" {
+		return "$err != $closed && $ctx.Err() == nil"
+	}
+	return "$err != $closed"
+}
+
+// declareServer returns the statement that makes the server, where the call does so.
+func declareServer(sv *web.Serving, e *rewrite.Edit, p *rewrite.Package, name string) []dst.Stmt {
+	if sv.On != nil {
+		return nil
+	}
+	lit := &dst.CompositeLit{Type: rewrite.Use("net/http", "Server")}
+	if sv.Addr != nil {
+		lit.Elts = append(lit.Elts, &dst.KeyValueExpr{Key: dst.NewIdent("Addr"), Value: e.Clone(sv.Addr)})
+	}
+	if !syntax.IsNil(p, sv.Handler) {
+		handler := e.Clone(sv.Handler)
+		if web.IsGin(p.Callee(sv.Call)) && syntax.HasMethod(p, sv.Handler, "Handler") {
+			// What Run serves: the engine, wrapped where it is to speak HTTP/2.
+			handler = &dst.CallExpr{Fun: &dst.SelectorExpr{X: handler, Sel: dst.NewIdent("Handler")}}
+		}
+		lit.Elts = append(lit.Elts, &dst.KeyValueExpr{Key: dst.NewIdent("Handler"), Value: handler})
+	}
+	return rewrite.Stmts("$srv := $x", rewrite.Holes{"srv": name, "x": dst.Expr(&dst.UnaryExpr{Op: token.AND, X: lit})})
+}
+
+// servedCall returns the call that serves.
+func servedCall(sv *web.Serving, e *rewrite.Edit, name string) dst.Expr {
+	if sv.On != nil {
+		return e.Clone(sv.Call)
+	}
+	c := &dst.CallExpr{Fun: &dst.SelectorExpr{X: dst.NewIdent(name), Sel: dst.NewIdent(sv.Method)}}
+	for _, a := range sv.Args {
+		c.Args = append(c.Args, e.Clone(a))
+	}
+	return c
+}
+
+// stopServer returns the goroutine that stops the server when the context is
+// done, and then, in main, runs the statements that the signal's goroutine ran.
+func (x *signalFix) stopServer(sv *web.Serving, e *rewrite.Edit, sc *scope, name string, holes func(...any) rewrite.Holes) []dst.Stmt {
+	var server any = name
+	if sv.On != nil {
+		server = e.Clone(sv.On)
+	}
+	src := ""
+	if sv.Drains {
+		src = "$drained := make(chan struct{})\n"
+	}
+	src += "go func() {\n"
+	if sv.Drains {
+		src += "defer close($drained)\n"
+	}
+	src += "<-$ctx.Done()\n"
+	if sc.main && !x.keep {
+		src += "$stop()\n"
+	}
+	stop := sv.Stop
+	if sv.Drains {
+		if strings.Contains(stop, "$sctx") {
+			src += "$sctx, $cancel := context.WithTimeout(context.Background(), " + web.Graceful + ")\ndefer $cancel()\n"
+		}
+		if syntax.ImportsPath(sc.p.File(sc.fn), "log") {
+			stop = "if err := " + stop + "; err != nil {\nlog.Print(err)\n}"
+		}
+	}
+	var tail []dst.Stmt
+	if sc.main && sv.Drains {
+		tail = x.tailStmts(e)
+	}
+	return rewrite.Stmts(src+stop+"\n$tail\n}()", holes("srv", server, "tail", tail))
+}
+
+// serveForm says how stmt takes the error of call, as callForm does; with "if"
+// and "assign" also which statement looks at the error.
+func serveForm(sc *scope, stmt ast.Stmt, call *ast.CallExpr) (form string, look *ast.IfStmt) {
+	if s, ok := stmt.(*ast.IfStmt); ok {
+		a, ok := s.Init.(*ast.AssignStmt)
+		if ok && len(a.Lhs) == 1 && a.Rhs[0] == call && looksAtError(sc.p, s) {
+			return "if", s
+		}
+		return "", nil
+	}
+	switch form = callForm(stmt, call); form {
+	case "plain", "return", "wrap":
+		return form, nil
+	case "assign":
+		next, ok := syntax.NextStmt(sc.body.List, stmt).(*ast.IfStmt)
+		id, isName := stmt.(*ast.AssignStmt).Lhs[0].(*ast.Ident)
+		if ok && isName && next.Init == nil && looksAtError(sc.p, next) && errOf(next) == id.Name {
+			return form, next
+		}
+	}
+	return "", nil
+}
+
+// looksAtError reports whether the branch is taken when the server failed, and
+// only then.
+func looksAtError(p *rewrite.Package, s *ast.IfStmt) bool {
+	return s.Else == nil && (comparesNil(s.Cond) || mentionsClosed(p, s.Cond)) && errOf(s) != ""
+}
+
+// errOf returns the name of the error that the branch looks at.
+func errOf(s *ast.IfStmt) string {
+	name := ""
+	ast.Inspect(s.Cond, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			return false
+		case *ast.Ident:
+			if name == "" && n.Name != "nil" {
+				name = n.Name
+			}
+		}
+		return name == ""
+	})
+	return name
+}
+
+// mentionsClosed reports whether the condition leaves http.ErrServerClosed out:
+// err != http.ErrServerClosed, !errors.Is(err, http.ErrServerClosed), and these
+// with err != nil before.
+func mentionsClosed(p *rewrite.Package, x ast.Expr) bool {
+	isClosed := func(x ast.Expr) bool {
+		id := syntax.LastName(x)
+		return id != nil && id.Name == "ErrServerClosed"
+	}
+	switch x := ast.Unparen(x).(type) {
+	case *ast.BinaryExpr:
+		if x.Op == token.LAND {
+			return comparesNil(x.X) && mentionsClosed(p, x.Y) || mentionsClosed(p, x.X) && comparesNil(x.Y)
+		}
+		return x.Op == token.NEQ && isClosed(x.Y)
+	case *ast.UnaryExpr:
+		call, ok := x.X.(*ast.CallExpr)
+		return ok && x.Op == token.NOT && p.IsCall(call, "errors", "Is") && len(call.Args) == 2 && isClosed(call.Args[1])
+	}
+	return false
+}
+
+// terminates reports whether the block leaves the function at its end.
+func terminates(p *rewrite.Package, b *ast.BlockStmt) bool {
+	if len(b.List) == 0 {
+		return false
+	}
+	switch s := b.List[len(b.List)-1].(type) {
+	case *ast.ReturnStmt:
+		return true
+	case *ast.ExprStmt:
+		call, ok := s.X.(*ast.CallExpr)
+		return ok && (syntax.EndsProcess(p, call) || syntax.NeverReturns(p, call))
+	}
+	return false
+}

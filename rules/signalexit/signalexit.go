@@ -1,0 +1,65 @@
+// Package signalexit finds goroutines that end the process on a signal while
+// deferred calls are pending.
+package signalexit
+
+import (
+	"go/ast"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/rule"
+	"github.com/runtimefix/runtimefix/rules/signalexit/handler"
+)
+
+var Rule = &rule.Rule{
+	Name:  "signalexit",
+	Title: "os.Exit in a signal goroutine",
+	Doc: `On SIGTERM the last metrics, log lines or temporary files are not flushed or removed, although main defers that.
+
+A goroutine receives the signal and ends the process with os.Exit, which runs no deferred call of any goroutine (os.Exit, "deferred functions are not run"); log.Fatal does the same.
+
+The fix takes the signal as the end of a context, makes what main waits in return when the context is done, and moves the goroutine's last statements behind it: a loop gets a case for ctx.Done, a listener that it takes connections from is closed, an HTTP, gRPC, echo, fiber or gin server is shut down and its requests are waited for, goroutines that main waits for leave, and a function that takes a context gets this one. A function that others call, too, keeps its form beside one with a context. Where the statements cannot move (there are several exits or signals, or a helper of main starts the goroutine) the goroutine stays and cancels a context in the place of each exit. The fix is offered only where what main waits in is sure to return then; a context that nobody looks at would make the process ignore the signal. Where that takes a limit of time, the process ends 10 seconds after the signal in any case (15 where requests are waited for).
+
+It fires when a goroutine exits on the first signal, or on one of several, while deferred calls with an effect beyond the process are pending in main, or in the functions that main waits in. It stays silent when those calls only release what the end of the process releases, when the goroutine makes them itself, when it tells main to stop, on that signal or another, and when it exits on a second signal only.`,
+	Before: `c := make(chan os.Signal, 1)
+signal.Notify(c, syscall.SIGTERM)
+go func() {
+	<-c
+	flushLogs()
+	os.Exit(0)
+}()
+runServer()`,
+	After: `ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+defer stop()
+runServer(ctx)
+flushLogs()`,
+	Needs: []rewrite.Need{{Import: "os/signal", Idents: []string{"Notify"}}},
+	Emits: []string{"context", "net/http", "time"},
+	Find:  findSignalExits,
+}
+
+func findSignalExits(s *rewrite.Snapshot) []rewrite.Finding {
+	var out []rewrite.Finding
+	done := make(map[ast.Stmt]bool)
+	for call := range s.Calls("os/signal", "Notify") {
+		if call.Pkg.Wide || call.File.Test {
+			continue
+		}
+		h := handler.Of(call)
+		if h == nil || done[h.Recv] {
+			continue
+		}
+		done[h.Recv] = true
+		// Have: a goroutine that exits on the first signal.
+		w := h.Waiting()
+		if w == nil || h.TellsMain(w) {
+			continue
+		}
+		lost := h.Lost(w)
+		if len(lost) == 0 {
+			continue
+		}
+		// Have: deferred calls that matter and do not run.
+		out = append(out, describeExit(h, w, lost))
+	}
+	return out
+}
