@@ -18,7 +18,7 @@ func apiChange(old, new *Package) string {
 		if !a.Exported() {
 			continue
 		}
-		if f, isFile := old.snap.byFile[old.snap.Position(a.Pos()).Filename]; isFile && f.Test {
+		if f := old.Snapshot().File(a.Pos()); f != nil && f.Test {
 			continue
 		}
 		b := new.Types.Scope().Lookup(name)

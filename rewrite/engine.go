@@ -213,24 +213,11 @@ func sortFound(list []Found) {
 	})
 }
 
-// dedupe drops problems that read the same as an earlier one.
-func dedupe(list []Problem) []Problem {
-	seen := make(map[string]bool)
-	var out []Problem
-	for _, p := range list {
-		if text := p.Error(); !seen[text] {
-			seen[text] = true
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 // changes compares the final overlay with what the first round read.
 func (r *runner) changes() []Change {
 	group := groupFiles(r.groups)
 	var out []Change
-	for _, path := range sortedKeys(r.overlay) {
+	for _, path := range slices.Sorted(maps.Keys(r.overlay)) {
 		if bytes.Equal(r.orig[path], r.overlay[path]) {
 			continue
 		}

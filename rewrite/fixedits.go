@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite/diff"
+	"github.com/runtimefix/runtimefix/rewrite/internal/guard"
 )
 
 // TextEdit replaces bytes of one file. It covers whole lines, line ends
@@ -38,7 +40,7 @@ func (r *runner) aloneFixes(s *Snapshot, list []Finding) {
 			}
 			e, err := editsOf(s, fix, r.overlay)
 			if err != nil {
-				if p := (panicError{}); errors.As(err, &p) {
+				if p := (guard.Panic{}); errors.As(err, &p) {
 					r.internal = append(r.internal, Problem{Pos: s.Position(f.Pos), Message: fmt.Sprintf("internal error in rule %s: %v", f.Rule, err)})
 				}
 				r.lone[fix] = loneFix{why: err.Error()}
@@ -47,7 +49,7 @@ func (r *runner) aloneFixes(s *Snapshot, list []Finding) {
 			made, edits = append(made, fix), append(edits, e)
 		}
 	}
-	whys := s.checkEach(edits, func(changed map[string][]byte) string {
+	whys := checkEach(s, edits, func(changed map[string][]byte) string {
 		overlay := maps.Clone(r.overlay)
 		if overlay == nil {
 			overlay = make(map[string][]byte)
@@ -73,7 +75,7 @@ func (r *runner) aloneFixes(s *Snapshot, list []Finding) {
 // what that changes, in order of path and offset.
 func editsOf(s *Snapshot, fix *Fix, base map[string][]byte) ([]TextEdit, error) {
 	ts := newTrees(s)
-	e, err := record(s, ts, fix)
+	e, err := ts.record(fix.Apply)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func editsOf(s *Snapshot, fix *Fix, base map[string][]byte) ([]TextEdit, error) 
 	}
 	var edits []TextEdit
 	before := ts.originals()
-	for _, path := range sortedKeys(before) {
+	for _, path := range slices.Sorted(maps.Keys(before)) {
 		if after, ok := overlay[path]; ok {
 			edits = append(edits, lineEdits(path, before[path], after)...)
 		}

@@ -90,18 +90,6 @@ func (t *tree) importName(path string, pos token.Pos) (name string, ok bool) {
 	return "", false
 }
 
-// scopeAt returns the innermost scope of file that holds pos.
-func (p *Package) scopeAt(file *ast.File, pos token.Pos) *types.Scope {
-	s := p.Info.Scopes[file]
-	if s == nil {
-		return nil
-	}
-	if in := s.Innermost(pos); in != nil {
-		return in
-	}
-	return s
-}
-
 // newImportName returns the name for an import to be added: the package's own
 // unless something in the file or the package has it.
 func (t *tree) newImportName(path string) string {

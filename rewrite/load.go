@@ -68,7 +68,9 @@ type loader struct {
 	widen    func(names []string) map[string][]string
 }
 
-func newLoader(ctx context.Context, cfg Config) *loader {
+// newLoader returns a loader without packages. overlay is what the go command is
+// to see in place of files on disk.
+func newLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *loader {
 	fset := token.NewFileSet()
 	return &loader{
 		ctx:  ctx,
@@ -81,6 +83,8 @@ func newLoader(ctx context.Context, cfg Config) *loader {
 
 		first: make(map[string]*types.Package),
 		mods:  make(map[string]*Module),
+
+		overlay: overlay,
 
 		noWork:   make(map[string]bool),
 		noVendor: make(map[string]bool),
@@ -372,6 +376,19 @@ func (p Problem) Error() string {
 		return p.Message
 	}
 	return p.Pos.String() + ": " + p.Message
+}
+
+// dedupe drops problems that read the same as an earlier one.
+func dedupe(list []Problem) []Problem {
+	seen := make(map[string]bool)
+	var out []Problem
+	for _, p := range list {
+		if text := p.Error(); !seen[text] {
+			seen[text] = true
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // sortedKeys returns m's keys in order.

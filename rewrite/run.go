@@ -5,9 +5,10 @@ import (
 	"context"
 	"fmt"
 	"go/token"
-	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite/internal/guard"
 )
 
 // Finder is a rule as the engine sees it.
@@ -135,12 +136,12 @@ func (r *runner) find(v *view) []Finding {
 // findOne runs one finder. When it panics, the packages are tried one by one
 // and then the text files, so that only what makes it panic is lost.
 func (r *runner) findOne(f *Finder, s *Snapshot) []Finding {
-	out, err := safely(func() []Finding { return f.Find(s) })
+	out, err := guard.Call(func() []Finding { return f.Find(s) })
 	if err != nil {
 		out = nil
 		failed := 0
 		for _, p := range s.Packages {
-			one, err := safely(func() []Finding { return f.Find(s.only(p)) })
+			one, err := guard.Call(func() []Finding { return f.Find(s.only(p)) })
 			if err != nil {
 				failed++
 				pos := token.Position{Filename: p.Dir}
@@ -153,7 +154,7 @@ func (r *runner) findOne(f *Finder, s *Snapshot) []Finding {
 			out = append(out, one...)
 		}
 		if len(s.Texts) > 0 {
-			texts, err := safely(func() []Finding { return f.Find(s.onlyTexts()) })
+			texts, err := guard.Call(func() []Finding { return f.Find(s.onlyTexts()) })
 			if err != nil {
 				failed++
 				pos := token.Position{Filename: s.Texts[0].Path}
@@ -179,55 +180,6 @@ func (r *runner) findOne(f *Finder, s *Snapshot) []Finding {
 	return kept
 }
 
-// only returns a view of s with nothing but p in it.
-func (s *Snapshot) only(p *Package) *Snapshot {
-	one := &Snapshot{Fset: s.Fset, Texts: nil, l: s.l, unit: s.unit, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
-	one.Packages = []*Package{p.in(one)}
-	for _, f := range one.Packages[0].Files {
-		one.byFile[f.Path] = f
-	}
-	return one
-}
-
-// onlyTexts returns a view of s with its text files and no packages.
-func (s *Snapshot) onlyTexts() *Snapshot {
-	return &Snapshot{Fset: s.Fset, Texts: s.Texts, l: s.l, unit: s.unit, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
-}
-
-// safely calls f and turns a panic into an error that names where it happened.
-func safely[T any](f func() T) (out T, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("%v%s", v, panicPlace(string(debug.Stack())))
-		}
-	}()
-	return f(), nil
-}
-
-// panicPlace picks the function that panicked out of a stack trace.
-func panicPlace(stack string) string {
-	_, after, ok := strings.Cut(stack, "\npanic(")
-	if !ok {
-		return ""
-	}
-	lines := strings.Split(after, "\n")
-	for i := 2; i+1 < len(lines); i += 2 {
-		fn := lines[i]
-		if strings.HasPrefix(fn, "runtime.") {
-			continue
-		}
-		place := strings.TrimSpace(lines[i+1])
-		if j := strings.LastIndexByte(place, ' '); j > 0 {
-			place = place[:j]
-		}
-		if j := strings.LastIndexByte(place, '/'); j >= 0 {
-			place = place[j+1:]
-		}
-		return " (" + place + ")"
-	}
-	return ""
-}
-
 // identify returns the finding's key.
 func identify(s *Snapshot, f Finding) key {
 	k := key{rule: f.Rule, message: f.Message, path: s.Position(f.Pos).Filename}
@@ -237,7 +189,7 @@ func identify(s *Snapshot, f Finding) key {
 	if file := s.File(f.Pos); file != nil {
 		k.text = file.TextRange(f.Pos, f.End)
 	} else if t := s.Text(f.Pos); t != nil {
-		k.text = string(t.Src[t.tf.Offset(f.Pos):t.tf.Offset(f.End)])
+		k.text = string(t.Src[t.offset(f.Pos):t.offset(f.End)])
 	}
 	return k
 }
@@ -361,15 +313,6 @@ func (r *runner) newError(i int, s *Snapshot) string {
 		}
 	}
 	return ""
-}
-
-func (s *Snapshot) byID(id string) *Package {
-	for _, p := range s.Packages {
-		if p.ID == id {
-			return p
-		}
-	}
-	return nil
 }
 
 // isolate finds the guilty among fixes that break something together: they are

@@ -70,7 +70,7 @@ func (r *runner) isWanted(s *Snapshot, f Finding) bool {
 // false when an edit wrote the line.
 func (r *runner) lineBefore(s *Snapshot, pos token.Position) (line int, ok bool) {
 	before, edited := r.orig[pos.Filename]
-	now, here := s.overlay[pos.Filename]
+	now, here := s.overlaid(pos.Filename)
 	if !edited || !here || bytes.Equal(before, now) {
 		return pos.Line, true
 	}

@@ -11,6 +11,7 @@ import (
 	"go/token"
 	"go/types"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,7 +93,7 @@ type File struct {
 // cfg.Dir. It is the short way for tests and for analyses of one module; Run
 // does the same for the candidates of a scan.
 func Load(ctx context.Context, cfg Config, patterns ...string) (*Snapshot, error) {
-	l := newLoader(ctx, cfg)
+	l := newLoader(ctx, cfg, nil)
 	if _, err := l.add(cfg.Dir, patterns, cfg.Tests); err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func (l *loader) snapshot(overlay map[string][]byte, prev *Snapshot) *Snapshot {
 			old[p.ID] = p
 		}
 	}
-	for _, id := range sortedKeys(l.root) {
+	for _, id := range slices.Sorted(maps.Keys(l.root)) {
 		m := l.root[id]
 		if p := old[id]; p != nil && !p.moved && !changed(p, overlay) {
 			s.Packages = append(s.Packages, p.in(s))
@@ -290,6 +291,26 @@ func (s *Snapshot) read(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
+// fileAt returns the loaded source file called path, nil when there is none.
+func (s *Snapshot) fileAt(path string) *File { return s.byFile[path] }
+
+// overlaid returns the content that edits gave the file called path; ok is false
+// for a file that is as it is on disk.
+func (s *Snapshot) overlaid(path string) (data []byte, ok bool) {
+	data, ok = s.overlay[path]
+	return data, ok
+}
+
+// byID returns the loaded package with the ID, nil when there is none.
+func (s *Snapshot) byID(id string) *Package {
+	for _, p := range s.Packages {
+		if p.ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
 // File returns the loaded source file that holds pos, nil when there is none.
 func (s *Snapshot) File(pos token.Pos) *File {
 	tf := s.Fset.File(pos)
@@ -419,4 +440,31 @@ func (p *Package) OtherFiles() []*ast.File {
 		}
 	})
 	return p.other
+}
+
+// only returns a view of s with nothing but p in it.
+func (s *Snapshot) only(p *Package) *Snapshot {
+	one := &Snapshot{Fset: s.Fset, Texts: nil, l: s.l, unit: s.unit, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
+	one.Packages = []*Package{p.in(one)}
+	for _, f := range one.Packages[0].Files {
+		one.byFile[f.Path] = f
+	}
+	return one
+}
+
+// onlyTexts returns a view of s with its text files and no packages.
+func (s *Snapshot) onlyTexts() *Snapshot {
+	return &Snapshot{Fset: s.Fset, Texts: s.Texts, l: s.l, unit: s.unit, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
+}
+
+// scopeAt returns the innermost scope of file that holds pos.
+func (p *Package) scopeAt(file *ast.File, pos token.Pos) *types.Scope {
+	s := p.Info.Scopes[file]
+	if s == nil {
+		return nil
+	}
+	if in := s.Innermost(pos); in != nil {
+		return in
+	}
+	return s
 }

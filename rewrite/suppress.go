@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"go/ast"
 	"go/token"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func (r *runner) suppress(s *Snapshot, list []Finding) (live, faults []Finding) 
 			live = append(live, f)
 		}
 	}
-	for _, path := range sortedKeys(byFile) {
+	for _, path := range slices.Sorted(maps.Keys(byFile)) {
 		for _, ig := range byFile[path] {
 			if msg := r.fault(ig); msg != "" {
 				faults = append(faults, Finding{Rule: IgnoreRule, Pos: ig.pos, End: ig.end, Message: msg})

@@ -2,19 +2,15 @@ package rewrite
 
 import (
 	"cmp"
-	"context"
 	"errors"
-	"fmt"
 	"go/build"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite/scan"
-	"golang.org/x/tools/go/packages"
 )
 
 // targets are what the scan left to be loaded.
@@ -60,28 +56,6 @@ func (t targets) narrow(sel func([]Found) []bool) func([]Found) []bool {
 		}
 		return keep
 	}
-}
-
-// group is what one run of the go command lists: the candidate packages of one
-// module, or of the modules of one workspace.
-type group struct {
-	dir      string
-	noWork   bool
-	patterns []string
-	// modules are the modules of a workspace, each as a group of its own.
-	modules []*group
-}
-
-// module returns the group for the workspace's module in dir.
-func (g *group) module(dir string) *group {
-	for _, m := range g.modules {
-		if m.dir == dir {
-			return m
-		}
-	}
-	m := &group{dir: dir, noWork: true}
-	g.modules = append(g.modules, m)
-	return m
 }
 
 // scan finds the candidates. Without any, the targets are empty and the go
@@ -243,65 +217,6 @@ func looseFiles(dir string) []string {
 	return out
 }
 
-// locate returns the directories of the main modules' packages that match
-// patterns which only the go command resolves.
-func locate(ctx context.Context, cfg Config, patterns []string) (dirs []string, problems []Problem, err error) {
-	if err := needGo(); err != nil {
-		return nil, nil, err
-	}
-	pkgs, err := packages.Load(&packages.Config{
-		Context: ctx, Dir: cfg.Dir, Env: cfg.Env, Mode: packages.NeedName | packages.NeedFiles | packages.NeedModule,
-	}, patterns...)
-	if err != nil {
-		return nil, nil, fmt.Errorf("resolving %s: %w", strings.Join(patterns, " "), err)
-	}
-	if len(pkgs) == 0 {
-		// The go command has only a warning for that, which go/packages drops.
-		for _, p := range patterns {
-			problems = append(problems, unmatched(p))
-		}
-	}
-	for _, p := range pkgs {
-		problems = append(problems, listErrors(p)...)
-		if p.Module != nil && p.Module.Main && p.Dir != "" && !slices.Contains(dirs, p.Dir) {
-			dirs = append(dirs, p.Dir)
-		}
-	}
-	return dirs, problems, nil
-}
-
-func unmatched(pattern string) Problem {
-	return Problem{Message: fmt.Sprintf("%q matched no packages or files", pattern)}
-}
-
-// needGo returns an error when there is no go command to ask.
-func needGo() error {
-	if _, err := exec.LookPath("go"); err != nil {
-		return errors.New("the go command is not on PATH; it is needed to load the packages in which something may be found")
-	}
-	return nil
-}
-
-// lookup returns the value of name in env, or in the process's environment when
-// env is nil, and def where it is not set.
-func lookup(env []string, name, def string) string {
-	if env == nil {
-		if v := os.Getenv(name); v != "" {
-			return v
-		}
-		return def
-	}
-	for _, kv := range slices.Backward(env) {
-		if v, ok := strings.CutPrefix(kv, name+"="); ok {
-			if v != "" {
-				return v
-			}
-			break
-		}
-	}
-	return def
-}
-
 // loadViews loads the candidates once for every platform.
 func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 	if len(t.groups) > 0 {
@@ -324,8 +239,7 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 			}
 			cfg.Env = append(slices.Clone(cfg.Env), "GOOS="+goos, "GOARCH="+goarch)
 		}
-		l := newLoader(r.ctx, cfg)
-		l.overlay = opt.Overlay
+		l := newLoader(r.ctx, cfg, opt.Overlay)
 		for _, g := range t.groups {
 			err := l.addGroup(g, opt.Tests)
 			if cause := r.ctx.Err(); err != nil && cause != nil {
@@ -351,14 +265,11 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 		l.widen = func(names []string) map[string][]string { return r.mention(l, t, names) }
 		snap := l.snapshot(r.overlay, nil)
 		for _, f := range t.texts {
-			src, err := snap.read(f.Path)
-			if err != nil {
+			if err := snap.addText(f); err != nil {
 				prob := Problem{Message: "not read: " + errText(err)}
 				prob.Pos.Filename = f.Path
 				res.Problems = append(res.Problems, prob)
-				continue
 			}
-			snap.Texts = append(snap.Texts, newTextFile(l.fset, f, src))
 		}
 		for _, p := range snap.Packages {
 			for _, f := range p.Files {
@@ -371,21 +282,11 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 	return nil
 }
 
-// addGroup makes the packages of g roots.
-func (l *loader) addGroup(g group, tests bool) error {
-	l.noWork[g.dir] = g.noWork
-	_, err := l.add(g.dir, g.patterns, tests)
-	return err
-}
-
 // mention returns the packages of the candidates' modules, by the directory to
 // list them from, that are not loaded yet and in whose files one of names
 // stands.
 func (r *runner) mention(l *loader, t targets, names []string) map[string][]string {
-	loaded := make(map[string]bool)
-	for _, m := range l.root {
-		loaded[m.Dir] = true
-	}
+	loaded := l.dirs()
 	out := make(map[string][]string)
 	for _, mod := range t.mods {
 		paths, err := scan.Grep(r.ctx, []string{mod}, func(path string, data []byte) bool {

@@ -54,8 +54,20 @@ func newTextFile(fset *token.FileSet, f scan.TextFile, src []byte) *TextFile {
 // Pos returns the position of the byte offset.
 func (t *TextFile) Pos(offset int) token.Pos { return t.tf.Pos(offset) }
 
+// offset returns the byte offset of pos.
+func (t *TextFile) offset(pos token.Pos) int { return t.tf.Offset(pos) }
+
 // Is reports whether the file may be of the kind.
 func (t *TextFile) Is(kind TextKind) bool { return slices.Contains(t.Kinds, kind) }
+
+// addText reads the text file that the scan found.
+func (s *Snapshot) addText(f scan.TextFile) error {
+	src, err := s.read(f.Path)
+	if err == nil {
+		s.Texts = append(s.Texts, newTextFile(s.Fset, f, src))
+	}
+	return err
+}
 
 // texts returns the text files of prev as s sees them.
 func (l *loader) texts(s *Snapshot, prev []*TextFile) []*TextFile {

@@ -15,11 +15,11 @@ import (
 // Type-checking a package once for every fix takes minutes where there are
 // hundreds. Sets that do not matter to each other are therefore checked
 // together, and halved until the guilty is found when that fails.
-func (s *Snapshot) checkEach(sets [][]TextEdit, check func(changed map[string][]byte) (why string)) []string {
+func checkEach(s *Snapshot, sets [][]TextEdit, check func(changed map[string][]byte) (why string)) []string {
 	whys := make([]string, len(sets))
 	var settle func(group []int)
 	settle = func(group []int) {
-		changed := s.changes(sets, group)
+		changed := changes(s, sets, group)
 		if len(changed) == 0 {
 			return
 		}
@@ -34,7 +34,7 @@ func (s *Snapshot) checkEach(sets [][]TextEdit, check func(changed map[string][]
 			settle(group[half:])
 		}
 	}
-	for _, group := range s.independent(sets) {
+	for _, group := range independent(s, sets) {
 		settle(group)
 	}
 	return whys
@@ -43,11 +43,11 @@ func (s *Snapshot) checkEach(sets [][]TextEdit, check func(changed map[string][]
 // changes returns the Go files that the sets of edits named by group change,
 // as they are after all of them. A set of independent ones repeats the edits of
 // another only in the import block.
-func (s *Snapshot) changes(sets [][]TextEdit, group []int) map[string][]byte {
+func changes(s *Snapshot, sets [][]TextEdit, group []int) map[string][]byte {
 	byPath := make(map[string][]TextEdit)
 	for _, i := range group {
 		for _, e := range sets[i] {
-			if s.byFile[e.Path] != nil && !slices.ContainsFunc(byPath[e.Path], e.equal) {
+			if s.fileAt(e.Path) != nil && !slices.ContainsFunc(byPath[e.Path], e.equal) {
 				byPath[e.Path] = append(byPath[e.Path], e)
 			}
 		}
@@ -55,7 +55,7 @@ func (s *Snapshot) changes(sets [][]TextEdit, group []int) map[string][]byte {
 	out := make(map[string][]byte)
 	for path, edits := range byPath {
 		slices.SortStableFunc(edits, func(a, b TextEdit) int { return a.Start - b.Start })
-		src := s.byFile[path].Src
+		src := s.fileAt(path).Src
 		var data []byte
 		at := 0
 		for _, e := range edits {
@@ -76,11 +76,11 @@ func (e TextEdit) equal(x TextEdit) bool {
 // change the bodies of different functions, and agree on the imports of every
 // file that several of them change: what is wrong in a function's body depends
 // on nothing but the body, its file's imports, and the package's declarations.
-func (s *Snapshot) independent(sets [][]TextEdit) [][]int {
+func independent(s *Snapshot, sets [][]TextEdit) [][]int {
 	var groups [][]int
 	var reaches []reach
 	for i, edits := range sets {
-		r, ok := s.reach(edits)
+		r, ok := reachOf(s, edits)
 		if !ok {
 			groups, reaches = append(groups, []int{i}), append(reaches, reach{closed: true})
 			continue
@@ -123,22 +123,22 @@ func (r reach) apart(x reach) bool {
 	return true
 }
 
-// reach returns what edits change. ok is false when they change declarations,
+// reachOf returns what edits change. ok is false when they change declarations,
 // which may matter to the whole package.
-func (s *Snapshot) reach(edits []TextEdit) (r reach, ok bool) {
+func reachOf(s *Snapshot, edits []TextEdit) (r reach, ok bool) {
 	r = reach{bodies: make(map[*ast.FuncDecl]bool), imports: make(map[string][]TextEdit)}
 	for _, e := range edits {
-		f := s.byFile[e.Path]
+		f := s.fileAt(e.Path)
 		if f == nil {
 			continue // no Go file
 		}
 		if _, seen := r.imports[e.Path]; !seen {
 			r.imports[e.Path] = nil
 		}
-		switch body := f.bodyAround(e); {
+		switch body := bodyAround(f, e); {
 		case body != nil:
 			r.bodies[body] = true
-		case f.inImports(e):
+		case inImports(f, e):
 			r.imports[e.Path] = append(r.imports[e.Path], e)
 		default:
 			return r, false
@@ -149,8 +149,8 @@ func (s *Snapshot) reach(edits []TextEdit) (r reach, ok bool) {
 
 // bodyAround returns the function within whose braces e is, nil when there is
 // none.
-func (f *File) bodyAround(e TextEdit) *ast.FuncDecl {
-	tf := f.Pkg.snap.Fset.File(f.AST.FileStart)
+func bodyAround(f *File, e TextEdit) *ast.FuncDecl {
+	tf := f.Pkg.Snapshot().Fset.File(f.AST.FileStart)
 	for _, d := range f.AST.Decls {
 		fn, ok := d.(*ast.FuncDecl)
 		if ok && fn.Body != nil && tf.Offset(fn.Body.Lbrace) < e.Start && e.End <= tf.Offset(fn.Body.Rbrace) {
@@ -162,7 +162,7 @@ func (f *File) bodyAround(e TextEdit) *ast.FuncDecl {
 
 // inImports reports whether e is above the first declaration that is no import,
 // and adds none.
-func (f *File) inImports(e TextEdit) bool {
+func inImports(f *File, e TextEdit) bool {
 	if declares.Match(e.New) {
 		return false
 	}
@@ -170,7 +170,7 @@ func (f *File) inImports(e TextEdit) bool {
 		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.IMPORT {
 			continue
 		}
-		return e.EndLine < f.Pkg.snap.Position(d.Pos()).Line
+		return e.EndLine < f.Pkg.Snapshot().Position(d.Pos()).Line
 	}
 	return true
 }

@@ -97,7 +97,7 @@ func TestCheckEach(t *testing.T) {
 				checks++
 				return r.newError(0, r.load(changed)[0])
 			}
-			whys := s.checkEach(sets, check)
+			whys := checkEach(s, sets, check)
 			if checks > tt.checks {
 				t.Errorf("%d fixes took %d type checks, want at most %d", len(sets), checks, tt.checks)
 			}
@@ -105,7 +105,7 @@ func TestCheckEach(t *testing.T) {
 				if want := tt.bad[i]; (why == "") != (want == "") || !strings.HasSuffix(why, want) {
 					t.Errorf("fix %d: %q, want %q at the end", i, why, want)
 				}
-				if alone := check(s.changes(sets, []int{i})); why != alone {
+				if alone := check(changes(s, sets, []int{i})); why != alone {
 					t.Errorf("fix %d: %q, and %q alone", i, why, alone)
 				}
 			}

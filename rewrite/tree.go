@@ -21,6 +21,7 @@ type trees struct {
 	splices map[string][]splice
 	texts   map[string]*TextFile
 	mods    map[string]*goMod
+	claimed []claim // by the edits performed
 }
 
 // tree is one decorated file.
@@ -179,7 +180,7 @@ func (t *tree) list(stmt ast.Stmt) (list *[]dst.Stmt, i int, err error) {
 	return list, i, nil
 }
 
-func (t *tree) pos(n ast.Node) token.Position { return t.f.Pkg.snap.Position(n.Pos()) }
+func (t *tree) pos(n ast.Node) token.Position { return t.f.Pkg.Snapshot().Position(n.Pos()) }
 
 func (t *tree) insert(stmt ast.Stmt, new []dst.Stmt, after bool) error {
 	if len(new) == 0 {

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"maps"
 	"slices"
 )
 
@@ -32,7 +33,7 @@ func (s *Snapshot) Widen(names ...string) {
 	}
 	grown := false
 	dirs := s.l.widen(fresh)
-	for _, root := range sortedKeys(dirs) {
+	for _, root := range slices.Sorted(maps.Keys(dirs)) {
 		added, err := s.l.add(root, dirs[root], false)
 		if err != nil {
 			continue
