@@ -2,13 +2,15 @@ package rewrite
 
 import (
 	"go/types"
+
+	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
 // apiChange returns the name of an exported object of package old that is gone
 // or has another type in package new, "" when there is none. Importers were
 // checked against the old package's export data, so such a change is never let
 // through. New unexported struct fields are no change.
-func apiChange(old, new *Package) string {
+func apiChange(old, new *load.Package) string {
 	if old.Name == "main" || old.Types == nil || new.Types == nil {
 		return ""
 	}

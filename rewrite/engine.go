@@ -8,11 +8,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
 // Options say what Run does.
 type Options struct {
-	Config
+	load.Config
 	// Patterns are package patterns, directories or files, "./..." when empty.
 	Patterns []string
 	// Platforms are the GOOS/GOARCH pairs to check for; none means that of
@@ -53,9 +55,9 @@ type Result struct {
 	// Changes are the files that the fixes change, in order of path.
 	Changes []Change
 	// Problems say what could not be checked, and why.
-	Problems []Problem
+	Problems []load.Problem
 	// Internal are faults of this program: panics in rules.
-	Internal []Problem
+	Internal []load.Problem
 	// Excluded are the files in which a rule might fire but which none of the
 	// platforms includes.
 	Excluded []Excluded
@@ -70,7 +72,7 @@ type Result struct {
 
 // perView are the findings on one platform's snapshot, not yet resolved.
 type perView struct {
-	snap *Snapshot
+	snap *load.Snapshot
 	list []Finding
 }
 
@@ -126,11 +128,11 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		for _, p := range v.snap.Packages {
 			if !p.Wide {
 				res.Packages++
-				res.Problems = append(res.Problems, shorten(p.reported())...)
+				res.Problems = append(res.Problems, shorten(p.Reported())...)
 			}
 		}
 	}
-	res.Problems = dedupe(res.Problems)
+	res.Problems = load.Dedupe(res.Problems)
 	if sel := targets.narrow(opt.Select); sel != nil {
 		r.wanted(sel, res.found)
 		for i, pv := range res.found {
@@ -164,33 +166,18 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	res.found = nil
 	res.Findings = merge(res.Findings)
 	res.Remaining = merge(res.Remaining)
-	res.Internal = dedupe(r.internal)
+	res.Internal = load.Dedupe(r.internal)
 	return res, nil
 }
 
-// reported returns the errors of p that say something about p. C.x has no type
-// here, which makes for errors that the compiler does not see, in cgo files and
-// in those that use what they declare: where it made export data of the package,
-// those are none.
-func (p *Package) reported() []Problem {
-	if p.meta == nil || p.meta.ExportFile == "" || !slices.ContainsFunc(p.Files, func(f *File) bool { return f.Cgo }) {
-		return p.Errors
-	}
-	own := make(map[string]bool)
-	for _, f := range p.Files {
-		own[f.Path] = true
-	}
-	return slices.DeleteFunc(slices.Clone(p.Errors), func(e Problem) bool { return own[e.Pos.Filename] })
-}
-
 // shorten keeps the first of a package's errors and says how many follow.
-func shorten(errs []Problem) []Problem {
+func shorten(errs []load.Problem) []load.Problem {
 	const most = 3
 	if len(errs) <= most {
 		return errs
 	}
 	out := slices.Clone(errs[:most])
-	return append(out, Problem{Pos: errs[most].Pos, Package: errs[most].Package, Message: fmt.Sprintf("%s (and %d more errors in package %s)", errs[most].Message, len(errs)-most-1, errs[most].Package)})
+	return append(out, load.Problem{Pos: errs[most].Pos, Package: errs[most].Package, Message: fmt.Sprintf("%s (and %d more errors in package %s)", errs[most].Message, len(errs)-most-1, errs[most].Package)})
 }
 
 // merge sorts findings and joins what several platforms found at one place.

@@ -1,12 +1,13 @@
 // Package rewrite is the engine under the rules: it scans a tree for candidate
-// packages, loads and type-checks them, lets rules find misuse, applies their
-// fixes to decoration-preserving syntax trees, carries the change over to the
-// files' own bytes, verifies the result by type-checking it again, and writes
-// it. It knows no rule.
+// packages, has them loaded and type-checked (package load), lets rules find
+// misuse, applies their fixes (package edit), verifies the result by
+// type-checking it again, and writes it. It knows no rule.
 package rewrite
 
 import (
 	"go/token"
+
+	"github.com/runtimefix/runtimefix/rewrite/edit"
 )
 
 // Safety says how freely a fix may be applied. It belongs to the fix, not to
@@ -64,5 +65,5 @@ type Finding struct {
 type Fix struct {
 	Message string
 	Safety  Safety
-	Apply   func(*Edit) error
+	Apply   func(*edit.Edit) error
 }

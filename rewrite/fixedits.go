@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite/diff"
+	"github.com/runtimefix/runtimefix/rewrite/edit"
 	"github.com/runtimefix/runtimefix/rewrite/internal/guard"
+	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
 // TextEdit replaces bytes of one file. It covers whole lines, line ends
@@ -30,7 +32,7 @@ type loneFix struct {
 
 // aloneFixes makes every fix of list for itself and checks the result on every
 // platform.
-func (r *runner) aloneFixes(s *Snapshot, list []Finding) {
+func (r *runner) aloneFixes(s *load.Snapshot, list []Finding) {
 	var made []*Fix
 	var edits [][]TextEdit
 	for _, f := range list {
@@ -41,7 +43,7 @@ func (r *runner) aloneFixes(s *Snapshot, list []Finding) {
 			e, err := editsOf(s, fix, r.overlay)
 			if err != nil {
 				if p := (guard.Panic{}); errors.As(err, &p) {
-					r.internal = append(r.internal, Problem{Pos: s.Position(f.Pos), Message: fmt.Sprintf("internal error in rule %s: %v", f.Rule, err)})
+					r.internal = append(r.internal, load.Problem{Pos: s.Position(f.Pos), Message: fmt.Sprintf("internal error in rule %s: %v", f.Rule, err)})
 				}
 				r.lone[fix] = loneFix{why: err.Error()}
 				continue
@@ -73,21 +75,21 @@ func (r *runner) aloneFixes(s *Snapshot, list []Finding) {
 
 // editsOf applies fix to s, which shows base over what is on disk, and returns
 // what that changes, in order of path and offset.
-func editsOf(s *Snapshot, fix *Fix, base map[string][]byte) ([]TextEdit, error) {
-	ts := newTrees(s)
-	e, err := ts.record(fix.Apply)
+func editsOf(s *load.Snapshot, fix *Fix, base map[string][]byte) ([]TextEdit, error) {
+	ts := edit.NewTrees(s)
+	e, err := ts.Record(fix.Apply)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.perform(); err != nil {
+	if err := e.Perform(); err != nil {
 		return nil, err
 	}
-	overlay, _, err := ts.render(base)
+	overlay, _, err := ts.Render(base)
 	if err != nil {
 		return nil, err
 	}
 	var edits []TextEdit
-	before := ts.originals()
+	before := ts.Originals()
 	for _, path := range slices.Sorted(maps.Keys(before)) {
 		if after, ok := overlay[path]; ok {
 			edits = append(edits, lineEdits(path, before[path], after)...)

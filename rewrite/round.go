@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/runtimefix/runtimefix/rewrite/edit"
 	"github.com/runtimefix/runtimefix/rewrite/internal/guard"
+	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
 // edited is the outcome of applying fixes to one snapshot.
@@ -19,10 +21,10 @@ type edited struct {
 // edit applies the fixes of list that do not touch the same places, in order.
 // Those that cannot be applied at all are withheld; those that overlap with an
 // earlier one wait for the next round.
-func (r *runner) edit(s *Snapshot, list []candidate) edited {
+func (r *runner) edit(s *load.Snapshot, list []candidate) edited {
 	out := make(map[key]bool)
 	for {
-		ts := newTrees(s)
+		ts := edit.NewTrees(s)
 		var done []candidate
 		var touched [][]string
 		retry := false
@@ -30,33 +32,33 @@ func (r *runner) edit(s *Snapshot, list []candidate) edited {
 			if out[c.key] {
 				continue
 			}
-			e, err := ts.record(c.fix.Apply)
+			e, err := ts.Record(c.fix.Apply)
 			if err != nil {
 				r.refuse(s, c, err)
 				out[c.key] = true
 				continue
 			}
-			if ts.overlaps(e) {
+			if ts.Overlaps(e) {
 				continue
 			}
-			if err := e.perform(); err != nil {
-				if !errors.Is(err, errOverlap) {
+			if err := e.Perform(); err != nil {
+				if !errors.Is(err, edit.ErrOverlap) {
 					r.refuse(s, c, err)
 				}
 				out[c.key] = true
 				retry = true
 				break
 			}
-			ts.claim(e)
+			ts.Claim(e)
 			done = append(done, c)
-			touched = append(touched, e.paths())
+			touched = append(touched, e.Paths())
 		}
 		if retry {
 			continue
 		}
-		overlay, path, err := ts.render(r.overlay)
+		overlay, path, err := ts.Render(r.overlay)
 		if err == nil {
-			return edited{applied: done, overlay: overlay, orig: ts.originals(), groups: touched}
+			return edited{applied: done, overlay: overlay, orig: ts.Originals(), groups: touched}
 		}
 		// The file named by path cannot be written: do without its fixes.
 		n := len(out)
@@ -73,10 +75,10 @@ func (r *runner) edit(s *Snapshot, list []candidate) edited {
 }
 
 // refuse withholds a fix that could not be applied.
-func (r *runner) refuse(s *Snapshot, c candidate, err error) {
+func (r *runner) refuse(s *load.Snapshot, c candidate, err error) {
 	r.withheld[c.key] = err.Error()
 	var p guard.Panic
 	if errors.As(err, &p) {
-		r.internal = append(r.internal, Problem{Pos: s.Position(c.finding.Pos), Message: fmt.Sprintf("internal error in rule %s: %v", c.finding.Rule, err)})
+		r.internal = append(r.internal, load.Problem{Pos: s.Position(c.finding.Pos), Message: fmt.Sprintf("internal error in rule %s: %v", c.finding.Rule, err)})
 	}
 }

@@ -9,15 +9,17 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite/internal/guard"
+	"github.com/runtimefix/runtimefix/rewrite/load"
+	"github.com/runtimefix/runtimefix/rewrite/scan"
 )
 
 // Finder is a rule as the engine sees it.
 type Finder struct {
 	Name      string
-	Needs     []Need
-	TextNeeds []TextNeed
+	Needs     []scan.Need
+	TextNeeds []scan.TextNeed
 	Emits     []string
-	Find      func(*Snapshot) []Finding
+	Find      func(*load.Snapshot) []Finding
 }
 
 // maxRounds bounds the rounds of find, edit and verify. Fixes that touch the
@@ -93,8 +95,8 @@ type candidate struct {
 // view is what one platform sees: its own package metadata and snapshot.
 type view struct {
 	platform string
-	l        *loader
-	snap     *Snapshot
+	l        *load.Loader
+	snap     *load.Snapshot
 	base     map[string]map[string]int // type errors before the first edit, by package ID
 }
 
@@ -109,7 +111,7 @@ type runner struct {
 	withheld map[key]string
 	fixed    map[key]bool
 	groups   [][]string // files that one fix changed together
-	internal []Problem
+	internal []load.Problem
 	progress func(stage string)
 	disabled map[string]bool // rules named in ignore comments that exist but do not run
 	lone     map[*Fix]loneFix
@@ -135,38 +137,38 @@ func (r *runner) find(v *view) []Finding {
 
 // findOne runs one finder. When it panics, the packages are tried one by one
 // and then the text files, so that only what makes it panic is lost.
-func (r *runner) findOne(f *Finder, s *Snapshot) []Finding {
+func (r *runner) findOne(f *Finder, s *load.Snapshot) []Finding {
 	out, err := guard.Call(func() []Finding { return f.Find(s) })
 	if err != nil {
 		out = nil
 		failed := 0
 		for _, p := range s.Packages {
-			one, err := guard.Call(func() []Finding { return f.Find(s.only(p)) })
+			one, err := guard.Call(func() []Finding { return f.Find(s.Only(p)) })
 			if err != nil {
 				failed++
 				pos := token.Position{Filename: p.Dir}
 				if len(p.Files) > 0 {
 					pos = s.Position(p.Files[0].AST.Package)
 				}
-				r.internal = append(r.internal, Problem{Pos: pos, Package: p.Path, Message: fmt.Sprintf("internal error in rule %s: %v", f.Name, err)})
+				r.internal = append(r.internal, load.Problem{Pos: pos, Package: p.Path, Message: fmt.Sprintf("internal error in rule %s: %v", f.Name, err)})
 				continue
 			}
 			out = append(out, one...)
 		}
 		if len(s.Texts) > 0 {
-			texts, err := guard.Call(func() []Finding { return f.Find(s.onlyTexts()) })
+			texts, err := guard.Call(func() []Finding { return f.Find(s.OnlyTexts()) })
 			if err != nil {
 				failed++
 				pos := token.Position{Filename: s.Texts[0].Path}
 				if len(s.Texts) > 1 {
 					pos.Filename = "" // any of them
 				}
-				r.internal = append(r.internal, Problem{Pos: pos, Message: fmt.Sprintf("internal error in rule %s: %v", f.Name, err)})
+				r.internal = append(r.internal, load.Problem{Pos: pos, Message: fmt.Sprintf("internal error in rule %s: %v", f.Name, err)})
 			}
 			out = append(out, texts...)
 		}
 		if failed == 0 {
-			r.internal = append(r.internal, Problem{Message: fmt.Sprintf("internal error in rule %s: %v", f.Name, err)})
+			r.internal = append(r.internal, load.Problem{Message: fmt.Sprintf("internal error in rule %s: %v", f.Name, err)})
 		}
 	}
 	kept := out[:0]
@@ -181,7 +183,7 @@ func (r *runner) findOne(f *Finder, s *Snapshot) []Finding {
 }
 
 // identify returns the finding's key.
-func identify(s *Snapshot, f Finding) key {
+func identify(s *load.Snapshot, f Finding) key {
 	k := key{rule: f.Rule, message: f.Message, path: s.Position(f.Pos).Filename}
 	if !f.End.IsValid() {
 		return k
@@ -189,7 +191,7 @@ func identify(s *Snapshot, f Finding) key {
 	if file := s.File(f.Pos); file != nil {
 		k.text = file.TextRange(f.Pos, f.End)
 	} else if t := s.Text(f.Pos); t != nil {
-		k.text = string(t.Src[t.offset(f.Pos):t.offset(f.End)])
+		k.text = string(t.Src[t.Offset(f.Pos):t.Offset(f.End)])
 	}
 	return k
 }
@@ -251,7 +253,7 @@ func (r *runner) rounds() error {
 	}
 	for _, v := range r.views {
 		for _, c := range r.candidates(v) {
-			r.internal = append(r.internal, Problem{Pos: v.snap.Position(c.finding.Pos), Message: fmt.Sprintf("internal error in rule %s: its fixes did not settle after %d rounds", c.finding.Rule, maxRounds)})
+			r.internal = append(r.internal, load.Problem{Pos: v.snap.Position(c.finding.Pos), Message: fmt.Sprintf("internal error in rule %s: its fixes did not settle after %d rounds", c.finding.Rule, maxRounds)})
 			r.withheld[c.key] = "its fixes did not settle"
 		}
 	}
@@ -259,16 +261,16 @@ func (r *runner) rounds() error {
 }
 
 // load makes every view's snapshot under overlay.
-func (r *runner) load(overlay map[string][]byte) []*Snapshot {
-	out := make([]*Snapshot, len(r.views))
+func (r *runner) load(overlay map[string][]byte) []*load.Snapshot {
+	out := make([]*load.Snapshot, len(r.views))
 	for i, v := range r.views {
-		out[i] = v.l.snapshot(overlay, v.snap)
+		out[i] = v.l.Snapshot(overlay, v.snap)
 	}
 	return out
 }
 
 // accept makes the result of a round the state that the next one starts from.
-func (r *runner) accept(res edited, snaps []*Snapshot) {
+func (r *runner) accept(res edited, snaps []*load.Snapshot) {
 	for path, data := range res.orig {
 		if _, ok := r.orig[path]; !ok {
 			r.orig[path] = data
@@ -285,7 +287,7 @@ func (r *runner) accept(res edited, snaps []*Snapshot) {
 }
 
 // broken reports whether a snapshot has an error that was not there before.
-func (r *runner) broken(snaps []*Snapshot) bool {
+func (r *runner) broken(snaps []*load.Snapshot) bool {
 	for i := range snaps {
 		if r.newError(i, snaps[i]) != "" {
 			return true
@@ -296,7 +298,7 @@ func (r *runner) broken(snaps []*Snapshot) bool {
 
 // newError returns the first error in s, a new state of view i, that was not
 // there before the first edit, and "" when there is none.
-func (r *runner) newError(i int, s *Snapshot) string {
+func (r *runner) newError(i int, s *load.Snapshot) string {
 	v := r.views[i]
 	for _, p := range s.Packages {
 		seen := make(map[string]int)
@@ -306,7 +308,7 @@ func (r *runner) newError(i int, s *Snapshot) string {
 				return fmt.Sprintf("%s:%d:%d: %s", e.Pos.Filename, e.Pos.Line, e.Pos.Column, e.Message)
 			}
 		}
-		if old := v.snap.byID(p.ID); old != nil && old.Types != p.Types {
+		if old := v.snap.ByID(p.ID); old != nil && old.Types != p.Types {
 			if name := apiChange(old, p); name != "" {
 				return fmt.Sprintf("%s: the exported %s would change", p.Path, name)
 			}
@@ -353,7 +355,7 @@ func (r *runner) isolate(v *view, list []candidate) []candidate {
 }
 
 // typeErrors counts the errors of each package by message.
-func typeErrors(s *Snapshot) map[string]map[string]int {
+func typeErrors(s *load.Snapshot) map[string]map[string]int {
 	out := make(map[string]map[string]int)
 	for _, p := range s.Packages {
 		m := make(map[string]int)
@@ -366,12 +368,12 @@ func typeErrors(s *Snapshot) map[string]map[string]int {
 }
 
 // resolve turns findings of s into Founds.
-func (r *runner) resolve(s *Snapshot, list []Finding) []Found {
+func (r *runner) resolve(s *load.Snapshot, list []Finding) []Found {
 	var out []Found
 	for _, f := range list {
 		x := Found{
 			Rule: f.Rule, Pos: s.Position(f.Pos), End: s.Position(f.End), Message: f.Message,
-			Chosen: r.choose(f.Fixes), Source: s.source(f.Pos),
+			Chosen: r.choose(f.Fixes), Source: s.Source(f.Pos),
 		}
 		if !f.End.IsValid() {
 			x.End = x.Pos

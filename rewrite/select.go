@@ -5,6 +5,7 @@ import (
 	"go/token"
 
 	"github.com/runtimefix/runtimefix/rewrite/diff"
+	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
 // place identifies a finding by where it stands in the files as they were
@@ -34,7 +35,7 @@ func (r *runner) wanted(sel func([]Found) []bool, views []perView) {
 }
 
 // keepWanted drops the findings that Options.Select did not want.
-func (r *runner) keepWanted(s *Snapshot, list []Finding) []Finding {
+func (r *runner) keepWanted(s *load.Snapshot, list []Finding) []Finding {
 	if r.unwanted == nil {
 		return list
 	}
@@ -50,7 +51,7 @@ func (r *runner) keepWanted(s *Snapshot, list []Finding) []Finding {
 // isWanted reports whether f is to be kept. A finding on a line that a fix of
 // this run wrote stays: the fix was wanted. One that appears on another line
 // only now is put to Options.Select by itself.
-func (r *runner) isWanted(s *Snapshot, f Finding) bool {
+func (r *runner) isWanted(s *load.Snapshot, f Finding) bool {
 	found := r.resolve(s, []Finding{f})[0]
 	line, ok := r.lineBefore(s, found.Pos)
 	if !ok {
@@ -68,9 +69,9 @@ func (r *runner) isWanted(s *Snapshot, f Finding) bool {
 
 // lineBefore returns the line at which pos stood before the first edit; ok is
 // false when an edit wrote the line.
-func (r *runner) lineBefore(s *Snapshot, pos token.Position) (line int, ok bool) {
+func (r *runner) lineBefore(s *load.Snapshot, pos token.Position) (line int, ok bool) {
 	before, edited := r.orig[pos.Filename]
-	now, here := s.overlaid(pos.Filename)
+	now, here := s.Overlaid(pos.Filename)
 	if !edited || !here || bytes.Equal(before, now) {
 		return pos.Line, true
 	}

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
 // IgnoreRule is the name under which faults in ignore comments are reported: a
@@ -38,7 +40,7 @@ type ignore struct {
 
 // suppress splits findings into those that stand and faults of ignore comments,
 // which are findings of their own.
-func (r *runner) suppress(s *Snapshot, list []Finding) (live, faults []Finding) {
+func (r *runner) suppress(s *load.Snapshot, list []Finding) (live, faults []Finding) {
 	byFile := make(map[string][]*ignore)
 	for _, p := range s.Packages {
 		if p.Wide {
@@ -108,7 +110,7 @@ func (r *runner) fault(ig *ignore) string {
 }
 
 // goIgnores reads the directives in f's comments.
-func goIgnores(s *Snapshot, f *File) []*ignore {
+func goIgnores(s *load.Snapshot, f *load.File) []*ignore {
 	var out []*ignore
 	tf := s.Fset.File(f.AST.FileStart)
 	for _, g := range f.AST.Comments {
@@ -146,7 +148,7 @@ func goIgnores(s *Snapshot, f *File) []*ignore {
 // nodeBelow returns the last line of the outermost node that begins at the
 // line and column; golangci-lint lets a comment on a line of its own apply to
 // all of the node under it. Where there is none, it returns the line above.
-func nodeBelow(s *Snapshot, f *File, line, col int) int {
+func nodeBelow(s *load.Snapshot, f *load.File, line, col int) int {
 	last := line - 1
 	ast.Inspect(f.AST, func(n ast.Node) bool {
 		if n == nil {
@@ -179,7 +181,7 @@ func parseIgnore(ig *ignore, text string) {
 }
 
 // textIgnores reads the directives in a text file's comments.
-func textIgnores(t *TextFile) []*ignore {
+func textIgnores(t *load.TextFile) []*ignore {
 	var out []*ignore
 	for _, m := range ignoreText.FindAllIndex(t.Src, -1) {
 		line := bytes.Count(t.Src[:m[0]], []byte("\n")) + 1

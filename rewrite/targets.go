@@ -10,12 +10,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/load"
 	"github.com/runtimefix/runtimefix/rewrite/scan"
 )
 
 // targets are what the scan left to be loaded.
 type targets struct {
-	groups []group
+	groups []load.Group
 	texts  []scan.TextFile
 	mods   []string // directories of the modules that candidates are in
 	emits  []string
@@ -70,9 +71,9 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 		Tests:      opt.Tests,
 		Dirs:       opt.Dirs,
 		Overlay:    opt.Overlay,
-		GOOS:       lookup(opt.Env, "GOOS", build.Default.GOOS),
-		GOARCH:     lookup(opt.Env, "GOARCH", build.Default.GOARCH),
-		CgoEnabled: lookup(opt.Env, "CGO_ENABLED", "1") != "0",
+		GOOS:       load.Getenv(opt.Env, "GOOS", build.Default.GOOS),
+		GOARCH:     load.Getenv(opt.Env, "GOARCH", build.Default.GOARCH),
+		CgoEnabled: load.Getenv(opt.Env, "CGO_ENABLED", "1") != "0",
 	}
 	for _, f := range r.finders {
 		for _, n := range f.Needs {
@@ -100,7 +101,7 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	}
 	if len(found.GoPatterns) > 0 {
 		// Only the go command knows where these packages are.
-		dirs, problems, err := locate(r.ctx, opt.Config, found.GoPatterns)
+		dirs, problems, err := load.Locate(r.ctx, opt.Config, found.GoPatterns)
 		if err != nil {
 			return nil, t, err
 		}
@@ -112,10 +113,10 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	}
 	res.Files, res.Bytes = found.Files, found.Bytes
 	for _, p := range found.Unmatched {
-		res.Problems = append(res.Problems, unmatched(p))
+		res.Problems = append(res.Problems, load.Unmatched(p))
 	}
 	for _, p := range found.Problems {
-		prob := Problem{Message: "not read: " + errText(p.Err)}
+		prob := load.Problem{Message: "not read: " + load.Reason(p.Err)}
 		prob.Pos.Filename = p.Path
 		res.Problems = append(res.Problems, prob)
 	}
@@ -124,7 +125,7 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 		dir   string
 		loose bool
 	}
-	byOrigin := make(map[origin]*group)
+	byOrigin := make(map[origin]*load.Group)
 	for _, p := range found.Packages {
 		included := len(opt.Platforms) > 0
 		for _, f := range p.Files {
@@ -166,31 +167,31 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 		from := origin{dir: dir, loose: p.Module < 0}
 		g := byOrigin[from]
 		if g == nil {
-			g = &group{dir: dir, noWork: noWork}
+			g = &load.Group{Dir: dir, NoWork: noWork}
 			byOrigin[from] = g
 		}
 		if from.loose {
 			// Outside of a module the go command takes only files, and nothing
 			// else beside them.
-			g.patterns = append(g.patterns, looseFiles(p.Dir)...)
+			g.Patterns = append(g.Patterns, looseFiles(p.Dir)...)
 			continue
 		}
-		g.patterns = append(g.patterns, pattern)
+		g.Patterns = append(g.Patterns, pattern)
 		if p.Module >= 0 && found.Modules[p.Module].Work != "" {
 			mod := found.Modules[p.Module].Dir
 			rel, err := filepath.Rel(mod, p.Dir)
 			if err != nil {
 				return nil, t, err
 			}
-			m := g.module(mod)
-			m.patterns = append(m.patterns, "./"+filepath.ToSlash(rel))
+			m := g.Module(mod)
+			m.Patterns = append(m.Patterns, "./"+filepath.ToSlash(rel))
 		}
 	}
 	for _, g := range byOrigin {
 		t.groups = append(t.groups, *g)
 	}
-	slices.SortFunc(t.groups, func(a, b group) int {
-		return cmp.Or(strings.Compare(a.dir, b.dir), slices.Compare(a.patterns, b.patterns))
+	slices.SortFunc(t.groups, func(a, b load.Group) int {
+		return cmp.Or(strings.Compare(a.Dir, b.Dir), slices.Compare(a.Patterns, b.Patterns))
 	})
 	t.texts = found.Text
 	for _, f := range r.finders {
@@ -220,7 +221,7 @@ func looseFiles(dir string) []string {
 // loadViews loads the candidates once for every platform.
 func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 	if len(t.groups) > 0 {
-		if err := needGo(); err != nil {
+		if err := load.NeedGo(); err != nil {
 			return err
 		}
 	}
@@ -239,34 +240,34 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 			}
 			cfg.Env = append(slices.Clone(cfg.Env), "GOOS="+goos, "GOARCH="+goarch)
 		}
-		l := newLoader(r.ctx, cfg, opt.Overlay)
+		l := load.NewLoader(r.ctx, cfg, opt.Overlay)
 		for _, g := range t.groups {
-			err := l.addGroup(g, opt.Tests)
+			err := l.AddGroup(g, opt.Tests)
 			if cause := r.ctx.Err(); err != nil && cause != nil {
 				return cause
 			}
 			if err == nil {
 				continue
 			}
-			prob := Problem{Message: "not checked: " + err.Error()}
-			if len(g.modules) > 0 {
+			prob := load.Problem{Message: "not checked: " + err.Error()}
+			if len(g.Modules) > 0 {
 				prob.Message = "checked without the workspace: " + err.Error()
 			}
-			prob.Pos.Filename = g.dir
+			prob.Pos.Filename = g.Dir
 			res.Problems = append(res.Problems, prob)
-			for _, m := range g.modules {
-				if err := l.addGroup(*m, opt.Tests); err != nil {
-					prob := Problem{Message: "not checked: " + err.Error()}
-					prob.Pos.Filename = m.dir
+			for _, m := range g.Modules {
+				if err := l.AddGroup(*m, opt.Tests); err != nil {
+					prob := load.Problem{Message: "not checked: " + err.Error()}
+					prob.Pos.Filename = m.Dir
 					res.Problems = append(res.Problems, prob)
 				}
 			}
 		}
-		l.widen = func(names []string) map[string][]string { return r.mention(l, t, names) }
-		snap := l.snapshot(r.overlay, nil)
+		l.Widen = func(names []string) map[string][]string { return r.mention(l, t, names) }
+		snap := l.Snapshot(r.overlay, nil)
 		for _, f := range t.texts {
-			if err := snap.addText(f); err != nil {
-				prob := Problem{Message: "not read: " + errText(err)}
+			if err := snap.AddText(f); err != nil {
+				prob := load.Problem{Message: "not read: " + load.Reason(err)}
 				prob.Pos.Filename = f.Path
 				res.Problems = append(res.Problems, prob)
 			}
@@ -285,8 +286,8 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 // mention returns the packages of the candidates' modules, by the directory to
 // list them from, that are not loaded yet and in whose files one of names
 // stands.
-func (r *runner) mention(l *loader, t targets, names []string) map[string][]string {
-	loaded := l.dirs()
+func (r *runner) mention(l *load.Loader, t targets, names []string) map[string][]string {
+	loaded := l.Dirs()
 	out := make(map[string][]string)
 	for _, mod := range t.mods {
 		paths, err := scan.Grep(r.ctx, []string{mod}, func(path string, data []byte) bool {

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+
+	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
 // checkEach says for every set of edits why its result does not compile when no
@@ -15,7 +17,7 @@ import (
 // Type-checking a package once for every fix takes minutes where there are
 // hundreds. Sets that do not matter to each other are therefore checked
 // together, and halved until the guilty is found when that fails.
-func checkEach(s *Snapshot, sets [][]TextEdit, check func(changed map[string][]byte) (why string)) []string {
+func checkEach(s *load.Snapshot, sets [][]TextEdit, check func(changed map[string][]byte) (why string)) []string {
 	whys := make([]string, len(sets))
 	var settle func(group []int)
 	settle = func(group []int) {
@@ -43,11 +45,11 @@ func checkEach(s *Snapshot, sets [][]TextEdit, check func(changed map[string][]b
 // changes returns the Go files that the sets of edits named by group change,
 // as they are after all of them. A set of independent ones repeats the edits of
 // another only in the import block.
-func changes(s *Snapshot, sets [][]TextEdit, group []int) map[string][]byte {
+func changes(s *load.Snapshot, sets [][]TextEdit, group []int) map[string][]byte {
 	byPath := make(map[string][]TextEdit)
 	for _, i := range group {
 		for _, e := range sets[i] {
-			if s.fileAt(e.Path) != nil && !slices.ContainsFunc(byPath[e.Path], e.equal) {
+			if s.FileAt(e.Path) != nil && !slices.ContainsFunc(byPath[e.Path], e.equal) {
 				byPath[e.Path] = append(byPath[e.Path], e)
 			}
 		}
@@ -55,7 +57,7 @@ func changes(s *Snapshot, sets [][]TextEdit, group []int) map[string][]byte {
 	out := make(map[string][]byte)
 	for path, edits := range byPath {
 		slices.SortStableFunc(edits, func(a, b TextEdit) int { return a.Start - b.Start })
-		src := s.fileAt(path).Src
+		src := s.FileAt(path).Src
 		var data []byte
 		at := 0
 		for _, e := range edits {
@@ -76,7 +78,7 @@ func (e TextEdit) equal(x TextEdit) bool {
 // change the bodies of different functions, and agree on the imports of every
 // file that several of them change: what is wrong in a function's body depends
 // on nothing but the body, its file's imports, and the package's declarations.
-func independent(s *Snapshot, sets [][]TextEdit) [][]int {
+func independent(s *load.Snapshot, sets [][]TextEdit) [][]int {
 	var groups [][]int
 	var reaches []reach
 	for i, edits := range sets {
@@ -125,10 +127,10 @@ func (r reach) apart(x reach) bool {
 
 // reachOf returns what edits change. ok is false when they change declarations,
 // which may matter to the whole package.
-func reachOf(s *Snapshot, edits []TextEdit) (r reach, ok bool) {
+func reachOf(s *load.Snapshot, edits []TextEdit) (r reach, ok bool) {
 	r = reach{bodies: make(map[*ast.FuncDecl]bool), imports: make(map[string][]TextEdit)}
 	for _, e := range edits {
-		f := s.fileAt(e.Path)
+		f := s.FileAt(e.Path)
 		if f == nil {
 			continue // no Go file
 		}
@@ -149,7 +151,7 @@ func reachOf(s *Snapshot, edits []TextEdit) (r reach, ok bool) {
 
 // bodyAround returns the function within whose braces e is, nil when there is
 // none.
-func bodyAround(f *File, e TextEdit) *ast.FuncDecl {
+func bodyAround(f *load.File, e TextEdit) *ast.FuncDecl {
 	tf := f.Pkg.Snapshot().Fset.File(f.AST.FileStart)
 	for _, d := range f.AST.Decls {
 		fn, ok := d.(*ast.FuncDecl)
@@ -162,7 +164,7 @@ func bodyAround(f *File, e TextEdit) *ast.FuncDecl {
 
 // inImports reports whether e is above the first declaration that is no import,
 // and adds none.
-func inImports(f *File, e TextEdit) bool {
+func inImports(f *load.File, e TextEdit) bool {
 	if declares.Match(e.New) {
 		return false
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
 // marks returns a fix for every call of mark. It puts the code that is the
@@ -79,11 +81,12 @@ func TestCheckEach(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			s, err := Load(context.Background(), Config{Dir: dir, Emits: []string{"runtime"}}, ".")
-			if err != nil {
+			l := load.NewLoader(context.Background(), Config{Dir: dir, Emits: []string{"runtime"}}, nil)
+			if err := l.AddGroup(load.Group{Dir: dir, Patterns: []string{"."}}, false); err != nil {
 				t.Fatal(err)
 			}
-			r := &runner{views: []*view{{l: s.l, snap: s, base: typeErrors(s)}}}
+			s := l.Snapshot(nil, nil)
+			r := &runner{views: []*view{{l: l, snap: s, base: typeErrors(s)}}}
 			var sets [][]TextEdit
 			for _, fix := range marks(s) {
 				edits, err := editsOf(s, fix, nil)
@@ -130,12 +133,12 @@ func TestIsolate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var l *loader
+	var files *token.FileSet
 	res, err := Run(context.Background(), Options{Config: Config{Dir: dir}, Admit: Safe, Fix: true}, []*Finder{{
 		Name:  "mark",
 		Needs: []Need{{Idents: []string{"mark"}}},
 		Find: func(s *Snapshot) []Finding {
-			l = s.l
+			files = s.Fset
 			fixes := marks(s)
 			var out []Finding
 			for c := range s.Calls("example.com/m", "mark") {
@@ -153,7 +156,7 @@ func TestIsolate(t *testing.T) {
 		}
 	}
 	checks := 0
-	l.fset.Iterate(func(f *token.File) bool {
+	files.Iterate(func(f *token.File) bool {
 		if filepath.Base(f.Name()) == "x.go" {
 			checks++
 		}

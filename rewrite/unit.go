@@ -2,10 +2,12 @@ package rewrite
 
 import (
 	"slices"
+
+	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
 // Unit is one type-checked package that another program loaded, see load.Unit.
-type Unit unit
+type Unit load.Unit
 
 // UnitFinding is a finding in a Unit with the edits of its first fix that the
 // admitted safety selects and that stays within the Unit.
@@ -21,7 +23,7 @@ type UnitFinding struct {
 // outside of it, or when its result does not type-check. The error says that
 // the rule failed.
 func (u *Unit) Find(f *Finder, admit Safety) ([]UnitFinding, error) {
-	s, err := (*unit)(u).snapshot()
+	s, err := (*load.Unit)(u).Snapshot()
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +33,7 @@ func (u *Unit) Find(f *Finder, admit Safety) ([]UnitFinding, error) {
 		return nil, r.internal[0]
 	}
 	list, _ = r.suppress(s, list)
-	blind := s.takeAsked()
+	blind := s.TakeAsked()
 	out := make([]UnitFinding, len(list))
 	var made []int
 	var edits [][]TextEdit
@@ -39,13 +41,13 @@ func (u *Unit) Find(f *Finder, admit Safety) ([]UnitFinding, error) {
 		out[n] = UnitFinding{Finding: finding}
 		if i := r.choose(finding.Fixes); i >= 0 && !blind {
 			e, err := editsOf(s, finding.Fixes[i], nil)
-			if asked := s.takeAsked(); err == nil && !asked && holds(s, e) {
+			if asked := s.TakeAsked(); err == nil && !asked && holds(s, e) {
 				out[n].Fix = finding.Fixes[i]
 				made, edits = append(made, n), append(edits, e)
 			}
 		}
 	}
-	whys := checkEach(s, edits, func(changed map[string][]byte) string { return (*unit)(u).compile(s, changed) })
+	whys := checkEach(s, edits, func(changed map[string][]byte) string { return (*load.Unit)(u).Compile(s, changed) })
 	for i, n := range made {
 		if whys[i] != "" {
 			out[n].Fix = nil
@@ -57,6 +59,6 @@ func (u *Unit) Find(f *Finder, admit Safety) ([]UnitFinding, error) {
 }
 
 // holds reports whether all files that edits change are among those loaded.
-func holds(s *Snapshot, edits []TextEdit) bool {
-	return !slices.ContainsFunc(edits, func(e TextEdit) bool { return s.fileAt(e.Path) == nil })
+func holds(s *load.Snapshot, edits []TextEdit) bool {
+	return !slices.ContainsFunc(edits, func(e TextEdit) bool { return s.FileAt(e.Path) == nil })
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
 // ErrChanged says that a file is not what it was when it was read.
@@ -22,7 +24,7 @@ var errReadOnly = errors.New("is read-only")
 // permitted, owner are kept; a symbolic link stays one and its target is
 // replaced, once if several changes mean the same file. The changes written are returned; failed holds a problem for every
 // change that was not.
-func Write(changes []Change) (written []Change, failed []Problem) {
+func Write(changes []Change) (written []Change, failed []load.Problem) {
 	groups := make(map[int][]Change)
 	var order []int
 	for _, c := range changes {
@@ -46,15 +48,15 @@ type pending struct {
 	temp   string
 }
 
-func writeGroup(list []Change) (written []Change, failed []Problem) {
+func writeGroup(list []Change) (written []Change, failed []load.Problem) {
 	var todo []pending
-	abort := func(c Change, err error) ([]Change, []Problem) {
+	abort := func(c Change, err error) ([]Change, []load.Problem) {
 		for _, p := range todo {
 			os.Remove(p.temp)
 		}
-		var out []Problem
+		var out []load.Problem
 		for _, other := range list {
-			prob := Problem{Message: "not written: " + errText(err)}
+			prob := load.Problem{Message: "not written: " + load.Reason(err)}
 			prob.Pos.Filename = other.Path
 			if other.Path != c.Path {
 				prob.Message = "not written, because a file that belongs to the same fix is not: " + c.Path

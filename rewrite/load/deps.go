@@ -1,4 +1,4 @@
-package rewrite
+package load
 
 import (
 	"bytes"
@@ -65,7 +65,7 @@ func (p *Package) DepsUsing(pkgPath string, names ...string) []DepUse {
 			return v.(bool)
 		}
 		v := slices.ContainsFunc(m.GoFiles, func(path string) bool {
-			src, err := p.snap.read(path)
+			src, err := p.snap.Read(path)
 			return err == nil && fileUses(src, pkgPath, names)
 		})
 		known.Store(m.ID, v)
@@ -154,7 +154,7 @@ func (s *Snapshot) GoFilesWith(m *Module, text string) ([]string, error) {
 			if hidden || name == "testdata" || name == "vendor" {
 				return filepath.SkipDir
 			}
-			if _, err := s.read(filepath.Join(path, "go.mod")); err == nil {
+			if _, err := s.Read(filepath.Join(path, "go.mod")); err == nil {
 				return filepath.SkipDir // another module
 			}
 			return nil
@@ -162,7 +162,7 @@ func (s *Snapshot) GoFilesWith(m *Module, text string) ([]string, error) {
 		if hidden || !strings.HasSuffix(name, ".go") {
 			return nil
 		}
-		src, err := s.read(path)
+		src, err := s.Read(path)
 		if err != nil {
 			return err
 		}
@@ -179,7 +179,7 @@ func (s *Snapshot) GoFilesWith(m *Module, text string) ([]string, error) {
 func (s *Snapshot) FilesUsing(m *Module, pkgPath string, names ...string) ([]string, error) {
 	files, err := s.GoFilesWith(m, strconv.Quote(pkgPath))
 	return slices.DeleteFunc(files, func(path string) bool {
-		src, err := s.read(path)
+		src, err := s.Read(path)
 		return err == nil && !fileUses(src, pkgPath, names)
 	}), err
 }

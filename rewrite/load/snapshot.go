@@ -1,4 +1,4 @@
-package rewrite
+package load
 
 import (
 	"bytes"
@@ -10,7 +10,6 @@ import (
 	"go/scanner"
 	"go/token"
 	"go/types"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -34,7 +33,7 @@ type Snapshot struct {
 	// Texts are the text files that the scan selected, in order of path.
 	Texts []*TextFile
 
-	l       *loader
+	l       *Loader
 	overlay map[string][]byte
 	byFile  map[string]*File
 	unit    *unitView // not nil for the snapshot of a Unit
@@ -93,16 +92,16 @@ type File struct {
 // cfg.Dir. It is the short way for tests and for analyses of one module; Run
 // does the same for the candidates of a scan.
 func Load(ctx context.Context, cfg Config, patterns ...string) (*Snapshot, error) {
-	l := newLoader(ctx, cfg, nil)
+	l := NewLoader(ctx, cfg, nil)
 	if _, err := l.add(cfg.Dir, patterns, cfg.Tests); err != nil {
 		return nil, err
 	}
-	return l.snapshot(nil, nil), nil
+	return l.Snapshot(nil, nil), nil
 }
 
-// snapshot parses and checks the roots under overlay. Packages of prev whose
+// Snapshot parses and checks the roots under overlay. Packages of prev whose
 // files are the same under both overlays are taken over.
-func (l *loader) snapshot(overlay map[string][]byte, prev *Snapshot) *Snapshot {
+func (l *Loader) Snapshot(overlay map[string][]byte, prev *Snapshot) *Snapshot {
 	s := &Snapshot{
 		Fset:    l.fset,
 		l:       l,
@@ -177,7 +176,7 @@ func (p *Package) in(s *Snapshot) *Package {
 }
 
 // check parses and type-checks the package that m describes.
-func (l *loader) check(s *Snapshot, m *packages.Package) *Package {
+func (l *Loader) check(s *Snapshot, m *packages.Package) *Package {
 	p := l.checkWith(s, m, l.imp)
 	if l.first[m.ID] == nil {
 		l.first[m.ID] = p.Types
@@ -186,7 +185,7 @@ func (l *loader) check(s *Snapshot, m *packages.Package) *Package {
 }
 
 // checkWith is check with the types of the imports taken from imp.
-func (l *loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Package {
+func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Package {
 	p := &Package{
 		ID: m.ID, Path: m.PkgPath, Name: m.Name, Dir: m.Dir, Module: l.module(m), ForTest: m.ForTest,
 		Wide: l.wide[m.ID], meta: m, snap: s,
@@ -197,9 +196,9 @@ func (l *loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 		if !strings.HasSuffix(path, ".go") {
 			continue
 		}
-		src, err := s.read(path)
+		src, err := s.Read(path)
 		if err != nil {
-			p.Errors = append(p.Errors, Problem{Pos: token.Position{Filename: path}, Package: p.Path, Message: "not read: " + errText(err)})
+			p.Errors = append(p.Errors, Problem{Pos: token.Position{Filename: path}, Package: p.Path, Message: "not read: " + Reason(err)})
 			continue
 		}
 		f, perr := parser.ParseFile(l.fset, path, src, parser.ParseComments|parser.SkipObjectResolution|parser.AllErrors)
@@ -251,7 +250,7 @@ func (l *loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 	}
 	p.Types, _ = conf.Check(m.PkgPath, l.fset, asts, p.Info) // errors went to conf.Error
 	p.Inspector = inspector.New(asts)
-	p.Errors = dedupe(p.Errors)
+	p.Errors = Dedupe(p.Errors)
 	return p
 }
 
@@ -273,36 +272,26 @@ func importsC(f *ast.File) bool {
 	return false
 }
 
-// errText returns the reason in err without the file name, which the position
-// of a Problem says already.
-func errText(err error) string {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err.Error()
-	}
-	return err.Error()
-}
-
-// read returns the content of path under the overlay.
-func (s *Snapshot) read(path string) ([]byte, error) {
+// Read returns the content of path under the overlay.
+func (s *Snapshot) Read(path string) ([]byte, error) {
 	if data, ok := s.overlay[path]; ok {
 		return data, nil
 	}
 	return os.ReadFile(path)
 }
 
-// fileAt returns the loaded source file called path, nil when there is none.
-func (s *Snapshot) fileAt(path string) *File { return s.byFile[path] }
+// FileAt returns the loaded source file called path, nil when there is none.
+func (s *Snapshot) FileAt(path string) *File { return s.byFile[path] }
 
-// overlaid returns the content that edits gave the file called path; ok is false
+// Overlaid returns the content that edits gave the file called path; ok is false
 // for a file that is as it is on disk.
-func (s *Snapshot) overlaid(path string) (data []byte, ok bool) {
+func (s *Snapshot) Overlaid(path string) (data []byte, ok bool) {
 	data, ok = s.overlay[path]
 	return data, ok
 }
 
-// byID returns the loaded package with the ID, nil when there is none.
-func (s *Snapshot) byID(id string) *Package {
+// ByID returns the loaded package with the ID, nil when there is none.
+func (s *Snapshot) ByID(id string) *Package {
 	for _, p := range s.Packages {
 		if p.ID == id {
 			return p
@@ -320,9 +309,9 @@ func (s *Snapshot) File(pos token.Pos) *File {
 	return s.byFile[tf.Name()]
 }
 
-// source returns the content of the loaded Go or text file that holds pos, nil
+// Source returns the content of the loaded Go or text file that holds pos, nil
 // when there is none.
-func (s *Snapshot) source(pos token.Pos) []byte {
+func (s *Snapshot) Source(pos token.Pos) []byte {
 	if f := s.File(pos); f != nil {
 		return f.Src
 	}
@@ -429,7 +418,7 @@ func (p *Package) OtherFiles() []*ast.File {
 			if !strings.HasSuffix(path, ".go") || slices.ContainsFunc(p.Files, func(f *File) bool { return f.Path == path }) {
 				continue
 			}
-			src, err := p.snap.read(path)
+			src, err := p.snap.Read(path)
 			if err != nil {
 				continue
 			}
@@ -442,8 +431,8 @@ func (p *Package) OtherFiles() []*ast.File {
 	return p.other
 }
 
-// only returns a view of s with nothing but p in it.
-func (s *Snapshot) only(p *Package) *Snapshot {
+// Only returns a view of s with nothing but p in it.
+func (s *Snapshot) Only(p *Package) *Snapshot {
 	one := &Snapshot{Fset: s.Fset, Texts: nil, l: s.l, unit: s.unit, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
 	one.Packages = []*Package{p.in(one)}
 	for _, f := range one.Packages[0].Files {
@@ -452,13 +441,13 @@ func (s *Snapshot) only(p *Package) *Snapshot {
 	return one
 }
 
-// onlyTexts returns a view of s with its text files and no packages.
-func (s *Snapshot) onlyTexts() *Snapshot {
+// OnlyTexts returns a view of s with its text files and no packages.
+func (s *Snapshot) OnlyTexts() *Snapshot {
 	return &Snapshot{Fset: s.Fset, Texts: s.Texts, l: s.l, unit: s.unit, overlay: s.overlay, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool)}
 }
 
-// scopeAt returns the innermost scope of file that holds pos.
-func (p *Package) scopeAt(file *ast.File, pos token.Pos) *types.Scope {
+// ScopeAt returns the innermost scope of file that holds pos.
+func (p *Package) ScopeAt(file *ast.File, pos token.Pos) *types.Scope {
 	s := p.Info.Scopes[file]
 	if s == nil {
 		return nil

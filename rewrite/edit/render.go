@@ -1,4 +1,4 @@
-package rewrite
+package edit
 
 import (
 	"bytes"
@@ -15,9 +15,9 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// record lets a fix record its operations. The error is a guard.Panic where the
+// Record lets a fix record its operations. The error is a guard.Panic where the
 // fix panicked.
-func (ts *trees) record(apply func(*Edit) error) (*Edit, error) {
+func (ts *Trees) Record(apply func(*Edit) error) (*Edit, error) {
 	e := &Edit{s: ts.s, trees: ts}
 	err, caught := guard.Call(func() error { return apply(e) })
 	switch {
@@ -33,8 +33,8 @@ func (ts *trees) record(apply func(*Edit) error) (*Edit, error) {
 	return e, nil
 }
 
-// perform carries out what was recorded.
-func (e *Edit) perform() error {
+// Perform carries out what was recorded.
+func (e *Edit) Perform() error {
 	for _, op := range e.ops {
 		err, caught := guard.Call(op)
 		if caught != nil {
@@ -47,8 +47,8 @@ func (e *Edit) perform() error {
 	return nil
 }
 
-// paths returns the files that the edit touches, in order.
-func (e *Edit) paths() []string {
+// Paths returns the files that the edit touches, in order.
+func (e *Edit) Paths() []string {
 	var out []string
 	for _, c := range e.claims {
 		if c.kind != claimRead {
@@ -59,8 +59,8 @@ func (e *Edit) paths() []string {
 	return slices.Compact(out)
 }
 
-// overlaps reports whether e touches what an edit that was claimed touches.
-func (ts *trees) overlaps(e *Edit) bool {
+// Overlaps reports whether e touches what an edit that was claimed touches.
+func (ts *Trees) Overlaps(e *Edit) bool {
 	for _, a := range ts.claimed {
 		if slices.ContainsFunc(e.claims, a.conflicts) {
 			return true
@@ -69,12 +69,12 @@ func (ts *trees) overlaps(e *Edit) bool {
 	return false
 }
 
-// claim notes that e was performed.
-func (ts *trees) claim(e *Edit) { ts.claimed = append(ts.claimed, e.claims...) }
+// Claim notes that e was performed.
+func (ts *Trees) Claim(e *Edit) { ts.claimed = append(ts.claimed, e.claims...) }
 
-// render returns the overlay that the edited trees make on top of base. On an
+// Render returns the overlay that the edited trees make on top of base. On an
 // error it names the file that could not be made.
-func (ts *trees) render(base map[string][]byte) (overlay map[string][]byte, path string, err error) {
+func (ts *Trees) Render(base map[string][]byte) (overlay map[string][]byte, path string, err error) {
 	overlay = maps.Clone(base)
 	if overlay == nil {
 		overlay = make(map[string][]byte)
@@ -105,8 +105,8 @@ func (ts *trees) render(base map[string][]byte) (overlay map[string][]byte, path
 	return overlay, "", nil
 }
 
-// originals returns what the touched files held before the edit.
-func (ts *trees) originals() map[string][]byte {
+// Originals returns what the touched files held before the edit.
+func (ts *Trees) Originals() map[string][]byte {
 	out := make(map[string][]byte)
 	for path, t := range ts.files {
 		out[path] = t.f.Src

@@ -1,4 +1,4 @@
-package rewrite
+package load
 
 import (
 	"context"
@@ -12,37 +12,37 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// group is what one run of the go command lists: the candidate packages of one
+// Group is what one run of the go command lists: the candidate packages of one
 // module, or of the modules of one workspace.
-type group struct {
-	dir      string
-	noWork   bool
-	patterns []string
+type Group struct {
+	Dir      string
+	NoWork   bool
+	Patterns []string
 	// modules are the modules of a workspace, each as a group of its own.
-	modules []*group
+	Modules []*Group
 }
 
-// module returns the group for the workspace's module in dir.
-func (g *group) module(dir string) *group {
-	for _, m := range g.modules {
-		if m.dir == dir {
+// Module returns the group for the workspace's module in dir.
+func (g *Group) Module(dir string) *Group {
+	for _, m := range g.Modules {
+		if m.Dir == dir {
 			return m
 		}
 	}
-	m := &group{dir: dir, noWork: true}
-	g.modules = append(g.modules, m)
+	m := &Group{Dir: dir, NoWork: true}
+	g.Modules = append(g.Modules, m)
 	return m
 }
 
-// addGroup makes the packages of g roots.
-func (l *loader) addGroup(g group, tests bool) error {
-	l.noWork[g.dir] = g.noWork
-	_, err := l.add(g.dir, g.patterns, tests)
+// AddGroup makes the packages of g roots.
+func (l *Loader) AddGroup(g Group, tests bool) error {
+	l.noWork[g.Dir] = g.NoWork
+	_, err := l.add(g.Dir, g.Patterns, tests)
 	return err
 }
 
-// dirs returns the directories of the packages that are read from source.
-func (l *loader) dirs() map[string]bool {
+// Dirs returns the directories of the packages that are read from source.
+func (l *Loader) Dirs() map[string]bool {
 	out := make(map[string]bool)
 	for _, m := range l.root {
 		out[m.Dir] = true
@@ -50,10 +50,10 @@ func (l *loader) dirs() map[string]bool {
 	return out
 }
 
-// locate returns the directories of the main modules' packages that match
+// Locate returns the directories of the main modules' packages that match
 // patterns which only the go command resolves.
-func locate(ctx context.Context, cfg Config, patterns []string) (dirs []string, problems []Problem, err error) {
-	if err := needGo(); err != nil {
+func Locate(ctx context.Context, cfg Config, patterns []string) (dirs []string, problems []Problem, err error) {
+	if err := NeedGo(); err != nil {
 		return nil, nil, err
 	}
 	pkgs, err := packages.Load(&packages.Config{
@@ -65,7 +65,7 @@ func locate(ctx context.Context, cfg Config, patterns []string) (dirs []string, 
 	if len(pkgs) == 0 {
 		// The go command has only a warning for that, which go/packages drops.
 		for _, p := range patterns {
-			problems = append(problems, unmatched(p))
+			problems = append(problems, Unmatched(p))
 		}
 	}
 	for _, p := range pkgs {
@@ -77,22 +77,22 @@ func locate(ctx context.Context, cfg Config, patterns []string) (dirs []string, 
 	return dirs, problems, nil
 }
 
-// unmatched is the problem of a pattern for which there is nothing.
-func unmatched(pattern string) Problem {
+// Unmatched is the problem of a pattern for which there is nothing.
+func Unmatched(pattern string) Problem {
 	return Problem{Message: fmt.Sprintf("%q matched no packages or files", pattern)}
 }
 
-// needGo returns an error when there is no go command to ask.
-func needGo() error {
+// NeedGo returns an error when there is no go command to ask.
+func NeedGo() error {
 	if _, err := exec.LookPath("go"); err != nil {
 		return errors.New("the go command is not on PATH; it is needed to load the packages in which something may be found")
 	}
 	return nil
 }
 
-// lookup returns the value of name in env, or in the process's environment when
+// Getenv returns the value of name in env, or in the process's environment when
 // env is nil, and def where it is not set.
-func lookup(env []string, name, def string) string {
+func Getenv(env []string, name, def string) string {
 	if env == nil {
 		if v := os.Getenv(name); v != "" {
 			return v

@@ -1,4 +1,4 @@
-package rewrite
+package load
 
 import (
 	"bytes"
@@ -11,33 +11,13 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite/scan"
 )
 
-// TextKind is a kind of text file, told from the file's name.
-type TextKind = scan.TextKind
-
-// The kinds of text files. A file may be of several: a YAML file in a folder
-// called templates is a HelmTemplate, too.
-const (
-	Dockerfile   = scan.Dockerfile
-	YAML         = scan.YAML
-	JSON         = scan.JSON
-	Systemd      = scan.Systemd
-	EnvFile      = scan.EnvFile
-	Shell        = scan.Shell
-	Makefile     = scan.Makefile
-	Procfile     = scan.Procfile
-	Supervisor   = scan.Supervisor
-	TOML         = scan.TOML
-	HelmTemplate = scan.HelmTemplate
-	GoMod        = scan.GoMod
-)
-
 // TextFile is a file that is not Go source: a Dockerfile, a manifest, a shell
 // script. It has positions in the Snapshot's FileSet like any Go file.
 type TextFile struct {
 	Path string // absolute
 	Src  []byte
 	// Kinds are what the file may be, told from its name.
-	Kinds []TextKind
+	Kinds []scan.TextKind
 	// Rules are the rules that may fire in it, as far as the scan can tell.
 	Rules []string
 
@@ -54,15 +34,15 @@ func newTextFile(fset *token.FileSet, f scan.TextFile, src []byte) *TextFile {
 // Pos returns the position of the byte offset.
 func (t *TextFile) Pos(offset int) token.Pos { return t.tf.Pos(offset) }
 
-// offset returns the byte offset of pos.
-func (t *TextFile) offset(pos token.Pos) int { return t.tf.Offset(pos) }
+// Offset returns the byte offset of pos.
+func (t *TextFile) Offset(pos token.Pos) int { return t.tf.Offset(pos) }
 
 // Is reports whether the file may be of the kind.
-func (t *TextFile) Is(kind TextKind) bool { return slices.Contains(t.Kinds, kind) }
+func (t *TextFile) Is(kind scan.TextKind) bool { return slices.Contains(t.Kinds, kind) }
 
-// addText reads the text file that the scan found.
-func (s *Snapshot) addText(f scan.TextFile) error {
-	src, err := s.read(f.Path)
+// AddText reads the text file that the scan found.
+func (s *Snapshot) AddText(f scan.TextFile) error {
+	src, err := s.Read(f.Path)
 	if err == nil {
 		s.Texts = append(s.Texts, newTextFile(s.Fset, f, src))
 	}
@@ -70,7 +50,7 @@ func (s *Snapshot) addText(f scan.TextFile) error {
 }
 
 // texts returns the text files of prev as s sees them.
-func (l *loader) texts(s *Snapshot, prev []*TextFile) []*TextFile {
+func (l *Loader) texts(s *Snapshot, prev []*TextFile) []*TextFile {
 	var out []*TextFile
 	for _, t := range prev {
 		if data, ok := s.overlay[t.Path]; ok && !bytes.Equal(data, t.Src) {
@@ -97,7 +77,7 @@ func (s *Snapshot) Text(pos token.Pos) *TextFile {
 
 // TextsOf returns the text files that may be of the kind and in which the rule
 // may fire.
-func (s *Snapshot) TextsOf(rule string, kind TextKind) []*TextFile {
+func (s *Snapshot) TextsOf(rule string, kind scan.TextKind) []*TextFile {
 	var out []*TextFile
 	for _, t := range s.Texts {
 		if t.Is(kind) && slices.Contains(t.Rules, rule) {

@@ -1,4 +1,6 @@
-package rewrite
+// Package load lists packages with the go command, parses and type-checks them,
+// and shows them, with text files and an overlay of edits, as a Snapshot.
+package load
 
 import (
 	"context"
@@ -6,10 +8,8 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
-	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,10 +45,10 @@ type Config struct {
 const metadataMode = packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedDeps |
 	packages.NeedExportFile | packages.NeedModule | packages.NeedForTest
 
-// A loader holds what the go command said about packages, and what was parsed
+// A Loader holds what the go command said about packages, and what was parsed
 // and type-checked so far. It outlives the snapshots made with it, so that a
 // later round only checks the packages whose files changed.
-type loader struct {
+type Loader struct {
 	ctx  context.Context
 	cfg  Config
 	fset *token.FileSet
@@ -65,14 +65,14 @@ type loader struct {
 	noWork   map[string]bool // directories in which the go command runs without a workspace
 	noVendor map[string]bool // and those in which it runs without their vendor directory
 	wide     map[string]bool // IDs of the roots that Widen added
-	widen    func(names []string) map[string][]string
+	Widen    func(names []string) map[string][]string
 }
 
-// newLoader returns a loader without packages. overlay is what the go command is
+// NewLoader returns a loader without packages. overlay is what the go command is
 // to see in place of files on disk.
-func newLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *loader {
+func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Loader {
 	fset := token.NewFileSet()
-	return &loader{
+	return &Loader{
 		ctx:  ctx,
 		cfg:  cfg,
 		fset: fset,
@@ -93,7 +93,7 @@ func newLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *load
 }
 
 // list asks the go command, started in dir, about patterns.
-func (l *loader) list(dir string, patterns []string, tests bool) ([]*packages.Package, error) {
+func (l *Loader) list(dir string, patterns []string, tests bool) ([]*packages.Package, error) {
 	pc := &packages.Config{
 		Context: l.ctx,
 		Mode:    metadataMode,
@@ -141,7 +141,7 @@ func (l *loader) list(dir string, patterns []string, tests bool) ([]*packages.Pa
 
 // environ returns the environment for the go command in dir. A module that the
 // workspace above it does not use is loaded as if there were no workspace.
-func (l *loader) environ(dir string) []string {
+func (l *Loader) environ(dir string) []string {
 	env := l.cfg.Env
 	if env == nil {
 		env = os.Environ()
@@ -154,7 +154,7 @@ func (l *loader) environ(dir string) []string {
 
 // setsMod reports whether GOFLAGS in env chooses where modules come from.
 func setsMod(env []string) bool {
-	return strings.Contains(lookup(env, "GOFLAGS", ""), "-mod=")
+	return strings.Contains(Getenv(env, "GOFLAGS", ""), "-mod=")
 }
 
 // refusal returns the go command's own words on why it lists nothing, nil when
@@ -183,7 +183,7 @@ func displayDir(dir string) string {
 // be read from source, together with their tests if tests is set. The import
 // paths that fixes may add are listed along with them but stay dependencies. It
 // returns the IDs of the new roots.
-func (l *loader) add(dir string, patterns []string, tests bool) (added []string, err error) {
+func (l *Loader) add(dir string, patterns []string, tests bool) (added []string, err error) {
 	var emits []string
 	for _, path := range l.cfg.Emits {
 		if l.std[path] == nil {
@@ -235,7 +235,7 @@ func isEmitted(p *packages.Package, emits []string) bool {
 // export returns the export data file of the package that p imports as path,
 // asking the go command for it when a fix added the import. The empty string
 // means that there is none.
-func (l *loader) export(p *packages.Package, path string) string {
+func (l *Loader) export(p *packages.Package, path string) string {
 	if dep := p.Imports[path]; dep != nil {
 		if m := l.meta[dep.ID]; m != nil {
 			return m.ExportFile
@@ -254,7 +254,7 @@ func (l *loader) export(p *packages.Package, path string) string {
 }
 
 // module returns the Module of p, nil when it is in none.
-func (l *loader) module(p *packages.Package) *Module {
+func (l *Loader) module(p *packages.Package) *Module {
 	if p.Module == nil {
 		return nil
 	}
@@ -297,101 +297,4 @@ func (m *Module) File() (*modfile.File, error) {
 		return nil, err
 	}
 	return modfile.Parse(m.GoMod, data, nil)
-}
-
-// listErrors returns the go command's complaints about p, without those that
-// the type checker here reports itself, better.
-func listErrors(p *packages.Package) []Problem {
-	var out []Problem
-	for _, e := range p.Errors {
-		if e.Kind == packages.TypeError || e.Kind == packages.ParseError {
-			continue
-		}
-		if strings.HasPrefix(e.Msg, "# ") || strings.Contains(e.Msg, "\n# ") {
-			continue // the compiler's output for a package that does not build
-		}
-		pos := parsePosition(e.Pos)
-		if pos.Filename != "" && !filepath.IsAbs(pos.Filename) {
-			// The go command writes paths relative to its directory.
-			for _, path := range slices.Concat(p.GoFiles, p.IgnoredFiles, p.OtherFiles) {
-				if filepath.Base(path) == filepath.Base(pos.Filename) {
-					pos.Filename = path
-				}
-			}
-			if !filepath.IsAbs(pos.Filename) && p.Dir != "" {
-				pos.Filename = filepath.Join(p.Dir, filepath.Base(pos.Filename))
-			}
-		}
-		out = append(out, Problem{Pos: pos, Message: e.Msg, Package: p.PkgPath})
-	}
-	return out
-}
-
-// parsePosition reads file:line:col as go/packages writes it.
-func parsePosition(s string) token.Position {
-	var pos token.Position
-	if s == "" || s == "-" {
-		return pos
-	}
-	rest, col, ok1 := cutLastInt(s)
-	file, line, ok2 := cutLastInt(rest)
-	switch {
-	case ok1 && ok2:
-		pos = token.Position{Filename: file, Line: line, Column: col}
-	case ok1:
-		pos = token.Position{Filename: rest, Line: col}
-	default:
-		pos = token.Position{Filename: s}
-	}
-	return pos
-}
-
-func cutLastInt(s string) (rest string, n int, ok bool) {
-	i := strings.LastIndexByte(s, ':')
-	if i < 0 {
-		return s, 0, false
-	}
-	for _, c := range s[i+1:] {
-		if c < '0' || c > '9' {
-			return s, 0, false
-		}
-		n = n*10 + int(c-'0')
-	}
-	return s[:i], n, i+1 < len(s)
-}
-
-// Problem is something that could not be checked, with the reason.
-type Problem struct {
-	Pos     token.Position // Filename "" when it concerns no file
-	Package string         // import path, "" when unknown
-	Message string
-}
-
-// Error returns the problem as file:line:col: message.
-func (p Problem) Error() string {
-	if p.Pos.Filename == "" {
-		if p.Package != "" {
-			return p.Package + ": " + p.Message
-		}
-		return p.Message
-	}
-	return p.Pos.String() + ": " + p.Message
-}
-
-// dedupe drops problems that read the same as an earlier one.
-func dedupe(list []Problem) []Problem {
-	seen := make(map[string]bool)
-	var out []Problem
-	for _, p := range list {
-		if text := p.Error(); !seen[text] {
-			seen[text] = true
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// sortedKeys returns m's keys in order.
-func sortedKeys[V any](m map[string]V) []string {
-	return slices.Sorted(maps.Keys(m))
 }

@@ -1,12 +1,15 @@
-package rewrite
+// Package edit records what fixes change and makes the changed files: fixes edit
+// decorated trees, the change is carried over to the file's own bytes, and
+// imports are added and removed.
+package edit
 
 import (
 	"errors"
 	"fmt"
 	"go/ast"
-	"go/token"
 
 	"github.com/dave/dst"
+	"github.com/runtimefix/runtimefix/rewrite/load"
 	"golang.org/x/mod/modfile"
 )
 
@@ -19,8 +22,8 @@ import (
 // Decls make such identifiers): the engine finds the name that the package has
 // at that place, and adds and removes imports.
 type Edit struct {
-	s      *Snapshot
-	trees  *trees
+	s      *load.Snapshot
+	trees  *Trees
 	ops    []func() error
 	claims []claim
 	err    error // the first error in recording
@@ -57,10 +60,10 @@ func (a claim) conflicts(b claim) bool {
 
 // errOverlap says that a fix touches what another fix of the round touches; it
 // gets its turn in the next round.
-var errOverlap = errors.New("overlaps with another fix")
+var ErrOverlap = errors.New("overlaps with another fix")
 
 // Snapshot returns what the edit applies to.
-func (e *Edit) Snapshot() *Snapshot { return e.s }
+func (e *Edit) Snapshot() *load.Snapshot { return e.s }
 
 // fail notes the first error of the recording.
 func (e *Edit) fail(format string, args ...any) {
@@ -237,7 +240,7 @@ func (e *Edit) Delete(stmt ast.Stmt, words ...string) {
 }
 
 // AddDecls adds package-level declarations at the end of file.
-func (e *Edit) AddDecls(file *File, decls ...dst.Decl) {
+func (e *Edit) AddDecls(file *load.File, decls ...dst.Decl) {
 	t, err := e.trees.of(file)
 	if err != nil {
 		e.fail("%w", err)
@@ -273,7 +276,7 @@ func (e *Edit) DeleteDecl(decl ast.Decl) {
 
 // DropImport removes the import of path under the name given ("_" for a blank
 // import) from file, whether or not it is in use.
-func (e *Edit) DropImport(file *File, path, name string) {
+func (e *Edit) DropImport(file *load.File, path, name string) {
 	t, err := e.trees.of(file)
 	if err != nil {
 		e.fail("%w", err)
@@ -283,7 +286,7 @@ func (e *Edit) DropImport(file *File, path, name string) {
 }
 
 // Splice replaces the bytes from off to end of a text file by text.
-func (e *Edit) Splice(t *TextFile, off, end int, text string) {
+func (e *Edit) Splice(t *load.TextFile, off, end int, text string) {
 	if off < 0 || end < off || end > len(t.Src) {
 		e.fail("%s: splice %d to %d is outside of the file", t.Path, off, end)
 		return
@@ -298,73 +301,17 @@ func (e *Edit) Splice(t *TextFile, off, end int, text string) {
 // Hold makes fixes that change anything between off and end of a text file
 // take turns: the splices of this one are right only as long as the rest of the
 // range stays as it is.
-func (e *Edit) Hold(t *TextFile, off, end int) {
+func (e *Edit) Hold(t *load.TextFile, off, end int) {
 	e.claims = append(e.claims, claim{path: t.Path, pos: off, end: end, kind: claimWrite})
 }
 
 // GoMod changes m's go.mod through f. The file is written in the go command's
 // own format.
-func (e *Edit) GoMod(m *Module, f func(*modfile.File) error) {
+func (e *Edit) GoMod(m *load.Module, f func(*modfile.File) error) {
 	if m == nil || m.GoMod == "" {
 		e.fail("no go.mod to edit")
 		return
 	}
 	e.claims = append(e.claims, claim{path: m.GoMod, pos: 0, end: 1 << 30, kind: claimWrite})
 	e.ops = append(e.ops, func() error { return e.trees.editGoMod(e.s, m.GoMod, f) })
-}
-
-// FreeName returns the first of names that does not occur as an identifier
-// anywhere in within and can be declared there; if all do, the last one with
-// a number.
-func (f *File) FreeName(within ast.Node, names ...string) string {
-	used := make(map[string]bool)
-	ast.Inspect(within, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
-			used[id.Name] = true
-		}
-		return true
-	})
-	for _, n := range names {
-		if !used[n] && !token.IsKeyword(n) {
-			return n
-		}
-	}
-	last := names[len(names)-1]
-	for i := 2; ; i++ {
-		if n := fmt.Sprintf("%s%d", last, i); !used[n] {
-			return n
-		}
-	}
-}
-
-// FreePackageName returns the first of names that no file of the package
-// declares or uses at package level; if all are taken, the last one with a
-// number.
-func (p *Package) FreePackageName(names ...string) string {
-	used := make(map[string]bool)
-	add := func(f *ast.File) {
-		ast.Inspect(f, func(n ast.Node) bool {
-			if id, ok := n.(*ast.Ident); ok {
-				used[id.Name] = true
-			}
-			return true
-		})
-	}
-	for _, f := range p.Files {
-		add(f.AST)
-	}
-	for _, f := range p.OtherFiles() {
-		add(f)
-	}
-	for _, n := range names {
-		if !used[n] {
-			return n
-		}
-	}
-	last := names[len(names)-1]
-	for i := 2; ; i++ {
-		if n := fmt.Sprintf("%s%d", last, i); !used[n] {
-			return n
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package rewrite
+package edit
 
 import (
 	"bytes"
@@ -11,22 +11,23 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/dave/dst/decorator"
+	"github.com/runtimefix/runtimefix/rewrite/load"
 	"golang.org/x/mod/modfile"
 )
 
-// trees are the decorated files and the text splices of one round.
-type trees struct {
-	s       *Snapshot
+// Trees are the decorated files and the text splices of one round.
+type Trees struct {
+	s       *load.Snapshot
 	files   map[string]*tree
 	splices map[string][]splice
-	texts   map[string]*TextFile
+	texts   map[string]*load.TextFile
 	mods    map[string]*goMod
 	claimed []claim // by the edits performed
 }
 
 // tree is one decorated file.
 type tree struct {
-	f       *File
+	f       *load.File
 	dec     *decorator.Decorator
 	file    *dst.File
 	before  []byte // the unmodified tree, rendered
@@ -48,18 +49,19 @@ type goMod struct {
 	file *modfile.File
 }
 
-func newTrees(s *Snapshot) *trees {
-	return &trees{
+// NewTrees returns no trees yet: a file is decorated when an edit touches it.
+func NewTrees(s *load.Snapshot) *Trees {
+	return &Trees{
 		s:       s,
 		files:   make(map[string]*tree),
 		splices: make(map[string][]splice),
-		texts:   make(map[string]*TextFile),
+		texts:   make(map[string]*load.TextFile),
 		mods:    make(map[string]*goMod),
 	}
 }
 
 // of returns f's decorated tree.
-func (ts *trees) of(f *File) (*tree, error) {
+func (ts *Trees) of(f *load.File) (*tree, error) {
 	if t := ts.files[f.Path]; t != nil {
 		return t, nil
 	}
@@ -87,7 +89,7 @@ func (ts *trees) of(f *File) (*tree, error) {
 // two line starts are next to each other, which those of a line that holds blanks
 // or a carriage return are not, and it measures raw strings without the carriage
 // returns in them. Line directives do not count.
-func lineTable(f *File) *token.FileSet {
+func lineTable(f *load.File) *token.FileSet {
 	fset := token.NewFileSet()
 	start := int(f.AST.FileStart)
 	tf := fset.AddFile(f.Path, start, len(f.Src))
@@ -300,15 +302,15 @@ func (t *tree) addBefore(decl ast.Decl, decls []dst.Decl) error {
 }
 
 // splice records a text edit.
-func (ts *trees) splice(t *TextFile, off, end int, text string) {
+func (ts *Trees) splice(t *load.TextFile, off, end int, text string) {
 	ts.texts[t.Path] = t
 	ts.splices[t.Path] = append(ts.splices[t.Path], splice{off, end, text})
 }
 
-func (ts *trees) editGoMod(s *Snapshot, path string, f func(*modfile.File) error) error {
+func (ts *Trees) editGoMod(s *load.Snapshot, path string, f func(*modfile.File) error) error {
 	m := ts.mods[path]
 	if m == nil {
-		data, err := s.read(path)
+		data, err := s.Read(path)
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", path, err)
 		}

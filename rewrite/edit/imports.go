@@ -1,4 +1,4 @@
-package rewrite
+package edit
 
 import (
 	"fmt"
@@ -79,7 +79,7 @@ func (t *tree) importName(path string, pos token.Pos) (name string, ok bool) {
 			continue
 		}
 		if pos.IsValid() && t.f.Pkg.Types != nil {
-			if in := t.f.Pkg.scopeAt(t.f.AST, pos); in != nil {
+			if in := t.f.Pkg.ScopeAt(t.f.AST, pos); in != nil {
 				if _, obj := in.LookupParent(pkgName.Name(), pos); obj != nil && obj != pkgName {
 					continue // shadowed there
 				}

@@ -1,4 +1,4 @@
-package rewrite
+package load
 
 import (
 	"bufio"
@@ -23,7 +23,7 @@ import (
 // Unit is one type-checked package that another program loaded, go vet say.
 // Rules run on it as on a Snapshot, but nothing outside of it is to be had: not
 // the packages that import it or the sources of its dependencies.
-type unit struct {
+type Unit struct {
 	Fset      *token.FileSet
 	Files     []*ast.File
 	Types     *types.Package
@@ -53,16 +53,16 @@ func (s *Snapshot) outside() bool {
 	return true
 }
 
-// takeAsked reports whether something outside of the Unit was asked for since
+// TakeAsked reports whether something outside of the Unit was asked for since
 // the last call.
-func (s *Snapshot) takeAsked() bool {
+func (s *Snapshot) TakeAsked() bool {
 	asked := s.unit.asked
 	s.unit.asked = false
 	return asked
 }
 
-// snapshot returns the view of the unit that rules are run on.
-func (u *unit) snapshot() (*Snapshot, error) {
+// Snapshot returns the view of the unit that rules are run on.
+func (u *Unit) Snapshot() (*Snapshot, error) {
 	s := &Snapshot{Fset: u.Fset, byFile: make(map[string]*File), memo: make(map[any]any), asked: make(map[string]bool), unit: &unitView{}}
 	p := &Package{
 		ID: u.Types.Path(), Path: u.Types.Path(), Name: u.Types.Name(), Module: u.Module,
@@ -92,9 +92,9 @@ func (u *unit) snapshot() (*Snapshot, error) {
 	return s, nil
 }
 
-// compile returns the first error in the unit with the changed files in place of
+// Compile returns the first error in the unit with the changed files in place of
 // its own, "" when it type-checks.
-func (u *unit) compile(s *Snapshot, changed map[string][]byte) string {
+func (u *Unit) Compile(s *Snapshot, changed map[string][]byte) string {
 	fset := token.NewFileSet()
 	var files []*ast.File
 	for _, f := range s.Packages[0].Files {
@@ -122,7 +122,7 @@ func (u *unit) compile(s *Snapshot, changed map[string][]byte) string {
 
 // importer resolves imports to the packages that the unit has already. One
 // that only a fix adds is read from the go command's build cache.
-func (u *unit) importer(dir string) types.Importer {
+func (u *Unit) importer(dir string) types.Importer {
 	known := make(map[string]*types.Package)
 	var add func(*types.Package)
 	add = func(p *types.Package) {

@@ -1,4 +1,4 @@
-package rewrite
+package load
 
 import (
 	"go/types"
@@ -14,7 +14,7 @@ import (
 
 // follow checks the packages of s again that depend on one whose API an edit
 // changed.
-func (l *loader) follow(s *Snapshot) {
+func (l *Loader) follow(s *Snapshot) {
 	moved := make(map[string]*Package) // by import path
 	for _, p := range s.Packages {
 		if p.edited() && p.ForTest == "" || p.edited() && p.ForTest == p.Path {

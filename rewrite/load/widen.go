@@ -1,4 +1,4 @@
-package rewrite
+package load
 
 import (
 	"maps"
@@ -28,11 +28,11 @@ func (s *Snapshot) Widen(names ...string) {
 		}
 		return
 	}
-	if len(fresh) == 0 || s.l.widen == nil {
+	if len(fresh) == 0 || s.l.Widen == nil {
 		return
 	}
 	grown := false
-	dirs := s.l.widen(fresh)
+	dirs := s.l.Widen(fresh)
 	for _, root := range slices.Sorted(maps.Keys(dirs)) {
 		added, err := s.l.add(root, dirs[root], false)
 		if err != nil {

@@ -1,4 +1,4 @@
-package rewrite
+package load
 
 import (
 	"bufio"
@@ -31,7 +31,7 @@ func newExports(fset *token.FileSet) *exports {
 }
 
 // importer returns the importer for the files of p.
-func (x *exports) importer(l *loader, p *packages.Package) types.Importer {
+func (x *exports) importer(l *Loader, p *packages.Package) types.Importer {
 	suffix := universe(p)
 	own := x.of(suffix)
 	return importerFunc(func(path string) (*types.Package, error) {
@@ -89,7 +89,7 @@ func (x *exports) of(suffix string) map[string]*types.Package {
 
 // share gives the universe of a test binary and the ordinary one the packages
 // of each other that are not recompiled for the test.
-func (x *exports) share(l *loader, suffix string) {
+func (x *exports) share(l *Loader, suffix string) {
 	ordinary, own := x.of(""), x.of(suffix)
 	exchange := func(from, to map[string]*types.Package) {
 		for path, pkg := range from {

@@ -1,4 +1,4 @@
-package rewrite
+package load
 
 import (
 	"go/build"
@@ -16,7 +16,7 @@ func (s *Snapshot) GoModOf(m *Module) (*modfile.File, error) {
 	if s.unit != nil {
 		return s.goModAbove(m)
 	}
-	data, err := s.read(m.GoMod)
+	data, err := s.Read(m.GoMod)
 	if err != nil {
 		return nil, err
 	}
