@@ -62,10 +62,11 @@ type Result struct {
 	// platforms includes.
 	Excluded []Excluded
 	// Files and Bytes say how much the scan read, Packages how many packages
-	// were type-checked.
+	// were type-checked, of how many modules.
 	Files    int
 	Bytes    int64
 	Packages int
+	Modules  int
 
 	found []perView
 }

@@ -193,7 +193,7 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	slices.SortFunc(t.groups, func(a, b load.Group) int {
 		return cmp.Or(strings.Compare(a.Dir, b.Dir), slices.Compare(a.Patterns, b.Patterns))
 	})
-	t.texts = found.Text
+	t.texts, res.Modules = found.Text, len(t.mods)
 	for _, f := range r.finders {
 		if fires[f.Name] {
 			t.emits = append(t.emits, f.Emits...)

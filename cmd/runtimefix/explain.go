@@ -11,6 +11,12 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// The ignore comments' own mistakes are reported as those of a rule.
+const (
+	ignoreTitle = "an ignore comment without a reason, for an unknown rule, or of no use"
+	ignoreDoc   = "Write //runtimefix:ignore RULE reason on the line of the finding or the one above it."
+)
+
 func rulesCommand(stdout io.Writer) *cli.Command {
 	return &cli.Command{
 		Name:            "rules",

@@ -11,6 +11,7 @@ import (
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
@@ -34,9 +35,6 @@ func readFormats(list, output string) ([]outputFormat, error) {
 			bare++
 			file = output
 		}
-		if name == "text" && file != "" {
-			return nil, usagef("the text format goes to the terminal; redirect it with the shell")
-		}
 		out = append(out, outputFormat{name, file})
 	}
 	switch {
@@ -50,10 +48,29 @@ func readFormats(list, output string) ([]outputFormat, error) {
 	return out, nil
 }
 
-// text reports whether findings are written for people.
+// text reports whether findings are written for people: where that was asked
+// for, and where nothing else goes to stdout.
 func (o *options) text() bool {
 	return slices.ContainsFunc(o.formats, func(f outputFormat) bool { return f.name == "text" }) ||
-		!slices.ContainsFunc(o.formats, func(f outputFormat) bool { return f.file == "" })
+		!o.output && !slices.ContainsFunc(o.formats, func(f outputFormat) bool { return f.file == "" })
+}
+
+// writeText writes the findings for people, to stdout or to the file that was
+// named for them.
+func (o *options) writeText(stdout io.Writer, out *report, list []rewrite.Found) error {
+	i := slices.IndexFunc(o.formats, func(f outputFormat) bool { return f.name == "text" && f.file != "" })
+	if i < 0 {
+		return out.findings(stdout, list)
+	}
+	var b bytes.Buffer
+	out.style(o.color, &b)
+	if err := out.findings(&b, list); err != nil {
+		return err
+	}
+	if err := safefile.Write(o.formats[i].file, b.Bytes()); err != nil {
+		return fmt.Errorf("writing the text report: %w", err)
+	}
+	return nil
 }
 
 // needsEdits reports whether a format shows what fixes change.
@@ -77,7 +94,7 @@ func (o *options) writeFormats(stdout io.Writer, r *format.Report) error {
 			}
 			continue
 		}
-		if err := os.WriteFile(f.file, b.Bytes(), 0o666); err != nil {
+		if err := safefile.Write(f.file, b.Bytes()); err != nil {
 			return fmt.Errorf("writing the %s report: %w", f.name, err)
 		}
 	}
@@ -97,8 +114,7 @@ func machineReport(o *options, cfg *config.Config, res *rewrite.Result, root str
 		r.Rules = append(r.Rules, format.Rule{Name: rule.Name, Title: rule.Title, Doc: rule.Doc, Severity: severity(cfg, rule.Name)})
 	}
 	r.Rules = append(r.Rules, format.Rule{
-		Name: rewrite.IgnoreRule, Title: "an ignore comment without a reason, for an unknown rule, or of no use",
-		Doc: "Write //runtimefix:ignore RULE reason on the line of the finding or the one above it.", Severity: format.Warning,
+		Name: rewrite.IgnoreRule, Title: ignoreTitle, Doc: ignoreDoc, Severity: format.Warning,
 	})
 	if !o.apply {
 		r.Findings = decorate(cfg, root, res.Findings)

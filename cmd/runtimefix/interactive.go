@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/git"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rewrite/diff"
 )
@@ -53,7 +54,7 @@ func ask(out *report, root string, in io.Reader, w io.Writer) (*answers, error) 
 			continue
 		}
 		out.finding(w, f)
-		patch, err := lonePatch(f, root, out.color)
+		patch, err := lonePatch(f, root, out.color, true)
 		if err != nil {
 			return nil, err
 		}
@@ -76,13 +77,13 @@ func ask(out *report, root string, in io.Reader, w io.Writer) (*answers, error) 
 		case "q":
 			return ans, nil
 		case "e":
-			plain, err := lonePatch(f, root, false)
+			plain, err := lonePatch(f, root, false, false)
 			if err != nil {
 				return nil, err
 			}
 			changed, err := editPatch(plain)
 			if err != nil {
-				fmt.Fprintf(w, "%v\n", err)
+				writeText(w, "%v", err)
 				goto prompt
 			}
 			if len(changed) > 0 {
@@ -97,7 +98,7 @@ func ask(out *report, root string, in io.Reader, w io.Writer) (*answers, error) 
 }
 
 // lonePatch returns the patch of the chosen fix of f, made alone.
-func lonePatch(f rewrite.Found, root string, color bool) ([]byte, error) {
+func lonePatch(f rewrite.Found, root string, color, shown bool) ([]byte, error) {
 	var files []diff.File
 	edits := f.Fixes[f.Chosen].Edits
 	for len(edits) > 0 {
@@ -124,7 +125,7 @@ func lonePatch(f rewrite.Found, root string, color bool) ([]byte, error) {
 		files = append(files, diff.File{Path: filepath.ToSlash(rel), Old: old, New: text})
 		edits = edits[n:]
 	}
-	return diff.Unified(files, diff.Options{Color: color}), nil
+	return unified(files, color, shown), nil
 }
 
 // editPatch lets the user edit a patch; the result is empty when nothing of it
@@ -168,10 +169,10 @@ func editPatch(patch []byte) ([]byte, error) {
 
 // applyPatch applies an edited patch below root.
 func applyPatch(ctx context.Context, root string, patch []byte) error {
-	cmd := exec.CommandContext(ctx, "git", "apply", "--recount", "--whitespace=nowarn")
-	cmd.Dir, cmd.Stdin = root, bytes.NewReader(patch)
+	cmd := git.Command(ctx, root, "apply", "--recount", "--whitespace=nowarn")
+	cmd.Stdin = bytes.NewReader(patch)
 	// Where root is in no repository, none above it is meant.
-	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(root))
+	cmd.Env = append(cmd.Env, "GIT_CEILING_DIRECTORIES="+filepath.Dir(root))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("the edited patch does not apply: %s", bytes.TrimSpace(append(out, []byte(" ("+err.Error()+")")...)))
 	}
@@ -208,25 +209,28 @@ func interactive(ctx context.Context, opt rewrite.Options, finders []*rewrite.Fi
 		if err != nil {
 			return 0, err
 		}
-		done, failed := rewrite.Write(res.Changes)
+		done, failed, left := writeChanges(ctx, res.Changes)
+		if left > 0 {
+			return 0, fmt.Errorf("%w: %s changed, %d left as they were", errInterrupted, count(len(done), "file"), left)
+		}
 		for _, c := range done {
 			written[c.Path] = true
 		}
 		for _, f := range res.Findings {
 			if f.State == rewrite.Withheld {
 				code = exitWithheld
-				fmt.Fprintf(w, "%s: withheld: %s\n", out.place(f.Pos), f.Why)
+				writeText(w, "%s: withheld: %s", out.place(f.Pos), f.Why)
 			}
 		}
 		for _, p := range failed {
 			code = exitLoad
-			fmt.Fprintf(w, "runtimefix: %s\n", out.problem(p))
+			writeText(w, "runtimefix: %s", out.problem(p))
 		}
 	}
 	for _, patch := range ans.edited {
 		if err := applyPatch(ctx, root, patch); err != nil {
 			code = exitLoad
-			fmt.Fprintf(w, "runtimefix: %v\n", err)
+			writeText(w, "runtimefix: %v", err)
 			continue
 		}
 		for line := range strings.Lines(string(patch)) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -23,14 +24,26 @@ const (
 	exitUsage    = 2 // wrong arguments
 	exitLoad     = 3 // something could not be loaded or written; the rest was done
 	exitWithheld = 4 // a fix did not pass verification
+
+	exitInterrupted = 130 // as shells have it
 )
 
 func main() {
-	// An interrupt ends the run between two files; none is ever half written.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
+
+// interruptible returns a context that the first interrupt ends: the run stops
+// between two files, none is ever half written. The second ends the process.
+func interruptible() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// errInterrupted says that the user ended the run.
+var errInterrupted = errors.New("interrupted")
 
 // usageError is a mistake in the arguments.
 type usageError struct{ error }
@@ -41,38 +54,51 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	code := exitOK
 	app := newApp(stdout, stderr, &code)
-	flags := app.Flags
-	rest := args
+	args, err := arrange(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, append([]string{"runtimefix"}, args...))
+	}
+	var usage usageError
+	switch {
+	case err == nil:
+		return code
+	case errors.As(err, &usage):
+		writeText(stderr, "runtimefix: %v", err)
+		writeText(stderr, "Run runtimefix --help for usage.")
+		return exitUsage
+	case errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled):
+		if !errors.Is(err, errInterrupted) {
+			err = errInterrupted // how it got here says nothing to the user
+		}
+		writeText(stderr, "runtimefix: %v", err)
+		return exitInterrupted
+	}
+	writeText(stderr, "runtimefix: %v", err)
+	return exitLoad
+}
+
+// arrange puts the flags before the other arguments, and looks for mistakes that
+// the flag parser and the go command would report in their own words.
+func arrange(app *cli.App, args []string) ([]string, error) {
+	if len(args) > 0 && args[len(args)-1] == "--generate-bash-completion" {
+		return args, nil // completion asks about an unfinished command line
+	}
+	flags, rest := app.Flags, args
 	sub := subcommand(app, args)
 	if sub != nil {
-		flags, rest = append(sub.Flags, cli.HelpFlag), args[1:]
+		flags, rest = sub.Flags, args[1:]
 	}
-	if len(args) > 0 && args[len(args)-1] == "--generate-bash-completion" {
-		// Completion asks about an unfinished command line.
-	} else {
-		ordered, err := flagsFirst(rest, append(flags, cli.HelpFlag, cli.VersionFlag))
-		if err != nil {
-			fmt.Fprintf(stderr, "runtimefix: %v\nRun runtimefix --help for usage.\n", err)
-			return exitUsage
-		}
-		if wantsHelp(ordered) {
-			ordered = []string{"--help"}
-		}
-		if sub != nil {
-			ordered = append([]string{args[0]}, ordered...)
-		}
-		args = ordered
+	ordered, err := flagsFirst(rest, append(slices.Clone(flags), cli.HelpFlag, cli.VersionFlag))
+	if err != nil {
+		return nil, usageError{err}
 	}
-	if err := app.RunContext(ctx, append([]string{"runtimefix"}, args...)); err != nil {
-		var usage usageError
-		if errors.As(err, &usage) {
-			fmt.Fprintf(stderr, "runtimefix: %v\nRun runtimefix --help for usage.\n", err)
-			return exitUsage
-		}
-		fmt.Fprintf(stderr, "runtimefix: %v\n", err)
-		return exitLoad
+	if wantsHelp(ordered) {
+		ordered = []string{"--help"}
 	}
-	return code
+	if sub != nil {
+		return append([]string{args[0]}, ordered...), nil
+	}
+	return ordered, nil
 }
 
 // wantsHelp reports whether a help flag stands anywhere among the flags. The

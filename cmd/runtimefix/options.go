@@ -29,7 +29,13 @@ type options struct {
 	baseline            string
 	writeBaseline       string
 	config              string
+	configFrom          string
+	quiet               bool
+	statistics          bool
+	groupBy             string
+	output              bool // the report goes to a file, not to stdout
 	only, skip          string
+	known               map[string]bool // fingerprints in the baseline
 	// flags are the flags to be repeated in a suggested command.
 	flags []string
 }
@@ -50,11 +56,15 @@ func mainFlags() []cli.Flag {
 		&cli.StringFlag{Name: "baseline", Usage: "only findings that are not in the baseline `FILE`"},
 		&cli.StringFlag{Name: "write-baseline", Usage: "write all findings to the baseline `FILE`"},
 		&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`, or none", DefaultText: ".runtimefix.yaml, here or above, up to the repository's root"},
+		&cli.StringFlag{Name: "config-from", Usage: "read configuration and baseline as they are in the git revision `REV`"},
 		&cli.StringFlag{Name: "C", Usage: "change to `DIR` first"},
 		&cli.StringFlag{Name: "color", Usage: "auto, always or never", Value: "auto"},
 		&cli.StringFlag{Name: "format", Usage: "text, " + strings.Join(format.Names(), ", ") + "; several at once as `NAME=FILE,NAME=FILE`", Value: "text"},
 		&cli.StringFlag{Name: "output", Usage: "write the report to `FILE` instead of stdout"},
-		&cli.StringFlag{Name: "fail-on", Usage: "with --apply, exit 1 when findings are `remaining` or files were `fixed`"},
+		&cli.StringFlag{Name: "group-by", Usage: "group the findings of the text format by file or rule", DefaultText: "none"},
+		&cli.BoolFlag{Name: "statistics", Usage: "print how many findings each rule has instead of the findings"},
+		&cli.StringFlag{Name: "fail-on", Usage: "with --apply, exit 1 `WHEN` findings are remaining or files were fixed"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no summary and no hints: only findings, and what could not be checked"},
 		&cli.BoolFlag{Name: "verbose", Usage: "say on stderr what is checked and how long it takes"},
 	}
 }
@@ -68,6 +78,8 @@ func readOptions(c *cli.Context) (*options, error) {
 		tags: splitList(c.String("tags")), platforms: splitList(c.String("platforms")),
 		patterns: c.Args().Slice(), changedSince: c.String("changed-since"), staged: c.Bool("staged"),
 		baseline: c.String("baseline"), writeBaseline: c.String("write-baseline"), config: c.String("config"),
+		configFrom: c.String("config-from"), quiet: c.Bool("quiet"), statistics: c.Bool("statistics"), groupBy: c.String("group-by"),
+		output: c.String("output") != "",
 	}
 	if o.diff && o.apply {
 		return nil, usagef("--diff and --apply exclude each other")
@@ -80,6 +92,12 @@ func readOptions(c *cli.Context) (*options, error) {
 	}
 	if o.failOn != "" && !o.apply {
 		return nil, usagef("--fail-on goes with --apply")
+	}
+	if !slices.Contains([]string{"", "none", "file", "rule"}, o.groupBy) {
+		return nil, usagef("--group-by takes none, file or rule, not %q", o.groupBy)
+	}
+	if o.configFrom != "" && o.config == "none" {
+		return nil, usagef("--config none and --config-from exclude each other")
 	}
 	for _, p := range o.platforms {
 		if goos, arch, ok := strings.Cut(p, "/"); !ok || goos == "" || arch == "" {
@@ -108,7 +126,7 @@ func readOptions(c *cli.Context) (*options, error) {
 	case o.writeBaseline != "" && (o.apply || o.diff || o.staged || o.changedSince != "" || o.baseline != ""):
 		return nil, usagef("--write-baseline takes all findings: it goes with no --apply, --diff, --baseline, --staged and --changed-since")
 	}
-	for _, name := range []string{"C", "rules", "skip", "tags", "platforms", "changed-since", "baseline", "config"} {
+	for _, name := range []string{"C", "rules", "skip", "tags", "platforms", "changed-since", "baseline", "config", "config-from"} {
 		if v := c.String(name); v != "" {
 			dashes := "--"
 			if len(name) == 1 {

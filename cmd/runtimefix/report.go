@@ -2,35 +2,48 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"go/token"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules"
 )
 
-// report writes what a run found, for people.
+// report writes what a run found, for people. Whatever comes from the files or
+// from other programs goes through package printable.
 type report struct {
-	o       *options
-	res     *rewrite.Result
-	dir     string
-	color   bool
-	written int
-	sources map[string][][]byte // lines of the files that excerpts come from
+	o         *options
+	res       *rewrite.Result
+	dir       string
+	overlay   map[string][]byte // contents that stand in for those on disk
+	color     bool
+	width     int // columns to wrap at, 0 for none
+	written   int
+	known     int                 // findings that the baseline hides
+	explained map[string]bool     // rules to whose page a line pointed
+	sources   map[string][][]byte // lines of the files that excerpts come from
 }
 
 const (
 	bold   = "\x1b[1m"
 	red    = "\x1b[31m"
+	green  = "\x1b[32m"
+	yellow = "\x1b[33m"
 	cyan   = "\x1b[36m"
 	normal = "\x1b[0m"
 )
+
+// style fits the output to where it goes.
+func (r *report) style(mode string, w io.Writer) {
+	r.color, r.width = useColor(mode, w), terminalWidth(w)
+}
 
 func (r *report) paint(style, s string) string {
 	if !r.color {
@@ -39,108 +52,142 @@ func (r *report) paint(style, s string) string {
 	return style + s + normal
 }
 
-// findings writes all findings with an excerpt each.
-func (r *report) findings(w io.Writer) error {
+// writeText writes a message for people, with what stands in args as it can be
+// shown.
+func writeText(w io.Writer, format string, args ...any) {
+	fmt.Fprintln(w, printable.Text(fmt.Sprintf(format, args...)))
+}
+
+// findings writes list with an excerpt each, as the options group it.
+func (r *report) findings(w io.Writer, list []rewrite.Found) error {
 	b := bufio.NewWriter(w)
-	for _, f := range r.res.Findings {
-		r.finding(b, f)
+	if r.o.statistics {
+		r.statistics(b, list)
+		return b.Flush()
+	}
+	for _, g := range groups(list, r.o.groupBy) {
+		r.heading(b, g)
+		for _, f := range g {
+			r.finding(b, f)
+			fmt.Fprintln(b)
+		}
 	}
 	return b.Flush()
 }
 
-// open writes the findings that the patch does not fix.
-func (r *report) open(w io.Writer) {
-	b := bufio.NewWriter(w)
-	defer b.Flush()
-	for _, f := range r.res.Findings {
-		if f.State != rewrite.Fixed {
-			r.finding(b, f)
+// groups cuts list as --group-by says. The order in a group stays.
+func groups(list []rewrite.Found, by string) [][]rewrite.Found {
+	key := func(f rewrite.Found) string { return "" }
+	switch by {
+	case "file":
+		key = func(f rewrite.Found) string { return f.Pos.Filename }
+	case "rule":
+		key = func(f rewrite.Found) string { return f.Rule }
+		order := append(rules.Names(), rewrite.IgnoreRule)
+		list = slices.Clone(list)
+		slices.SortStableFunc(list, func(a, b rewrite.Found) int {
+			return slices.Index(order, a.Rule) - slices.Index(order, b.Rule)
+		})
+	}
+	var out [][]rewrite.Found
+	for i, f := range list {
+		if i == 0 || key(f) != key(list[i-1]) {
+			out = append(out, nil)
 		}
+		out[len(out)-1] = append(out[len(out)-1], f)
+	}
+	return out
+}
+
+// heading writes the line above a group.
+func (r *report) heading(w io.Writer, g []rewrite.Found) {
+	switch r.o.groupBy {
+	case "file":
+		fmt.Fprintf(w, "%s (%s)\n\n", r.paint(bold, printable.Path(r.path(g[0].Pos.Filename))), count(len(g), "finding"))
+	case "rule":
+		title := ignoreTitle
+		if i := slices.Index(rules.Names(), g[0].Rule); i >= 0 {
+			title = rules.All[i].Title
+		}
+		fmt.Fprintf(w, "%s: %s (%s)\n\n", r.paint(bold, g[0].Rule), title, count(len(g), "finding"))
 	}
 }
 
-// remaining writes the findings that are left after the fixes.
-func (r *report) remaining(w io.Writer) {
-	b := bufio.NewWriter(w)
-	defer b.Flush()
-	for _, f := range r.res.Remaining {
-		r.finding(b, f)
-	}
-}
-
+// finding writes one finding: what it is and where, the line, notes, fixes.
 func (r *report) finding(w io.Writer, f rewrite.Found) {
-	fmt.Fprintf(w, "%s %s: %s\n", r.paint(bold, r.place(f.Pos)+":"), r.paint(red, f.Rule), f.Message)
+	place := r.place(f.Pos)
+	head, width := r.paint(bold, place+":")+" "+r.paint(red, f.Rule)+":", utf8.RuneCountInString(place)+2+len(f.Rule)+1
+	switch r.o.groupBy {
+	case "rule":
+		head, width = r.paint(bold, place+":"), utf8.RuneCountInString(place)+1
+	case "file":
+		place = fmt.Sprintf("%d:%d:", f.Pos.Line, f.Pos.Column)
+		head, width = r.paint(bold, place)+" "+r.paint(red, f.Rule)+":", len(place)+1+len(f.Rule)+1
+	}
+	fmt.Fprintf(w, "%s %s\n", head, r.wrap(width+1, printable.Line(f.Message)))
 	r.excerpt(w, f)
 	for _, n := range f.Notes {
+		text := printable.Line(n.Message)
 		if n.Pos.Filename != "" {
-			fmt.Fprintf(w, "    note: %s: %s\n", r.place(n.Pos), n.Message)
-		} else {
-			fmt.Fprintf(w, "    note: %s\n", n.Message)
+			text = r.place(n.Pos) + ": " + text
 		}
+		r.remark(w, "", "note:", text)
 	}
 	for _, x := range f.Fixes {
-		fmt.Fprintf(w, "    %s %s\n", r.paint(cyan, "fix ("+x.Safety.String()+"):"), x.Message)
+		r.remark(w, safetyStyle[x.Safety], "fix ("+x.Safety.String()+"):", printable.Line(x.Message))
 	}
 	if f.State == rewrite.Withheld {
-		fmt.Fprintf(w, "    withheld: %s\n", f.Why)
+		fmt.Fprintf(w, "    withheld: %s\n", printable.Text(f.Why))
+	}
+	if r.explained == nil {
+		r.explained = make(map[string]bool)
+	}
+	if !r.explained[f.Rule] && !r.o.quiet {
+		r.explained[f.Rule] = true
+		r.remark(w, "", "more:", "runtimefix explain "+f.Rule)
 	}
 }
 
-// excerpt writes the line of the finding with its range underlined.
-func (r *report) excerpt(w io.Writer, f rewrite.Found) {
-	line, ok := r.line(f.Pos, f.Source)
-	if !ok {
-		return
+// safetyStyle tells fixes apart at a glance.
+var safetyStyle = map[rewrite.Safety]string{rewrite.Safe: green, rewrite.Unsafe: yellow, rewrite.Manual: cyan}
+
+// remark writes an indented line that begins with a painted word.
+func (r *report) remark(w io.Writer, style, word, text string) {
+	painted := word
+	if style != "" {
+		painted = r.paint(style, word)
 	}
-	col := min(f.Pos.Column-1, len(line))
-	end := len(line)
-	if f.End.Line == f.Pos.Line && f.End.Filename == f.Pos.Filename {
-		end = min(max(f.End.Column-1, col), len(line))
-	}
-	// Tabs stay tabs in the line that points, so that both lines align.
-	pad := strings.Map(func(c rune) rune {
-		if c == '\t' {
-			return c
-		}
-		return ' '
-	}, string(line[:col]))
-	carets := max(1, utf8.RuneCount(line[col:end]))
-	num := fmt.Sprint(f.Pos.Line)
-	fmt.Fprintf(w, "  %s | %s\n", num, line)
-	fmt.Fprintf(w, "  %s | %s%s\n", strings.Repeat(" ", len(num)), pad, r.paint(red, strings.Repeat("^", carets)))
+	fmt.Fprintf(w, "    %s %s\n", painted, r.wrap(4+len(word)+1, text))
 }
 
-// line returns the line of pos in source, the content of its file.
-func (r *report) line(pos token.Position, source []byte) ([]byte, bool) {
-	if pos.Filename == "" || pos.Line == 0 {
-		return nil, false
+// wrap breaks text at words so that it fits the terminal when it begins at the
+// column; further lines are indented.
+func (r *report) wrap(column int, text string) string {
+	const indent = "      "
+	if r.width == 0 || column+utf8.RuneCountInString(text) <= r.width {
+		return text
 	}
-	if r.sources == nil {
-		r.sources = make(map[string][][]byte)
-	}
-	lines, ok := r.sources[pos.Filename]
-	if !ok {
-		if source == nil {
-			source, _ = os.ReadFile(pos.Filename) // the directory of a package, say
+	var b strings.Builder
+	for i, word := range strings.Split(text, " ") {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case column+1+n > r.width && column > len(indent):
+			b.WriteString("\n" + indent)
+			column = len(indent)
+		default:
+			b.WriteByte(' ')
+			column++
 		}
-		if source != nil {
-			lines = bytes.Split(source, []byte("\n"))
-		}
-		r.sources[pos.Filename] = lines
+		b.WriteString(word)
+		column += n
 	}
-	if pos.Line > len(lines) {
-		return nil, false
-	}
-	line := bytes.TrimSuffix(lines[pos.Line-1], []byte("\r"))
-	if pos.Line == 1 {
-		line = bytes.TrimPrefix(line, []byte("\ufeff"))
-	}
-	return bytes.ToValidUTF8(line, []byte("\ufffd")), true
+	return b.String()
 }
 
 // place writes a position with the path relative to the working directory.
 func (r *report) place(pos token.Position) string {
-	pos.Filename = r.path(pos.Filename)
+	pos.Filename = printable.Path(r.path(pos.Filename))
 	return pos.String()
 }
 
@@ -159,10 +206,10 @@ func (r *report) path(path string) string {
 // problems writes what could not be checked.
 func (r *report) problems(w io.Writer) {
 	for _, p := range r.res.Problems {
-		fmt.Fprintf(w, "runtimefix: %s\n", r.problem(p))
+		writeText(w, "runtimefix: %s", r.problem(p))
 	}
 	for _, p := range r.res.Internal {
-		fmt.Fprintf(w, "runtimefix: %s; please report it\n", r.problem(p))
+		writeText(w, "runtimefix: %s; please report it", r.problem(p))
 	}
 }
 
@@ -171,107 +218,4 @@ func (r *report) problem(p rewrite.Problem) string {
 		p.Pos.Filename = r.path(p.Pos.Filename)
 	}
 	return p.Error()
-}
-
-// summary writes the counts and the next command.
-func (r *report) summary(w io.Writer) {
-	if len(r.res.Excluded) > 0 {
-		fmt.Fprintf(w, "%s not checked on this platform (--platforms adds others):\n", count(len(r.res.Excluded), "file"))
-		for _, x := range r.res.Excluded {
-			fmt.Fprintf(w, "    %s: %s\n", r.path(x.Path), x.Reason)
-		}
-	}
-	if len(r.res.Findings) == 0 {
-		if r.o.verbose {
-			fmt.Fprintln(w, "nothing found")
-		}
-		return
-	}
-	var safe, unsafe, manual, withheld int
-	for _, f := range r.res.Findings {
-		best := rewrite.Manual
-		for _, x := range f.Fixes {
-			best = max(best, x.Safety)
-		}
-		switch {
-		case f.State == rewrite.Withheld:
-			withheld++
-		case best == rewrite.Safe:
-			safe++
-		case best == rewrite.Unsafe:
-			unsafe++
-		default:
-			manual++
-		}
-	}
-	if r.o.apply {
-		left := len(r.res.Remaining)
-		fmt.Fprintf(w, "%s changed, %s\n", count(r.written, "file"), left2(left))
-	} else {
-		var parts []string
-		add := func(n int, text string) {
-			if n > 0 {
-				parts = append(parts, fmt.Sprintf("%d %s", n, text))
-			}
-		}
-		add(safe, "with a safe fix")
-		add(unsafe, "with a fix that needs --unsafe")
-		add(manual, "to be fixed by hand")
-		add(withheld, "with a fix that was withheld")
-		fmt.Fprintf(w, "%s: %s\n", count(len(r.res.Findings), "finding"), strings.Join(parts, ", "))
-	}
-	switch {
-	case unsafe > 0 && !r.o.unsafe:
-		verb := "--apply"
-		if r.o.diff {
-			verb = "--diff"
-		}
-		fmt.Fprintf(w, "Include the fixes that change behaviour: %s\n", r.command(verb, "--unsafe"))
-	case !r.o.apply && safe+unsafe > 0:
-		flags := []string{"--apply"}
-		if r.o.unsafe {
-			flags = append(flags, "--unsafe")
-		}
-		fmt.Fprintf(w, "Apply: %s\n", r.command(flags...))
-	}
-}
-
-func left2(n int) string {
-	if n == 0 {
-		return "nothing left"
-	}
-	return count(n, "finding") + " left"
-}
-
-// command returns the command line that repeats this run with flags.
-func (r *report) command(flags ...string) string {
-	args := append([]string{"runtimefix"}, flags...)
-	args = append(args, r.o.flags...)
-	args = append(args, r.o.patterns...)
-	for i, a := range args {
-		args[i] = shellQuote(a)
-	}
-	return strings.Join(args, " ")
-}
-
-// shellQuote quotes s for a POSIX shell where that is needed.
-func shellQuote(s string) string {
-	plain := s != "" && strings.IndexFunc(s, func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_-./,=:@%+", c))
-	}) < 0
-	if plain {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-func (r *report) stats(d time.Duration) string {
-	return fmt.Sprintf("%s scanned (%d bytes), %s type-checked, %v", count(r.res.Files, "file"), r.res.Bytes, count(r.res.Packages, "package"), d.Round(time.Millisecond))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/baseline"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
@@ -14,28 +15,67 @@ import (
 	"github.com/runtimefix/runtimefix/rules"
 )
 
-// readConfig reads the configuration and applies what it says about rules.
-func (o *options) readConfig(dir, root string) (*config.Config, error) {
-	path := o.config
-	switch path {
-	case "none":
-		return &config.Config{}, nil
-	case "":
-		if path = config.Find(dir, root); path == "" {
-			return &config.Config{}, nil
+// readConfig reads the configuration and the baseline, and applies what the
+// former says about rules.
+func (o *options) readConfig(ctx context.Context, dir, root string) (*config.Config, error) {
+	src := config.Source(config.Disk)
+	if o.configFrom != "" {
+		rev, err := config.Revision(ctx, root, o.configFrom)
+		if err != nil {
+			return nil, usageError{err}
 		}
+		src = rev
 	}
-	cfg, err := config.Read(path, rules.Names())
+	wd, err := os.Getwd()
 	if err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
-	if o.baseline == "" && o.writeBaseline == "" {
-		if _, err := os.Stat(cfg.Baseline); cfg.Baseline != "" && !errors.Is(err, fs.ErrNotExist) {
-			o.baseline = cfg.Baseline
+	cfg := &config.Config{}
+	path := absolute(wd, o.config)
+	if o.config == "" {
+		if path, err = config.Find(src, dir, root); err != nil {
+			return nil, usageError{err}
 		}
 	}
-	o.rules, err = selectRules(o.only, o.skip, cfg)
-	return cfg, err
+	if path != "" && o.config != "none" {
+		if cfg, err = config.Read(src, path, root, rules.Names()); err != nil {
+			return nil, usageError{err}
+		}
+		if o.rules, err = selectRules(o.only, o.skip, cfg); err != nil {
+			return nil, err
+		}
+	}
+	return cfg, o.readBaseline(src, cfg, wd)
+}
+
+// readBaseline reads the baseline that the command line or else cfg names.
+func (o *options) readBaseline(src config.Source, cfg *config.Config, wd string) error {
+	path, at := o.baseline, ""
+	if path == "" && o.writeBaseline == "" {
+		path, at = cfg.Baseline, cfg.BaselineAt+": "
+	}
+	if path == "" {
+		return nil
+	}
+	data, err := src(absolute(wd, path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("%sthe baseline %s does not exist; runtimefix --write-baseline %s writes it", at, path, path)
+	}
+	if err != nil {
+		return usagef("%sreading the baseline: %w", at, err)
+	}
+	if o.known, err = baseline.Parse(path, data); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// absolute returns path in dir.
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
 }
 
 // withSafety changes the safety of the finder's fixes as cfg says. A fix that is
@@ -75,7 +115,7 @@ type selection struct {
 }
 
 func newSelection(ctx context.Context, o *options, cfg *config.Config, root string) (*selection, error) {
-	s := &selection{cfg: cfg, root: root}
+	s := &selection{cfg: cfg, root: root, baseline: o.known}
 	var err error
 	switch {
 	case o.changedSince != "":
@@ -85,11 +125,6 @@ func newSelection(ctx context.Context, o *options, cfg *config.Config, root stri
 	}
 	if err != nil {
 		return nil, usageError{err}
-	}
-	if o.baseline != "" {
-		if s.baseline, err = baseline.Read(o.baseline); err != nil {
-			return nil, usageError{err}
-		}
 	}
 	return s, nil
 }

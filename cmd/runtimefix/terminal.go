@@ -16,8 +16,23 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// terminalWidth returns the number of columns of the terminal w, 0 when it is
+// none.
+func terminalWidth(w io.Writer) int {
+	if !isTerminal(w) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(w.(*os.File).Fd()))
+	if err != nil || width < 40 {
+		return 0 // too narrow to break at words
+	}
+	return width
+}
+
 // useColor decides whether output to w is coloured. NO_COLOR, when not empty,
-// turns off what nobody asked for by name (https://no-color.org).
+// turns off what nobody asked for by name (https://no-color.org); FORCE_COLOR
+// and CLICOLOR_FORCE turn it on where w is no terminal, as CI logs are none
+// (https://force-color.org, https://bixense.com/clicolors).
 func useColor(mode string, w io.Writer) bool {
 	switch mode {
 	case "always":
@@ -25,7 +40,15 @@ func useColor(mode string, w io.Writer) bool {
 	case "never":
 		return false
 	}
-	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(w)
+	if os.Getenv("NO_COLOR") != "" {
+		return false
+	}
+	for _, name := range []string{"FORCE_COLOR", "CLICOLOR_FORCE"} {
+		if v := os.Getenv(name); v != "" && v != "0" && v != "false" {
+			return true
+		}
+	}
+	return os.Getenv("CLICOLOR") != "0" && os.Getenv("FORCE_COLOR") != "0" && os.Getenv("TERM") != "dumb" && isTerminal(w)
 }
 
 // progress shows on a terminal what a run of more than a second is at.

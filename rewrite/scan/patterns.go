@@ -107,6 +107,9 @@ func (s *scanner) local(ctx context.Context, i int, root, pattern string) error 
 		s.readDir(i, root)
 		return nil
 	}
+	if strings.HasSuffix(pattern, "/...") {
+		s.match(i) // all of what there is, and be it nothing
+	}
 	match := matchPattern(filepath.ToSlash(s.abs(pattern)))
 	return s.walk(ctx, i, root, match)
 }
@@ -120,7 +123,7 @@ func matchPattern(pattern string) func(string) bool {
 	if s, ok := strings.CutSuffix(re, `/.*`); ok {
 		re = s + `(/.*)?`
 	}
-	r := regexp.MustCompile(`^` + re + `$`)
+	r := regexp.MustCompile(`(?s)^` + re + `$`) // a name may hold a line end
 	return r.MatchString
 }
 

@@ -6,11 +6,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
@@ -46,15 +47,11 @@ func Write(path, root string, list []rewrite.Found) error {
 	if err := enc.Encode(f); err != nil {
 		return err
 	}
-	return os.WriteFile(path, b.Bytes(), 0o666)
+	return safefile.Write(path, printable.JSON(b.Bytes()))
 }
 
-// Read returns the fingerprints in the baseline at path.
-func Read(path string) (map[string]bool, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the baseline: %w", err)
-	}
+// Parse returns the fingerprints in data, the content of the baseline at path.
+func Parse(path string, data []byte) (map[string]bool, error) {
 	var f file
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, fmt.Errorf("reading the baseline %s: %w", path, err)

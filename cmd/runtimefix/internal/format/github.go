@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
 )
 
 // writeGitHub writes workflow commands, which GitHub Actions shows as
@@ -29,12 +31,19 @@ func writeGitHub(w io.Writer, r *Report) error {
 	return b.Flush()
 }
 
-// data escapes the text of a workflow command.
+// data escapes the text of a workflow command. The log shows it: lines stay
+// lines, nothing else of it steers a terminal.
 func data(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = printable.Line(line)
+	}
+	s = strings.Join(lines, "\n")
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
 }
 
 // property escapes a property of a workflow command.
 func property(s string) string {
+	s = printable.Line(s)
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(s)
 }

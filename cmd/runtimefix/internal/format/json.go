@@ -1,12 +1,14 @@
 package format
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"go/token"
 	"io"
 	"unicode/utf8"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
@@ -101,11 +103,19 @@ func writeJSON(w io.Writer, r *Report) error {
 	return encode(w, out)
 }
 
-func encode(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+// encode writes v as JSON that can be shown on a terminal.
+func encode(w io.Writer, v any) error { return encodeIndented(w, v, "  ") }
+
+func encodeIndented(w io.Writer, v any, indent string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(printable.JSON(b.Bytes()))
+	return err
 }
 
 func jsonFindings(r *Report, list []Finding) []jsonFinding {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
 )
 
 // writeLine writes a line for each finding, "path:line:column: severity:
@@ -18,8 +20,8 @@ func writeLine(w io.Writer, r *Report) error {
 		if f.Severity == Info {
 			severity = "note"
 		}
-		message := strings.ReplaceAll(f.Message, "\n", " ")
-		fmt.Fprintf(b, "%s:%d:%d: %s: %s [%s]\n", r.nearPath(f.Pos.Filename), f.Pos.Line, f.Pos.Column, severity, message, f.Rule)
+		message := printable.Line(strings.ReplaceAll(f.Message, "\n", " "))
+		fmt.Fprintf(b, "%s:%d:%d: %s: %s [%s]\n", printable.Path(r.nearPath(f.Pos.Filename)), f.Pos.Line, f.Pos.Column, severity, message, f.Rule)
 	}
 	return b.Flush()
 }

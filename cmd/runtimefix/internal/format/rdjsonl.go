@@ -2,7 +2,6 @@ package format
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"path/filepath"
 	"strings"
@@ -54,8 +53,6 @@ type (
 // writeRDJSONL writes a diagnostic a line. reviewdog resolves paths in its own
 // directory, so they are relative to the directory of the process.
 func writeRDJSONL(w io.Writer, r *Report) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
 	for _, f := range r.Findings {
 		d := rdDiagnostic{
 			Message: f.Message + advice(f), Severity: strings.ToUpper(string(f.Severity)),
@@ -77,7 +74,7 @@ func writeRDJSONL(w io.Writer, r *Report) error {
 				break // what is offered is applied as it is: one of them
 			}
 		}
-		if err := enc.Encode(d); err != nil {
+		if err := encodeIndented(w, d, ""); err != nil {
 			return err
 		}
 	}

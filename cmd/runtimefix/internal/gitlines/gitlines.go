@@ -3,15 +3,19 @@
 package gitlines
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/git"
 )
+
+// maxStaged bounds the files that are read from the index: no larger one is
+// looked at on disk either.
+const maxStaged = 16 << 20
 
 // Lines are the changed lines of a work tree.
 type Lines struct {
@@ -43,28 +47,31 @@ func (l *Lines) Dir(dir string) bool { return l.dirs[dir] }
 // the branch left it when rev is on another branch. Files that git neither
 // tracks nor ignores count as changed.
 func Since(ctx context.Context, root, rev string) (*Lines, error) {
-	if _, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}"); err != nil {
-		return nil, fmt.Errorf("%q is no revision of the repository in %s: %w", rev, root, err)
+	if _, err := git.Output(ctx, root, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}"); err != nil {
+		if _, noRepo := git.Output(ctx, root, "rev-parse", "--git-dir"); noRepo != nil {
+			return nil, noRepo
+		}
+		return nil, git.NoRevision(ctx, root, rev)
 	}
 	base := rev
-	// A shallow clone may lack the commit at which the branches met.
-	if out, err := git(ctx, root, "merge-base", "--", rev, "HEAD"); err == nil {
+	switch out, err := git.Output(ctx, root, "merge-base", "--", rev, "HEAD"); {
+	case err == nil:
 		base = strings.TrimSpace(string(out))
+	case git.Shallow(ctx, root):
+		return nil, fmt.Errorf("this clone is shallow and lacks the commit at which the branch left %s: check out with fetch-depth: 0, or run git fetch --unshallow", rev)
 	}
 	l, err := changed(ctx, root, base)
 	if err != nil {
 		return nil, err
 	}
-	out, err := git(ctx, root, "ls-files", "--others", "--exclude-standard", "-z")
+	out, err := git.Output(ctx, root, "ls-files", "--others", "--exclude-standard", "-z")
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range strings.Split(string(out), "\x00") {
-		if name != "" {
-			path := filepath.Join(root, filepath.FromSlash(name))
-			l.whole[path] = true
-			l.dirs[filepath.Dir(path)] = true
-		}
+	for _, name := range git.Names(out) {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		l.whole[path] = true
+		l.dirs[filepath.Dir(path)] = true
 	}
 	return l, nil
 }
@@ -77,26 +84,23 @@ func Staged(ctx context.Context, root string) (l *Lines, overlay map[string][]by
 		return nil, nil, err
 	}
 	overlay = make(map[string][]byte)
-	out, err := git(ctx, root, "diff", "--name-only", "--no-renames", "-z")
+	out, err := git.Diff(ctx, root, "--name-only", "-z")
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range strings.Split(string(out), "\x00") {
-		if name == "" {
-			continue
-		}
-		data, err := git(ctx, root, "show", ":"+name)
+	for _, name := range git.Names(out) {
+		data, err := git.File(ctx, root, "", name, maxStaged)
 		if err != nil {
 			continue // a submodule, or a conflict that is not resolved
 		}
 		overlay[filepath.Join(root, filepath.FromSlash(name))] = data
 	}
-	out, err = git(ctx, root, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.go")
+	out, err = git.Output(ctx, root, "ls-files", "--others", "--exclude-standard", "-z")
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range strings.Split(string(out), "\x00") {
-		if name != "" {
+	for _, name := range git.Names(out) {
+		if strings.HasSuffix(name, ".go") {
 			overlay[filepath.Join(root, filepath.FromSlash(name))] = []byte("//go:build ignore\n\npackage ignore\n")
 		}
 	}
@@ -105,8 +109,7 @@ func Staged(ctx context.Context, root string) (l *Lines, overlay map[string][]by
 
 // changed reads the diff against base.
 func changed(ctx context.Context, root, base string) (*Lines, error) {
-	out, err := git(ctx, root, "-c", "core.quotePath=false", "diff", "--no-ext-diff", "--no-color", "--no-renames",
-		"--src-prefix=a/", "--dst-prefix=b/", "--unified=0", base, "--")
+	out, err := git.Diff(ctx, root, base, "--")
 	if err != nil {
 		return nil, err
 	}
@@ -172,19 +175,4 @@ func lineRange(s string) (first, count int, err error) {
 	}
 	count, err = strconv.Atoi(b)
 	return first, count, err
-}
-
-// git runs git at root and returns what it writes.
-func git(ctx context.Context, root string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir = root
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && len(bytes.TrimSpace(exit.Stderr)) > 0 {
-		return nil, errors.New(string(bytes.TrimSpace(exit.Stderr)))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("running git: %w", err)
-	}
-	return out, nil
 }
