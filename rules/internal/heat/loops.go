@@ -3,7 +3,10 @@ package heat
 import (
 	"go/ast"
 	"go/token"
+	"go/types"
+	"regexp"
 
+	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -54,6 +57,84 @@ func leavesLoop(stmt ast.Stmt, inSwitch bool) bool {
 		return true
 	case *ast.BranchStmt:
 		return s.Tok == token.GOTO || s.Tok == token.BREAK && (s.Label != nil || !inSwitch)
+	}
+	return false
+}
+
+// leavesBy says by what statement the list leaves the loop or function behind
+// child: RETURN, BREAK, GOTO, or ILLEGAL when it does not.
+func leavesBy(list []ast.Stmt, child ast.Node) token.Token {
+	if len(list) == 0 {
+		return token.ILLEGAL
+	}
+	last := list[len(list)-1]
+	if last == child {
+		return token.ILLEGAL
+	}
+	switch s := last.(type) {
+	case *ast.ReturnStmt:
+		return token.RETURN
+	case *ast.BranchStmt:
+		if s.Tok == token.BREAK || s.Tok == token.GOTO {
+			return s.Tok
+		}
+	}
+	return token.ILLEGAL
+}
+
+// fewTurns reports whether the loop's trip count is a constant of at most 3.
+func fewTurns(p *rewrite.Package, n *ast.ForStmt) bool {
+	cond, ok := n.Cond.(*ast.BinaryExpr)
+	if !ok || n.Init == nil || n.Post == nil {
+		return false
+	}
+	init, ok := n.Init.(*ast.AssignStmt)
+	if !ok || len(init.Rhs) != 1 {
+		return false
+	}
+	from, ok1 := syntax.ConstInt(p, init.Rhs[0])
+	to, ok2 := syntax.ConstInt(p, cond.Y)
+	if _, isInc := n.Post.(*ast.IncDecStmt); !ok1 || !ok2 || !isInc {
+		return false
+	}
+	turns := to - from
+	if turns < 0 {
+		turns = -turns
+	}
+	if cond.Op == token.LEQ || cond.Op == token.GEQ {
+		turns++
+	}
+	return turns <= 3
+}
+
+// fewElements reports whether a range over x has at most 3 turns for sure.
+func fewElements(p *rewrite.Package, x ast.Expr) bool {
+	if n, ok := syntax.ConstInt(p, x); ok {
+		return n <= 3
+	}
+	if lit, ok := ast.Unparen(x).(*ast.CompositeLit); ok {
+		return len(lit.Elts) <= 3
+	}
+	if t := p.Info.TypeOf(x); t != nil {
+		if arr, ok := t.Underlying().(*types.Array); ok {
+			return arr.Len() <= 3
+		}
+	}
+	return false
+}
+
+// loads matches names of functions that make something ready for use.
+var loads = regexp.MustCompile(`^(?i:re)?(?i:load|build|compile|create|import|init|open|prepare|restore|setup|warm)`)
+
+// isFinite reports whether a range over x ends with the elements that x has.
+func isFinite(p *rewrite.Package, x ast.Expr) bool {
+	t := p.Info.TypeOf(x)
+	if t == nil {
+		return false
+	}
+	switch t.Underlying().(type) {
+	case *types.Slice, *types.Array, *types.Map, *types.Pointer:
+		return true
 	}
 	return false
 }

@@ -1,0 +1,149 @@
+package memstatspoll
+
+import (
+	"go/ast"
+	"go/token"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/collect"
+	"github.com/runtimefix/runtimefix/rules/internal/heat"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// forMeasuring reports whether the reading at call belongs to the measurement
+// of a piece of work: there is another one beside it, it is next to a forced
+// collection, or it is part of a benchmark.
+func forMeasuring(call rewrite.Call) bool {
+	if heat.IsBenchmark(call.File) {
+		return true
+	}
+	decl := syntax.EnclosingDecl(call.At)
+	if decl == nil {
+		return false
+	}
+	if heat.BenchName.MatchString(decl.Name.Name) {
+		return true
+	}
+	within, _ := call.Pkg.Inspector.Root().FindNode(decl)
+	for c := range within.Preorder((*ast.CallExpr)(nil)) {
+		if c.Node() != call.Call && call.Pkg.IsCall(c.Node(), "runtime", "ReadMemStats") &&
+			turnOf(c) == turnOf(call.At) && !exclusive(c, call.At) {
+			return true
+		}
+	}
+	return nextToCollection(call)
+}
+
+// turnOf returns the loop or function whose turn or call runs the node at cur.
+func turnOf(cur inspector.Cursor) ast.Node {
+	for c := cur; ; c = c.Parent() {
+		switch n := c.Parent().Node().(type) {
+		case *ast.ForStmt, *ast.RangeStmt:
+			return n
+		case *ast.FuncLit:
+			if call, ok := c.Parent().Parent().Node().(*ast.CallExpr); ok && call.Fun == n {
+				if _, started := c.Parent().Parent().Parent().Node().(*ast.GoStmt); !started {
+					continue // called or deferred
+				}
+			}
+			return n
+		case *ast.FuncDecl, *ast.File, nil:
+			return n
+		}
+	}
+}
+
+// exclusive reports whether a and b stand in different branches of an if,
+// switch or select.
+func exclusive(a, b inspector.Cursor) bool {
+	above := make(map[ast.Node]ast.Node) // parent to child, on the way up from a
+	for c := a; c.Node() != nil; c = c.Parent() {
+		if c.Parent().Node() == nil {
+			break
+		}
+		above[c.Parent().Node()] = c.Node()
+	}
+	for c := b; c.Parent().Node() != nil; c = c.Parent() {
+		child, ok := above[c.Parent().Node()]
+		if !ok {
+			continue
+		}
+		switch n := c.Parent().Node().(type) {
+		case *ast.BlockStmt:
+			_, clause := child.(*ast.CaseClause)
+			_, comm := child.(*ast.CommClause)
+			return clause || comm
+		case *ast.IfStmt:
+			return child == n.Body && c.Node() == n.Else || child == n.Else && c.Node() == n.Body
+		}
+		return false
+	}
+	return false
+}
+
+// nextToCollection reports whether one of the two statements before the
+// reading, or the one behind it, forces a collection.
+func nextToCollection(call rewrite.Call) bool {
+	collects := func(c inspector.Cursor) bool {
+		for n := range c.Preorder((*ast.CallExpr)(nil)) {
+			if collect.IsCollection(call.Pkg, n.Node()) {
+				return true
+			}
+		}
+		return false
+	}
+	stmt := call.At
+	for !syntax.InList(stmt) {
+		if stmt.Parent().Node() == nil {
+			return false
+		}
+		stmt = stmt.Parent()
+	}
+	if next, ok := stmt.NextSibling(); ok && collects(next) {
+		return true
+	}
+	for range 2 {
+		prev, ok := stmt.PrevSibling()
+		if !ok {
+			return false
+		}
+		if collects(prev) {
+			return true
+		}
+		stmt = prev
+	}
+	return false
+}
+
+// onlyOnce reports whether an if statement lets the call pass once: it asks for
+// a flag that its body sets, "if !started { started = true }".
+func onlyOnce(call rewrite.Call) bool {
+	for c := range call.At.Enclosing((*ast.IfStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		n, ok := c.Node().(*ast.IfStmt)
+		if !ok {
+			return false
+		}
+		not, ok := ast.Unparen(n.Cond).(*ast.UnaryExpr)
+		if !ok || not.Op != token.NOT {
+			continue
+		}
+		id := syntax.LastName(not.X)
+		if id == nil || call.Pkg.Info.Uses[id] == nil {
+			continue
+		}
+		flag := call.Pkg.Info.Uses[id]
+		if syntax.ContainsNode(n.Body, func(n ast.Node) bool {
+			as, ok := n.(*ast.AssignStmt)
+			if !ok || len(as.Lhs) != 1 || len(as.Rhs) != 1 {
+				return false
+			}
+			l := syntax.LastName(as.Lhs[0])
+			tv := call.Pkg.Info.Types[as.Rhs[0]]
+			return l != nil && call.Pkg.Info.Uses[l] == flag && tv.Value != nil && tv.Value.String() == "true"
+		}) {
+			return true
+		}
+	}
+	return false
+}
