@@ -176,7 +176,7 @@ func (x *signalFix) fatalClose(sc *scope, recv ast.Expr) *ast.DeferStmt {
 		})
 		if closes && syntax.ContainsNode(d, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
-			return ok && (syntax.EndsProcess(sc.p, call) || syntax.NeverReturns(sc.p, call))
+			return ok && syntax.NoReturn(sc.p, call)
 		}) {
 			return d
 		}

@@ -70,7 +70,7 @@ func (x *signalFix) back() string {
 			x.limit = x.limit || len(ws.Slow) > 0
 			if syntax.ContainsNode(s, func(n ast.Node) bool {
 				c, ok := n.(*ast.CallExpr)
-				return ok && (syntax.EndsProcess(q, c) || syntax.NeverReturns(q, c))
+				return ok && syntax.NoReturn(q, c)
 			}) {
 				return up.Name.Name + " exits behind " + name
 			}

@@ -338,7 +338,7 @@ func terminates(p *rewrite.Package, b *ast.BlockStmt) bool {
 		return true
 	case *ast.ExprStmt:
 		call, ok := s.X.(*ast.CallExpr)
-		return ok && (syntax.EndsProcess(p, call) || syntax.NeverReturns(p, call))
+		return ok && syntax.NoReturn(p, call)
 	}
 	return false
 }

@@ -146,7 +146,7 @@ func (f *lockFlow) effect(s ast.Stmt, in lockState, label string) lockState {
 	}
 	switch s := s.(type) {
 	case *ast.ExprStmt:
-		if call, ok := ast.Unparen(s.X).(*ast.CallExpr); ok && syntax.NeverReturns(f.p, call) {
+		if call, ok := ast.Unparen(s.X).(*ast.CallExpr); ok && syntax.NoReturn(f.p, call) {
 			return 0
 		}
 	case *ast.BlockStmt:

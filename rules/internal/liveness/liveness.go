@@ -53,7 +53,7 @@ type holding struct {
 func New(p *rewrite.Package, body *ast.BlockStmt) *Liveness {
 	return &Liveness{
 		p: p, body: body,
-		g:    cfg.New(body, func(call *ast.CallExpr) bool { return !syntax.NeverReturns(p, call) }),
+		g:    syntax.FlowOf(p, body),
 		held: make(map[Subject]holding),
 	}
 }

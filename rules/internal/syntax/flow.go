@@ -3,41 +3,10 @@ package syntax
 import (
 	"go/ast"
 	"go/token"
-	"go/types"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"golang.org/x/tools/go/ast/inspector"
 )
-
-// NeverReturns reports whether the call ends the goroutine or the process.
-func NeverReturns(p *rewrite.Package, call *ast.CallExpr) bool {
-	if id, ok := ast.Unparen(call.Fun).(*ast.Ident); ok {
-		if b, ok := p.Info.Uses[id].(*types.Builtin); ok {
-			return b.Name() == "panic"
-		}
-	}
-	return p.IsCall(call, "os", "Exit") || p.IsCall(call, "runtime", "Goexit") ||
-		p.IsCall(call, "log", "Fatal", "Fatalf", "Fatalln", "Panic", "Panicf", "Panicln",
-			"(*log.Logger).Fatal", "(*log.Logger).Fatalf", "(*log.Logger).Fatalln", "(*log.Logger).Panic", "(*log.Logger).Panicf", "(*log.Logger).Panicln",
-			"(*testing.common).Fatal", "(*testing.common).Fatalf", "(*testing.common).FailNow", "(*testing.common).Skip", "(*testing.common).Skipf", "(*testing.common).SkipNow")
-}
-
-// EndsProcess reports whether the call exits without running deferred calls:
-// os.Exit, log.Fatal and the Fatal functions of other loggers.
-func EndsProcess(p *rewrite.Package, call *ast.CallExpr) bool {
-	if p.IsCall(call, "os", "Exit") || p.IsCall(call, "syscall", "Exit") {
-		return true
-	}
-	fn := p.Callee(call)
-	if fn == nil || fn.Pkg() == nil {
-		return false
-	}
-	switch fn.Name() {
-	case "Fatal", "Fatalf", "Fatalln", "Fatalw":
-		return fn.Pkg().Path() != "testing"
-	}
-	return false
-}
 
 // Leaves reports whether s may go on elsewhere than behind itself.
 func Leaves(s ast.Stmt) bool {

@@ -93,7 +93,7 @@ func (h *Handler) harmless(p *rewrite.Package, call *ast.CallExpr) bool {
 }
 
 func (h *Handler) harmlessAt(p *rewrite.Package, call *ast.CallExpr, depth int) bool {
-	if p.Info.Types[call.Fun].IsBuiltin() || syntax.IsContextFunc(p.Info.TypeOf(call.Fun)) || syntax.NeverReturns(p, call) {
+	if p.Info.Types[call.Fun].IsBuiltin() || syntax.IsContextFunc(p.Info.TypeOf(call.Fun)) || syntax.NoReturn(p, call) {
 		return true
 	}
 	if id := syntax.LastName(call.Fun); id != nil && (strings.HasPrefix(strings.ToLower(id.Name), "cancel") || id.Name == "undo") {
