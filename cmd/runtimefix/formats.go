@@ -23,7 +23,10 @@ type outputFormat struct{ name, file string }
 func readFormats(list, output string) ([]outputFormat, error) {
 	var out []outputFormat
 	bare := 0
-	for _, item := range splitList(list) {
+	for item := range strings.SplitSeq(list, ",") { // names of files may hold blanks
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
 		name, file, hasFile := strings.Cut(item, "=")
 		if name != "text" && !slices.Contains(format.Names(), name) {
 			return nil, usagef("--format takes text, %s, not %q", strings.Join(format.Names(), ", "), name)

@@ -22,6 +22,7 @@ func TestConfigSchema(t *testing.T) {
 		return s.Validate(v)
 	}
 	good := `
+extends: [a.yaml, example.com/m@b.yaml]
 enable: [forcedgc]
 disable: [maxprocs]
 severity: {forcedgc: error}
@@ -36,7 +37,7 @@ baseline: known.json
 	if err := check(good); err != nil {
 		t.Error(err)
 	}
-	for _, bad := range []string{"colour: red", "severity: {forcedgc: fatal}", "exclude: [{rules: [forcedgc]}]"} {
+	for _, bad := range []string{"colour: red", "severity: {forcedgc: fatal}", "exclude: [{rules: [forcedgc]}]", "exclude: [{paths: []}]", "extends: 1"} {
 		if check(bad) == nil {
 			t.Errorf("the schema accepts %s", bad)
 		}

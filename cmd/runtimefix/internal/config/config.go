@@ -46,14 +46,15 @@ type exclude struct {
 }
 
 // Excluded reports whether findings of the rule in path, relative to the root of
-// the repository and with slashes, are unwanted.
+// the repository and with slashes, are unwanted. The last pattern that matches
+// decides.
 func (c *Config) Excluded(path, rule string) bool {
-	for _, x := range c.excludes {
+	for _, x := range slices.Backward(c.excludes) {
 		if len(x.rules) > 0 && !slices.Contains(x.rules, rule) {
 			continue
 		}
-		if x.paths.match(path) {
-			return true
+		if takes, ok := x.paths.match(path); ok {
+			return takes
 		}
 	}
 	return false

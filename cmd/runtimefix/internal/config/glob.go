@@ -31,13 +31,13 @@ func newGlob(pattern string) (glob, bool) {
 	return g, pattern != "" && doublestar.ValidatePattern(pattern)
 }
 
-// match reports whether the last pattern that matches the slash-separated path
-// does not take it back.
-func (list globs) match(path string) bool {
+// match returns what the last pattern that matches the slash-separated path
+// says: whether it takes the path. ok is false where none matches.
+func (list globs) match(path string) (takes, ok bool) {
 	for _, g := range slices.Backward(list) {
 		if slices.ContainsFunc(g.patterns, func(p string) bool { return doublestar.MatchUnvalidated(p, path) }) {
-			return !g.not
+			return !g.not, true
 		}
 	}
-	return false
+	return false, false
 }

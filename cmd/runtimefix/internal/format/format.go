@@ -66,10 +66,14 @@ var writers = map[string]func(io.Writer, *Report) error{
 	"github":  writeGitHub,
 	"gitlab":  writeGitLab,
 	"line":    writeLine,
+
+	"markdown": writeMarkdown,
 }
 
 // Names returns the names of the formats, in order.
-func Names() []string { return []string{"json", "sarif", "rdjsonl", "github", "gitlab", "line"} }
+func Names() []string {
+	return []string{"json", "sarif", "rdjsonl", "github", "gitlab", "line", "markdown"}
+}
 
 // Write writes r in the format called name.
 func Write(w io.Writer, name string, r *Report) error {
