@@ -6,6 +6,7 @@ import (
 	"regexp"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 // maxSteps bounds how far an address is followed through variables and
@@ -35,11 +36,8 @@ func Definition(p *rewrite.Package, id *ast.Ident) *def {
 	}
 	var d *def
 	uses := 0
-	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+	for _, c := range MentionsOf(p, obj) {
 		n := c.Node().(*ast.Ident)
-		if p.Info.ObjectOf(n) != obj {
-			continue
-		}
 		if value, ok := AssignedTo(c); ok {
 			if d != nil || value == nil {
 				return nil
@@ -61,4 +59,19 @@ func Definition(p *rewrite.Package, id *ast.Ident) *def {
 		d.Alone = uses == 1 && !(obj.Exported() && obj.Parent() == p.Types.Scope())
 	}
 	return d
+}
+
+// MentionsOf returns the identifiers of the package that define or use obj, in
+// source order. It looks them up in an index that is made once for a package.
+func MentionsOf(p *rewrite.Package, obj types.Object) []inspector.Cursor {
+	type key struct{ p *rewrite.Package }
+	return p.Snapshot().Memo(key{p}, func() any {
+		all := make(map[types.Object][]inspector.Cursor)
+		for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+			if obj := p.Info.ObjectOf(c.Node().(*ast.Ident)); obj != nil {
+				all[obj] = append(all[obj], c)
+			}
+		}
+		return all
+	}).(map[types.Object][]inspector.Cursor)[obj]
 }

@@ -13,59 +13,12 @@ import (
 // expression, as with x++ or a range clause, it yields v's own identifier.
 func ValuesOf(p *rewrite.Package, v types.Object) func(yield func(ast.Expr) bool) {
 	return func(yield func(ast.Expr) bool) {
-		is := func(x ast.Expr) bool {
-			switch x := ast.Unparen(x).(type) {
-			case *ast.Ident:
-				return p.Info.ObjectOf(x) == v
-			case *ast.SelectorExpr:
-				return p.Info.ObjectOf(x.Sel) == v
+		for _, a := range AssignmentsOf(p, v) {
+			if a.Value != nil && !yield(a.Value) {
+				return
 			}
-			return false
-		}
-		nodes := []ast.Node{(*ast.AssignStmt)(nil), (*ast.ValueSpec)(nil), (*ast.IncDecStmt)(nil), (*ast.RangeStmt)(nil), (*ast.UnaryExpr)(nil), (*ast.KeyValueExpr)(nil)}
-		for c := range p.Inspector.Root().Preorder(nodes...) {
-			switch n := c.Node().(type) {
-			case *ast.AssignStmt:
-				for i, l := range n.Lhs {
-					if !is(l) {
-						continue
-					}
-					if len(n.Lhs) == len(n.Rhs) {
-						if !yield(n.Rhs[i]) {
-							return
-						}
-						if n.Tok == token.ASSIGN || n.Tok == token.DEFINE {
-							continue
-						}
-					}
-					if !yield(l) {
-						return
-					}
-				}
-			case *ast.ValueSpec:
-				for i, name := range n.Names {
-					if p.Info.Defs[name] == v && i < len(n.Values) && !yield(n.Values[i]) {
-						return
-					}
-				}
-			case *ast.IncDecStmt:
-				if is(n.X) && !yield(n.X) {
-					return
-				}
-			case *ast.RangeStmt:
-				for _, x := range []ast.Expr{n.Key, n.Value} {
-					if x != nil && is(x) && !yield(x) {
-						return
-					}
-				}
-			case *ast.UnaryExpr:
-				if n.Op == token.AND && is(n.X) && !yield(n.X) {
-					return
-				}
-			case *ast.KeyValueExpr:
-				if id, ok := n.Key.(*ast.Ident); ok && p.Info.Uses[id] == v && !yield(n.Value) {
-					return
-				}
+			if (a.Value == nil || a.Kind == Updated) && !yield(a.Target) {
+				return
 			}
 		}
 	}
@@ -93,56 +46,18 @@ func OnlyValue(p *rewrite.Package, body *ast.BlockStmt, v *types.Var) ast.Expr {
 // AssignedValues returns what v is set to in body, with nil for what is no
 // expression of its own: the result of a call with several, an element.
 func AssignedValues(p *rewrite.Package, body *ast.BlockStmt, v *types.Var) []ast.Expr {
-	is := func(x ast.Expr) bool {
-		id, ok := ast.Unparen(x).(*ast.Ident)
-		return ok && (p.Info.Defs[id] == v || p.Info.Uses[id] == v)
-	}
 	var out []ast.Expr
-	ast.Inspect(body, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.AssignStmt:
-			for i, l := range n.Lhs {
-				switch {
-				case !is(l):
-				case n.Tok != token.ASSIGN && n.Tok != token.DEFINE:
-					out = append(out, nil)
-				case len(n.Lhs) == len(n.Rhs):
-					out = append(out, n.Rhs[i])
-				case i == 0:
-					out = append(out, n.Rhs[0]) // x, err := f()
-				default:
-					out = append(out, nil)
-				}
-			}
-		case *ast.ValueSpec:
-			for i, l := range n.Names {
-				if p.Info.Defs[l] != v || len(n.Values) == 0 {
-					continue
-				}
-				switch {
-				case len(n.Names) == len(n.Values):
-					out = append(out, n.Values[i])
-				case i == 0:
-					out = append(out, n.Values[0])
-				default:
-					out = append(out, nil)
-				}
-			}
-		case *ast.RangeStmt:
-			if n.Key != nil && is(n.Key) || n.Value != nil && is(n.Value) {
-				out = append(out, nil)
-			}
-		case *ast.IncDecStmt:
-			if is(n.X) {
-				out = append(out, nil)
-			}
-		case *ast.UnaryExpr:
-			if n.Op == token.AND && is(n.X) {
-				out = append(out, nil)
-			}
+	for _, a := range AssignmentsOf(p, v) {
+		switch {
+		case a.Target.Pos() < body.Pos() || body.End() < a.Target.End():
+		case a.Kind == Updated:
+			out = append(out, nil)
+		case a.Call != nil && a.Index == 0:
+			out = append(out, a.Call) // x, err := f()
+		default:
+			out = append(out, a.Value)
 		}
-		return true
-	})
+	}
 	return out
 }
 
