@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite/load"
+	"github.com/runtimefix/runtimefix/rewrite/scan"
 )
 
 // Options say what Run does.
@@ -59,7 +60,7 @@ type Result struct {
 	// Internal are faults of this program: panics in rules.
 	Internal []load.Problem
 	// Excluded are the files in which a rule might fire but which none of the
-	// platforms includes.
+	// platforms includes. Each says what platform or tags would include it.
 	Excluded []Excluded
 	// Files and Bytes say how much the scan read, Packages how many packages
 	// were type-checked, of how many modules.
@@ -79,8 +80,8 @@ type perView struct {
 
 // Excluded is a file that the platforms and tags leave out.
 type Excluded struct {
-	Path   string
-	Reason string
+	Path string
+	scan.Exclusion
 }
 
 // Change is a file's content before and after the fixes.

@@ -34,8 +34,7 @@ func (s Safety) String() string {
 	return "manual"
 }
 
-// Note is a remark that goes with a finding: why it has no fix, what else to
-// look at. Pos is token.NoPos where the note concerns no place of its own.
+// Note is a remark that goes with a finding: what else to look at. Pos is token.NoPos where the note concerns no place of its own.
 type Note struct {
 	Pos     token.Pos
 	Message string
@@ -46,13 +45,15 @@ type Note struct {
 // Pos and End are positions in the Snapshot's FileSet, for text files too
 // (see TextFile.Pos). Message says what is wrong, in lower case, without a
 // final full stop. Fixes are in order of preference: the first one that the
-// chosen safety admits is applied. A finding without a fix says why in a note.
+// chosen safety admits is applied. A finding without a fix says why in NoFix, and
+// what to do by hand.
 type Finding struct {
 	Rule     string
 	Pos, End token.Pos
 	Message  string
 	Notes    []Note
 	Fixes    []*Fix
+	NoFix    string
 }
 
 // Fix is one way to repair a finding.

@@ -35,7 +35,11 @@ type Found struct {
 	// Source is the content of the file of Pos as the finding sees it, nil when
 	// the file is not among those loaded.
 	Source []byte
-	Notes  []FoundNote
+	// Notes are the finding's. NoFix stands among them, too, as the last one:
+	// "no fix: " and the reason.
+	Notes []FoundNote
+	// NoFix says why there is no fix, and what to do by hand.
+	NoFix string
 	// Fixes are the ways to repair it, in order of preference.
 	Fixes []FoundFix
 	// Chosen is the index in Fixes of the fix that the admitted safety
@@ -384,6 +388,10 @@ func (r *runner) resolve(s *load.Snapshot, list []Finding) []Found {
 				note.Pos = s.Position(n.Pos)
 			}
 			x.Notes = append(x.Notes, note)
+		}
+		if f.NoFix != "" {
+			x.NoFix = f.NoFix
+			x.Notes = append(x.Notes, FoundNote{Message: "no fix: " + f.NoFix})
 		}
 		for _, fix := range f.Fixes {
 			lone := r.lone[fix]

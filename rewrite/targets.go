@@ -1,9 +1,9 @@
 package rewrite
 
 import (
-	"cmp"
 	"errors"
 	"go/build"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -64,7 +64,83 @@ func (t targets) narrow(sel func([]Found) []bool) func([]Found) []bool {
 func (r *runner) scan(opt Options) (*Result, targets, error) {
 	r.stage("scanning")
 	res := &Result{}
-	var t targets
+	found, err := r.scanPatterns(opt, res)
+	if err != nil {
+		return nil, targets{}, err
+	}
+	res.Files, res.Bytes = found.Files, found.Bytes
+	for _, p := range found.Unmatched {
+		res.Problems = append(res.Problems, load.Unmatched(p))
+	}
+	for _, p := range found.Problems {
+		res.Problems = append(res.Problems, problemAt(p.Path, "not read: "+load.Reason(p.Err)))
+	}
+	t := targets{texts: found.Text}
+	fires := make(map[string]bool)
+	groups := grouping{found: found, byOrigin: make(map[origin]*load.Group)}
+	for _, p := range found.Packages {
+		included := len(opt.Platforms) > 0
+		for _, f := range p.Files {
+			for _, rule := range f.Rules {
+				fires[rule] = true
+			}
+			if f.Excluded != nil {
+				res.Excluded = append(res.Excluded, Excluded{Path: f.Path, Exclusion: *f.Excluded})
+			} else {
+				included = true
+			}
+		}
+		if !included {
+			continue
+		}
+		if p.Named != nil {
+			if t.named == nil {
+				t.named = make(map[string][]string)
+			}
+			t.named[RealPath(p.Dir)] = p.Named
+		}
+		if p.Module >= 0 && !slices.Contains(t.mods, found.Modules[p.Module].Dir) {
+			t.mods = append(t.mods, found.Modules[p.Module].Dir)
+		}
+		if err := groups.add(p); err != nil {
+			return nil, t, err
+		}
+	}
+	t.groups, res.Modules = groups.list(), len(t.mods)
+	for _, f := range r.finders {
+		if fires[f.Name] {
+			t.emits = append(t.emits, f.Emits...)
+		}
+	}
+	slices.Sort(t.emits)
+	t.emits = slices.Compact(t.emits)
+	return res, t, nil
+}
+
+// scanPatterns scans what opt.Patterns cover. What the go command says about
+// those that only it resolves is added to res.
+func (r *runner) scanPatterns(opt Options, res *Result) (*scan.Result, error) {
+	cfg := r.scanConfig(opt)
+	patterns := opt.Patterns
+	if len(patterns) == 0 {
+		patterns = []string{"./..."}
+	}
+	found, err := scan.Run(r.ctx, cfg, patterns)
+	if err != nil || len(found.GoPatterns) == 0 {
+		return found, err
+	}
+	// Only the go command knows where these packages are.
+	dirs, problems, err := load.Locate(r.ctx, opt.Config, found.GoPatterns)
+	if err != nil {
+		return nil, err
+	}
+	res.Problems = append(res.Problems, problems...)
+	local := slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return slices.Contains(found.GoPatterns, p) })
+	return scan.Run(r.ctx, cfg, append(local, dirs...))
+}
+
+// scanConfig says what to look for: what the rules need, and ignore comments.
+func (r *runner) scanConfig(opt Options) scan.Config {
 	cfg := scan.Config{
 		Dir:        opt.Dir,
 		Tags:       opt.Tags,
@@ -91,131 +167,12 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	for _, n := range cfg.TextNeeds {
 		cfg.TextNeeds = append(cfg.TextNeeds, scan.TextNeed{Rule: IgnoreRule, Kinds: n.Kinds, Contains: []string{"runtimefix:ignore"}})
 	}
-	patterns := opt.Patterns
-	if len(patterns) == 0 {
-		patterns = []string{"./..."}
-	}
-	found, err := scan.Run(r.ctx, cfg, patterns)
-	if err != nil {
-		return nil, t, err
-	}
-	if len(found.GoPatterns) > 0 {
-		// Only the go command knows where these packages are.
-		dirs, problems, err := load.Locate(r.ctx, opt.Config, found.GoPatterns)
-		if err != nil {
-			return nil, t, err
-		}
-		res.Problems = append(res.Problems, problems...)
-		local := slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return slices.Contains(found.GoPatterns, p) })
-		if found, err = scan.Run(r.ctx, cfg, append(local, dirs...)); err != nil {
-			return nil, t, err
-		}
-	}
-	res.Files, res.Bytes = found.Files, found.Bytes
-	for _, p := range found.Unmatched {
-		res.Problems = append(res.Problems, load.Unmatched(p))
-	}
-	for _, p := range found.Problems {
-		prob := load.Problem{Message: "not read: " + load.Reason(p.Err)}
-		prob.Pos.Filename = p.Path
-		res.Problems = append(res.Problems, prob)
-	}
-	fires := make(map[string]bool)
-	type origin struct {
-		dir   string
-		loose bool
-	}
-	byOrigin := make(map[origin]*load.Group)
-	for _, p := range found.Packages {
-		included := len(opt.Platforms) > 0
-		for _, f := range p.Files {
-			if f.Excluded == "" {
-				included = true
-			}
-			for _, rule := range f.Rules {
-				fires[rule] = true
-			}
-			if f.Excluded != "" {
-				res.Excluded = append(res.Excluded, Excluded{Path: f.Path, Reason: f.Excluded})
-			}
-		}
-		if !included {
-			continue
-		}
-		if p.Named != nil {
-			if t.named == nil {
-				t.named = make(map[string][]string)
-			}
-			t.named[RealPath(p.Dir)] = p.Named
-		}
-		dir, noWork, pattern := p.Dir, false, "."
-		if p.Module >= 0 {
-			m := found.Modules[p.Module]
-			dir, noWork = m.Dir, m.Work == ""
-			if m.Work != "" {
-				dir = filepath.Dir(m.Work)
-			}
-			if !slices.Contains(t.mods, m.Dir) {
-				t.mods = append(t.mods, m.Dir)
-			}
-			rel, err := filepath.Rel(dir, p.Dir)
-			if err != nil {
-				return nil, t, err
-			}
-			pattern = "./" + filepath.ToSlash(rel)
-		}
-		from := origin{dir: dir, loose: p.Module < 0}
-		g := byOrigin[from]
-		if g == nil {
-			g = &load.Group{Dir: dir, NoWork: noWork}
-			byOrigin[from] = g
-		}
-		if from.loose {
-			// Outside of a module the go command takes only files, and nothing
-			// else beside them.
-			g.Patterns = append(g.Patterns, looseFiles(p.Dir)...)
-			continue
-		}
-		g.Patterns = append(g.Patterns, pattern)
-		if p.Module >= 0 && found.Modules[p.Module].Work != "" {
-			mod := found.Modules[p.Module].Dir
-			rel, err := filepath.Rel(mod, p.Dir)
-			if err != nil {
-				return nil, t, err
-			}
-			m := g.Module(mod)
-			m.Patterns = append(m.Patterns, "./"+filepath.ToSlash(rel))
-		}
-	}
-	for _, g := range byOrigin {
-		t.groups = append(t.groups, *g)
-	}
-	slices.SortFunc(t.groups, func(a, b load.Group) int {
-		return cmp.Or(strings.Compare(a.Dir, b.Dir), slices.Compare(a.Patterns, b.Patterns))
-	})
-	t.texts, res.Modules = found.Text, len(t.mods)
-	for _, f := range r.finders {
-		if fires[f.Name] {
-			t.emits = append(t.emits, f.Emits...)
-		}
-	}
-	slices.Sort(t.emits)
-	t.emits = slices.Compact(t.emits)
-	return res, t, nil
+	return cfg
 }
 
-// looseFiles returns the Go files in dir that the platform includes, without
-// tests.
-func looseFiles(dir string) []string {
-	pkg, err := build.ImportDir(dir, 0)
-	if err != nil && pkg == nil {
-		return nil
-	}
-	var out []string
-	for _, name := range slices.Concat(pkg.GoFiles, pkg.CgoFiles) {
-		out = append(out, filepath.Join(dir, name))
-	}
-	return out
+// problemAt is a problem of a whole file or directory.
+func problemAt(path, message string) load.Problem {
+	return load.Problem{Pos: token.Position{Filename: path}, Message: message}
 }
 
 // loadViews loads the candidates once for every platform.
@@ -232,55 +189,66 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 	included := make(map[string]bool)
 	for _, platform := range platforms {
 		r.stage(strings.TrimSpace("loading " + platform))
-		cfg := opt.Config
-		cfg.Emits = t.emits
-		if goos, goarch, ok := strings.Cut(platform, "/"); ok {
-			if cfg.Env == nil {
-				cfg.Env = os.Environ()
-			}
-			cfg.Env = append(slices.Clone(cfg.Env), "GOOS="+goos, "GOARCH="+goarch)
+		v, err := r.loadView(opt, t, platform, res)
+		if err != nil {
+			return err
 		}
-		l := load.NewLoader(r.ctx, cfg, opt.Overlay)
-		for _, g := range t.groups {
-			err := l.AddGroup(g, opt.Tests)
-			if cause := r.ctx.Err(); err != nil && cause != nil {
-				return cause
-			}
-			if err == nil {
-				continue
-			}
-			prob := load.Problem{Message: "not checked: " + err.Error()}
-			if len(g.Modules) > 0 {
-				prob.Message = "checked without the workspace: " + err.Error()
-			}
-			prob.Pos.Filename = g.Dir
-			res.Problems = append(res.Problems, prob)
-			for _, m := range g.Modules {
-				if err := l.AddGroup(*m, opt.Tests); err != nil {
-					prob := load.Problem{Message: "not checked: " + err.Error()}
-					prob.Pos.Filename = m.Dir
-					res.Problems = append(res.Problems, prob)
-				}
-			}
-		}
-		l.Widen = func(names []string) map[string][]string { return r.mention(l, t, names) }
-		snap := l.Snapshot(r.overlay, nil)
-		for _, f := range t.texts {
-			if err := snap.AddText(f); err != nil {
-				prob := load.Problem{Message: "not read: " + load.Reason(err)}
-				prob.Pos.Filename = f.Path
-				res.Problems = append(res.Problems, prob)
-			}
-		}
-		for _, p := range snap.Packages {
+		for _, p := range v.snap.Packages {
 			for _, f := range p.Files {
 				included[f.Path] = true
 			}
 		}
-		r.views = append(r.views, &view{platform: platform, l: l, snap: snap})
+		r.views = append(r.views, v)
 	}
 	res.Excluded = slices.DeleteFunc(res.Excluded, func(x Excluded) bool { return included[x.Path] })
 	return nil
+}
+
+// loadView loads the candidates for one platform, "" for that of the
+// environment. What could not be loaded is added to res.
+func (r *runner) loadView(opt Options, t targets, platform string, res *Result) (*view, error) {
+	cfg := opt.Config
+	cfg.Emits = t.emits
+	if goos, goarch, ok := strings.Cut(platform, "/"); ok {
+		if cfg.Env == nil {
+			cfg.Env = os.Environ()
+		}
+		cfg.Env = append(slices.Clone(cfg.Env), "GOOS="+goos, "GOARCH="+goarch)
+	}
+	l := load.NewLoader(r.ctx, cfg, opt.Overlay)
+	for _, g := range t.groups {
+		res.Problems = append(res.Problems, addGroup(l, g, opt.Tests)...)
+		if err := r.ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	l.Widen = func(names []string) map[string][]string { return r.mention(l, t, names) }
+	snap := l.Snapshot(r.overlay, nil)
+	for _, f := range t.texts {
+		if err := snap.AddText(f); err != nil {
+			res.Problems = append(res.Problems, problemAt(f.Path, "not read: "+load.Reason(err)))
+		}
+	}
+	return &view{platform: platform, l: l, snap: snap}, nil
+}
+
+// addGroup makes the packages of g roots of l, those of a workspace module by
+// module where the workspace as a whole cannot be listed.
+func addGroup(l *load.Loader, g load.Group, tests bool) []load.Problem {
+	err := l.AddGroup(g, tests)
+	if err == nil {
+		return nil
+	}
+	if len(g.Modules) == 0 {
+		return []load.Problem{problemAt(g.Dir, "not checked: "+err.Error())}
+	}
+	out := []load.Problem{problemAt(g.Dir, "checked without the workspace: "+err.Error())}
+	for _, m := range g.Modules {
+		if err := l.AddGroup(*m, tests); err != nil {
+			out = append(out, problemAt(m.Dir, "not checked: "+err.Error()))
+		}
+	}
+	return out
 }
 
 // mention returns the packages of the candidates' modules, by the directory to

@@ -123,12 +123,12 @@ func mayFire(r *rule.Rule, pass *analysis.Pass) bool {
 func diagnostic(r *rule.Rule, pass *analysis.Pass, f rewrite.UnitFinding) analysis.Diagnostic {
 	d := analysis.Diagnostic{Pos: f.Pos, End: f.End, Category: r.Name, Message: f.Message}
 	for _, n := range f.Notes {
-		switch {
-		case n.Pos.IsValid():
+		if n.Pos.IsValid() {
 			d.Related = append(d.Related, analysis.RelatedInformation{Pos: n.Pos, Message: n.Message})
-		case strings.HasPrefix(n.Message, "no fix: "):
-			d.Message += " (" + n.Message + ")"
 		}
+	}
+	if f.NoFix != "" {
+		d.Message += " (no fix: " + f.NoFix + ")"
 	}
 	if f.Fix == nil {
 		return d

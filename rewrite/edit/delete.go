@@ -131,7 +131,7 @@ func splitEnd(end dst.Decorations) (same, below []string) {
 // emptied tidies up after the only statement of a block is gone. comments are
 // those that stay in the block.
 func (t *tree) emptied(stmt ast.Stmt, comments []string) error {
-	cur, _ := t.f.Pkg.Inspector.Root().FindNode(stmt)
+	cur, _ := t.f.Pkg.Cursor(stmt)
 	parent := cur.Parent()
 	for {
 		if _, ok := parent.Node().(*ast.LabeledStmt); !ok {
@@ -208,7 +208,7 @@ func (t *tree) emptiedIf(n *ast.IfStmt, body *ast.BlockStmt) error {
 	if n.Body != body {
 		return nil
 	}
-	cur, _ := t.f.Pkg.Inspector.Root().FindNode(n)
+	cur, _ := t.f.Pkg.Cursor(n)
 	if n.Init != nil || !t.pure(n.Cond) {
 		return t.reduceIf(cur, n)
 	}
@@ -306,7 +306,7 @@ func (t *tree) dereferenced(id *ast.Ident) bool {
 	if v.Kind() == types.RecvVar {
 		return true
 	}
-	cur, ok := t.f.Pkg.Inspector.Root().FindNode(id)
+	cur, ok := t.f.Pkg.Cursor(id)
 	if !ok {
 		return false
 	}

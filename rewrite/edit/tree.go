@@ -153,7 +153,7 @@ func (t *tree) note(n dst.Node, pos token.Pos) {
 // list returns the statement list that holds stmt, and the index of its twin
 // in it. A labeled statement stands for the statement it labels.
 func (t *tree) list(stmt ast.Stmt) (list *[]dst.Stmt, i int, err error) {
-	cur, ok := t.f.Pkg.Inspector.Root().FindNode(stmt)
+	cur, ok := t.f.Pkg.Cursor(stmt)
 	if !ok {
 		return nil, 0, fmt.Errorf("%s: the statement is not in the file", t.pos(stmt))
 	}

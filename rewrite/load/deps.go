@@ -59,7 +59,7 @@ type DepUse struct {
 func (p *Package) DepsUsing(pkgPath string, names ...string) []DepUse {
 	// Packages have most of their dependencies in common.
 	type key struct{ path, names string }
-	known := p.snap.Memo(key{pkgPath, strings.Join(names, " ")}, func() any { return new(sync.Map) }).(*sync.Map)
+	known := Memo(p.snap, key{pkgPath, strings.Join(names, " ")}, func() *sync.Map { return new(sync.Map) })
 	uses := func(m *packages.Package) bool {
 		if v, ok := known.Load(m.ID); ok {
 			return v.(bool)

@@ -20,7 +20,7 @@ type Ref struct {
 
 // Cursor returns the cursor at the reference's identifier.
 func (r Ref) Cursor() inspector.Cursor {
-	c, _ := r.Pkg.Inspector.Root().FindNode(r.Ident)
+	c, _ := r.Pkg.Cursor(r.Ident)
 	return c
 }
 

@@ -351,20 +351,21 @@ func (s *Snapshot) Settings() any {
 	return s.l.cfg.Settings
 }
 
-// Memo returns the value of make for key, computed once per Snapshot. Rules
-// use it for what several of them need, a call graph say.
-func (s *Snapshot) Memo(key any, make func() any) any {
+// Memo returns the value of make for key, computed once per Snapshot. Rules use
+// it for what several of them need, a call graph say. Keys are of types of their
+// own, so that two users never share one.
+func Memo[T any](s *Snapshot, key any, make func() T) T {
 	s.mu.Lock()
 	v, ok := s.memo[key]
 	s.mu.Unlock()
 	if ok {
-		return v
+		return v.(T)
 	}
-	v = make()
+	out := make()
 	s.mu.Lock()
-	s.memo[key] = v
+	s.memo[key] = out
 	s.mu.Unlock()
-	return v
+	return out
 }
 
 // Version returns the language version that the file is written in, "go1.24"
@@ -398,6 +399,11 @@ func (p *Package) File(n ast.Node) *File {
 		}
 	}
 	return nil
+}
+
+// Cursor returns the cursor at n; ok is false when n stands in no file of p.
+func (p *Package) Cursor(n ast.Node) (c inspector.Cursor, ok bool) {
+	return p.Inspector.Root().FindNode(n)
 }
 
 // Snapshot returns the snapshot that p belongs to.

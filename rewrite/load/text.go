@@ -92,7 +92,7 @@ func (s *Snapshot) TextsOf(rule string, kind scan.TextKind) []*TextFile {
 // path's own if that one lies elsewhere.
 func (s *Snapshot) Root(path string) string {
 	dir := filepath.Dir(path)
-	return s.Memo(rootKey(dir), func() any {
+	return Memo(s, rootKey(dir), func() string {
 		for d := dir; ; {
 			if _, err := os.Stat(filepath.Join(d, ".git")); err == nil {
 				return d
@@ -110,7 +110,7 @@ func (s *Snapshot) Root(path string) string {
 			return s.l.cfg.Dir
 		}
 		return dir
-	}).(string)
+	})
 }
 
 type rootKey string

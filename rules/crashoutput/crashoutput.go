@@ -168,7 +168,7 @@ func openedBy(p *rewrite.Package, call *ast.CallExpr) *ast.CallExpr {
 	if decl == nil {
 		return nil
 	}
-	body, ok := p.Inspector.Root().FindNode(decl.Body)
+	body, ok := p.Cursor(decl.Body)
 	if !ok {
 		return nil
 	}
@@ -247,7 +247,7 @@ func (f *crashFile) findCheck() {
 	if f.errv == nil {
 		return
 	}
-	cur, ok := f.p.Inspector.Root().FindNode(f.opening)
+	cur, ok := f.p.Cursor(f.opening)
 	if !ok {
 		return
 	}
@@ -385,7 +385,7 @@ func (f *crashFile) shared() rewrite.Finding {
 	out := rewrite.Finding{
 		Pos: f.call.Call.Pos(), End: f.call.Call.End(),
 		Message: "crash reports go to the file of the operational log, where they mix with its lines and rotation loses them",
-		Notes:   []rewrite.Note{{Message: "no fix: open another file for crash reports, with os.O_APPEND"}},
+		NoFix:   "open another file for crash reports, with os.O_APPEND",
 	}
 	if how, _ := f.empties(); how != "" {
 		out.Notes = append(out.Notes, rewrite.Note{Pos: f.open.Pos(), Message: how})
@@ -405,11 +405,11 @@ func (f *crashFile) emptied() (rewrite.Finding, bool) {
 	}
 	switch {
 	case f.call.File.Test:
-		out.Notes = append(out.Notes, rewrite.Note{Message: "no fix: tests are only reported"})
+		out.NoFix = "tests are only reported"
 	case f.placed:
-		out.Notes = append(out.Notes, rewrite.Note{Message: "no fix: the function chooses the position in the file; open it with os.O_APPEND and leave the position alone"})
+		out.NoFix = "the function chooses the position in the file; open it with os.O_APPEND and leave the position alone"
 	case fix == nil:
-		out.Notes = append(out.Notes, rewrite.Note{Message: "no fix: the flags are not written out here; replace os.O_TRUNC by os.O_APPEND in them"})
+		out.NoFix = "the flags are not written out here; replace os.O_TRUNC by os.O_APPEND in them"
 	default:
 		out.Fixes = []*rewrite.Fix{fix}
 		if f.othersRead() {
@@ -506,7 +506,7 @@ func (f *crashFile) appendForTrunc(appends bool) *rewrite.Fix {
 			},
 		}
 	}
-	cur, _ := f.p.Inspector.Root().FindNode(trunc)
+	cur, _ := f.p.Cursor(trunc)
 	sum, ok := cur.Parent().Node().(*ast.BinaryExpr)
 	if !ok || sum.Op != token.OR {
 		return nil
@@ -568,8 +568,8 @@ func (f *crashFile) errorDropped() (rewrite.Finding, bool) {
 		Pos: f.call.Call.Pos(), End: f.call.Call.End(),
 		Message: "the error of debug.SetCrashOutput is dropped: nobody learns that crash reports are not written",
 	}
-	if cur, ok := f.p.Inspector.Root().FindNode(stmt); !ok || !syntax.InList(cur) {
-		out.Notes = append(out.Notes, rewrite.Note{Message: "no fix: the call is not a statement in a list; log or return its error"})
+	if cur, ok := f.p.Cursor(stmt); !ok || !syntax.InList(cur) {
+		out.NoFix = "the call is not a statement in a list; log or return its error"
 		return out, true
 	}
 	h := f.handling()

@@ -355,7 +355,7 @@ func (f *crashFile) closing() func(*rewrite.Edit) error {
 		return nil // a deferred close would come too late
 	}
 	def := func() []dst.Stmt { return rewrite.Stmts("defer $f.Close()", rewrite.Holes{"f": name}) }
-	opening, ok := f.p.Inspector.Root().FindNode(f.opening)
+	opening, ok := f.p.Cursor(f.opening)
 	switch {
 	case !ok:
 		return nil

@@ -164,7 +164,7 @@ func (x *capture) setLater(decl *ast.FuncDecl, chain *ast.SelectorExpr) bool {
 		if !ok || sel.Pos() < x.y.Call.Call.Pos() || !fields[x.p.Info.Uses[sel.Sel]] {
 			return false
 		}
-		cur, ok := x.p.Inspector.Root().FindNode(sel)
+		cur, ok := x.p.Cursor(sel)
 		return ok && syntax.Written(cur)
 	})
 }
@@ -220,7 +220,7 @@ func (x *capture) collect() string {
 		switch {
 		case isIdent && x.same[p.Info.Uses[id]], !isIdent && sameChain(p, e, x.object):
 			x.uses = append(x.uses, e)
-			if cur, ok := p.Inspector.Root().FindNode(e); !ok || syntax.Written(cur) {
+			if cur, ok := p.Cursor(e); !ok || syntax.Written(cur) {
 				why = "the object's variable is assigned or its address taken in the function"
 			}
 			return false
@@ -466,7 +466,7 @@ func later(p *rewrite.Package, n ast.Node, decl *ast.FuncDecl, v *types.Var) boo
 		if !ok || p.Info.Uses[id] != v || id.Pos() < n.Pos() && !(loop.IsValid() && id.Pos() > loop) {
 			return false
 		}
-		cur, ok := p.Inspector.Root().FindNode(id)
+		cur, ok := p.Cursor(id)
 		return ok && syntax.Written(cur)
 	})
 }

@@ -467,7 +467,7 @@ func (m *migration) typeOf(v *types.Var) dst.Expr {
 }
 
 func cursorOf(p *rewrite.Package, n ast.Node) inspector.Cursor {
-	c, _ := p.Inspector.Root().FindNode(n)
+	c, _ := p.Cursor(n)
 	return c
 }
 

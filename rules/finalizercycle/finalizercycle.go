@@ -181,7 +181,7 @@ func (c *cycles) findings(found []*cyclic) []rewrite.Finding {
 		if fix != nil {
 			f.Fixes = []*rewrite.Fix{fix}
 		} else {
-			f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + why})
+			f.NoFix = why
 		}
 		out = append(out, f)
 	}

@@ -67,7 +67,7 @@ type fieldStores struct {
 
 func fieldStoresOf(p *rewrite.Package) *fieldStores {
 	type key struct{ p *rewrite.Package }
-	return p.Snapshot().Memo(key{p}, func() any {
+	return rewrite.Memo(p.Snapshot(), key{p}, func() *fieldStores {
 		out := &fieldStores{without: make(map[*types.Var]bool)}
 		for _, f := range p.Files {
 			if f.Test {
@@ -94,7 +94,7 @@ func fieldStoresOf(p *rewrite.Package) *fieldStores {
 			}
 		}
 		return out
-	}).(*fieldStores)
+	})
 }
 
 // assign notes t.f = v, t.f[k] = v and t.f = append(t.f, v).

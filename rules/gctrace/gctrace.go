@@ -222,9 +222,9 @@ func (x traceSite) findings(s *rewrite.Snapshot) []rewrite.Finding {
 	why := cmp.Or(traceWanted(s, x.file, x.names...), x.why)
 	switch {
 	case x.value.setting == "":
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: the value depends on another variable; remove gctrace by hand"})
+		f.NoFix = "the value depends on another variable; remove gctrace by hand"
 	case why != "":
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + why})
+		f.NoFix = why
 	case x.fix != nil:
 		f.Fixes = append(f.Fixes, x.fix)
 	}
@@ -237,7 +237,7 @@ func otherTraceFindings(x traceSite) []rewrite.Finding {
 		out = append(out, rewrite.Finding{
 			Pos: x.file.Pos(x.off), End: x.file.Pos(x.end),
 			Message: "GODEBUG=" + strings.Join(x.value.others, ",") + " in the environment of " + x.where + ": the runtime writes traces to standard error",
-			Notes:   []rewrite.Note{{Message: "no fix: only gctrace is removed; remove it by hand if nobody reads the trace"}},
+			NoFix:   "only gctrace is removed; remove it by hand if nobody reads the trace",
 		})
 	}
 	return out
@@ -270,7 +270,7 @@ func traceWanted(s *rewrite.Snapshot, file *rewrite.TextFile, names ...string) s
 func traceConsumer(s *rewrite.Snapshot, p string) string {
 	type key string
 	root := s.Root(p)
-	return s.Memo(key(root), func() any {
+	return rewrite.Memo(s, key(root), func() string {
 		list, err := s.FilesWith(root, func(_ string, data []byte) bool {
 			return bytes.Contains(data, []byte("gctrace")) && traceLine.Match(data)
 		})
@@ -281,7 +281,7 @@ func traceConsumer(s *rewrite.Snapshot, p string) string {
 			return s.Rel(list[0]) + " parses the trace; remove gctrace by hand if it does not read this program's"
 		}
 		return ""
-	}).(string)
+	})
 }
 
 // traceLine matches a pattern or format for a line of the trace, "gc 1 @0.01s"

@@ -117,7 +117,7 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 		why = traceConsumer(x.s, x.file.Path)
 	}
 	if why != "" || fix == nil {
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + why})
+		f.NoFix = why
 	} else {
 		f.Fixes = append(f.Fixes, fix)
 	}

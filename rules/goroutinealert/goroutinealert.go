@@ -113,7 +113,7 @@ func levelAlerts(s *rewrite.Snapshot) []rewrite.Finding {
 			}
 			why := a.place(s, call)
 			if why != "" {
-				f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; alert when the smallest count of a window rises from one window to the next"}}
+				f.NoFix = why + "; alert when the smallest count of a window rises from one window to the next"
 			} else {
 				f.Fixes = []*rewrite.Fix{a.fix()}
 			}
@@ -436,7 +436,7 @@ func (a *levelAlert) place(s *rewrite.Snapshot, call rewrite.Call) string {
 	if a.loop == nil {
 		return "the samples are not taken in a loop"
 	}
-	if c, ok := a.pkg.Inspector.Root().FindNode(a.loop); !ok || !syntax.InList(c) {
+	if c, ok := a.pkg.Cursor(a.loop); !ok || !syntax.InList(c) {
 		return "nothing can be declared before the loop"
 	}
 	return ""
@@ -570,7 +570,7 @@ func (a *levelAlert) sample(e *rewrite.Edit) dst.Expr {
 // declare puts the variable that keeps the state where it outlives a sample.
 func (a *levelAlert) declare(e *rewrite.Edit, typeName string) dst.Expr {
 	if a.loop != nil {
-		c, _ := a.pkg.Inspector.Root().FindNode(a.loop)
+		c, _ := a.pkg.Cursor(a.loop)
 		name := a.file.FreeName(syntax.TakeTurn(e, a.file, c), "growth")
 		e.InsertBefore(a.loop, rewrite.Stmts("var $g $type", rewrite.Holes{"g": name, "type": typeName})...)
 		return dst.NewIdent(name)
@@ -580,7 +580,7 @@ func (a *levelAlert) declare(e *rewrite.Edit, typeName string) dst.Expr {
 		a.holder.AddField(e, name, typeName)
 		return &dst.SelectorExpr{X: dst.NewIdent(a.decl.Recv.List[0].Names[0].Name), Sel: dst.NewIdent(name)}
 	}
-	c, _ := a.pkg.Inspector.Root().FindNode(a.decl.Name)
+	c, _ := a.pkg.Cursor(a.decl.Name)
 	syntax.TakeTurn(e, a.file, c)
 	name := a.pkg.FreePackageName(a.decl.Name.Name + "Growth")
 	e.AddDeclsBefore(a.decl, rewrite.Decls("var $g $type", rewrite.Holes{"g": name, "type": typeName})...)

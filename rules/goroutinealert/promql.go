@@ -69,7 +69,7 @@ func promqlAlert(s *rewrite.Snapshot, t *rewrite.TextFile, f *yamledit.File, doc
 	case "":
 	case "rate", "irate", "increase":
 		finding.Message = fmt.Sprintf("alert %s takes go_goroutines for a counter: every decrease is read as a restart and adds to the rate", name)
-		finding.Notes = append(finding.Notes, rewrite.Note{Message: "no fix: the limit means something else for a gauge; use deriv or delta with a limit of its own"})
+		finding.NoFix = "the limit means something else for a gauge; use deriv or delta with a limit of its own"
 		return []rewrite.Finding{finding}
 	default:
 		return nil
@@ -102,7 +102,7 @@ func promqlAlert(s *rewrite.Snapshot, t *rewrite.TextFile, f *yamledit.File, doc
 		}
 		why = err.Error() + "; add that the floor rises by hand: " + growthHint
 	}
-	finding.Notes = append(finding.Notes, rewrite.Note{Message: "no fix: " + why})
+	finding.NoFix = why
 	return []rewrite.Finding{finding}
 }
 

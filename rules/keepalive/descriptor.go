@@ -44,7 +44,7 @@ func (k *keeper) lostFile(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 	return &rewrite.Finding{
 		Pos: call.Pos(), End: call.End(),
 		Message: "the descriptor is " + what + " but its file is not: when " + v.Name() + " is collected, its finalizer closes the descriptor",
-		Notes:   []rewrite.Note{{Message: "no fix: what uses the descriptor must hold " + v.Name() + ", or own a duplicate (syscall.Dup) of the descriptor"}},
+		NoFix:   "what uses the descriptor must hold " + v.Name() + ", or own a duplicate (syscall.Dup) of the descriptor",
 	}
 }
 

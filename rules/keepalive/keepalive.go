@@ -122,7 +122,7 @@ type use struct {
 
 // file returns the findings in f, in order of the calls.
 func (k *keeper) file(p *rewrite.Package, f *rewrite.File) []rewrite.Finding {
-	root, ok := p.Inspector.Root().FindNode(f.AST)
+	root, ok := p.Cursor(f.AST)
 	if !ok {
 		return nil
 	}
@@ -163,7 +163,7 @@ func (k *keeper) file(p *rewrite.Package, f *rewrite.File) []rewrite.Finding {
 	for i := range out {
 		if f.Test && len(out[i].Fixes) > 0 {
 			out[i].Fixes = nil
-			out[i].Notes = append(out[i].Notes, rewrite.Note{Message: "no fix: tests are only reported"})
+			out[i].NoFix = "tests are only reported"
 		}
 	}
 	slices.SortStableFunc(out, func(a, b rewrite.Finding) int { return int(a.Pos - b.Pos) })
@@ -222,13 +222,13 @@ func (k *keeper) handle(at []use) *rewrite.Finding {
 		f.Notes = append(f.Notes, rewrite.Note{Pos: y.Call.Pos(), Message: "the same here"})
 	}
 	if slices.ContainsFunc(dead, func(x use) bool { return isFile(x.of.typ) && x.C && keepsDescriptor.MatchString(x.Name) }) {
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: C keeps the descriptor after the call; hand over a duplicate, or hold " + keep + " for as long as C uses it"})
+		f.NoFix = "C keeps the descriptor after the call; hand over a duplicate, or hold " + keep + " for as long as C uses it"
 		return f
 	}
 	if fix, why := k.keepFix(dead); fix != nil {
 		f.Fixes = []*rewrite.Fix{fix}
 	} else {
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + why + "; call runtime.KeepAlive(" + keep + ") when the call is done"})
+		f.NoFix = why + "; call runtime.KeepAlive(" + keep + ") when the call is done"
 	}
 	return f
 }

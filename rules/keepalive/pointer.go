@@ -75,7 +75,7 @@ func (k *keeper) reflected(x *crossing, arg ast.Expr) *rewrite.Finding {
 	if fix, why := k.keepFix([]use{{x, o}}); fix != nil {
 		f.Fixes = []*rewrite.Fix{fix}
 	} else {
-		f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; call runtime.KeepAlive(" + v.Name() + ") when the call is done"}}
+		f.NoFix = why + "; call runtime.KeepAlive(" + v.Name() + ") when the call is done"
 	}
 	return f
 }
@@ -121,7 +121,7 @@ func (k *keeper) spread(x *crossing) []rewrite.Finding {
 				out = append(out, rewrite.Finding{
 					Pos: elt.Pos(), End: elt.End(),
 					Message: "the uintptr was made before the call: " + name + " may be moved or collected meanwhile",
-					Notes:   []rewrite.Note{{Message: "no fix: " + v.Name() + " has all arguments; write the conversion in the argument list of " + x.What()}},
+					NoFix:   v.Name() + " has all arguments; write the conversion in the argument list of " + x.What(),
 				})
 			}
 		}
@@ -265,13 +265,13 @@ func (k *keeper) hidden(x *crossing, arg ast.Expr) *rewrite.Finding {
 		Message: "a Go pointer hidden in an integer: " + m.v.Name() + " may be collected while " + x.What() + " works on it",
 	}
 	if m.value {
-		f.Notes = []rewrite.Note{{Message: "no fix: " + m.v.Name() + " may stand on the stack, which moves; pass it as a pointer, or pin it with runtime.Pinner"}}
+		f.NoFix = m.v.Name() + " may stand on the stack, which moves; pass it as a pointer, or pin it with runtime.Pinner"
 		return f
 	}
 	if fix, why := k.keepFix([]use{{x, resource{v: m.v}}}); fix != nil {
 		f.Fixes = []*rewrite.Fix{fix}
 	} else {
-		f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; pass it as a pointer"}}
+		f.NoFix = why + "; pass it as a pointer"
 	}
 	return f
 }
@@ -328,10 +328,10 @@ func (k *keeper) early(x *crossing, arg ast.Expr) *rewrite.Finding {
 	}
 	why := k.cannotMove(x, v, arg, def)
 	if why != "" {
-		f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; write the conversion in the argument list of the call"}}
+		f.NoFix = why + "; write the conversion in the argument list of the call"
 		return f
 	}
-	cur, found := p.Inspector.Root().FindNode(def)
+	cur, found := p.Cursor(def)
 	if !found {
 		return nil
 	}
@@ -363,7 +363,7 @@ func (k *keeper) cannotMove(x *crossing, v *types.Var, arg, def ast.Expr) string
 	if !pureUnsafe(p, def) {
 		return "the conversion calls something"
 	}
-	cur, ok := p.Inspector.Root().FindNode(def)
+	cur, ok := p.Cursor(def)
 	if !ok {
 		return "its statement is not in sight"
 	}
@@ -453,7 +453,7 @@ func (k *keeper) inStruct(x *crossing, arg ast.Expr) *rewrite.Finding {
 		return &rewrite.Finding{
 			Pos: val.Pos(), End: val.End(),
 			Message: "a Go pointer hidden in an integer field: " + m.v.Name() + " may be moved or collected while " + x.What() + " works on it",
-			Notes:   []rewrite.Note{{Message: "no fix: the field's type is part of the interface; declare it as unsafe.Pointer, or pin " + m.v.Name() + " with runtime.Pinner until the call is done"}},
+			NoFix:   "the field's type is part of the interface; declare it as unsafe.Pointer, or pin " + m.v.Name() + " with runtime.Pinner until the call is done",
 		}
 	}
 	return nil
@@ -558,20 +558,20 @@ func (k *keeper) retained(x *crossing, arg ast.Expr) *rewrite.Finding {
 			f.Fixes = []*rewrite.Fix{fix}
 			return f
 		}
-		f.Notes = []rewrite.Note{{Message: "no fix: the call stands where no deferred Unpin can be put; pin " + m.v.Name() + " with runtime.Pinner until C is done"}}
+		f.NoFix = "the call stands where no deferred Unpin can be put; pin " + m.v.Name() + " with runtime.Pinner until C is done"
 		return f
 	case waits:
-		f.Notes = []rewrite.Note{{Message: "no fix: runtime.Pinner needs Go 1.21; give C memory of its own (C.CBytes)"}}
+		f.NoFix = "runtime.Pinner needs Go 1.21; give C memory of its own (C.CBytes)"
 		return f
 	}
 	advice := "runtime.KeepAlive alone does not make an asynchronous call safe: pin " + m.v.Name() + " with runtime.Pinner until C is done, or give C memory of its own (C.CBytes)"
 	if m.value || k.alive(x, liveness.Subject{V: m.v}) {
-		f.Notes = []rewrite.Note{{Message: "no fix: the end of C's work is not in sight; " + advice}}
+		f.NoFix = "the end of C's work is not in sight; " + advice
 		return f
 	}
 	fix, why := k.keepFix([]use{{x, resource{v: m.v}}})
 	if fix == nil {
-		f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; " + advice}}
+		f.NoFix = why + "; " + advice
 		return f
 	}
 	fix.Safety = rewrite.Unsafe

@@ -76,7 +76,7 @@ func (k *keeper) wrapper(x *crossing, p *rewrite.Package, decl *ast.FuncDecl, v 
 		f.Notes = append(f.Notes, rewrite.Note{Pos: c.arg.Pos(), Message: "here the address of " + c.name + " is converted"})
 	}
 	if slices.ContainsFunc(converting, func(c conversion) bool { return !c.direct }) {
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: not all callers convert in the argument list; take an unsafe.Pointer, and convert it in the argument list of " + x.What()})
+		f.NoFix = "not all callers convert in the argument list; take an unsafe.Pointer, and convert it in the argument list of " + x.What()
 	} else {
 		f.Fixes = []*rewrite.Fix{escapeFix(decl)}
 	}

@@ -264,7 +264,7 @@ func (l *cpuLimits) report(x limited, message string, list []yamledit.Splice, er
 	}
 	switch {
 	case err != nil:
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + err.Error() + "; set GOMAXPROCS to the limit by hand, or raise the go line to 1.25"})
+		f.NoFix = err.Error() + "; set GOMAXPROCS to the limit by hand, or raise the go line to 1.25"
 	default:
 		f.Fixes = append(f.Fixes, manifestpkg.Fix(x.m.t, x.m.f, x.holder, rewrite.Unsafe, message, list))
 		f.Notes = append(f.Notes, rewrite.Note{Message: "with go 1.25 in go.mod the runtime does this itself and follows changes of the limit"})
@@ -290,7 +290,7 @@ func (l *cpuLimits) divisor(m manifest, item *yaml.Node) {
 	}
 	list, err := m.f.Remove(key, yamledit.Options{})
 	if err != nil || m.t.Generated() {
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: the divisor cannot be taken out; set it to 1 by hand"})
+		f.NoFix = "the divisor cannot be taken out; set it to 1 by hand"
 	} else {
 		f.Fixes = append(f.Fixes, manifestpkg.Fix(m.t, m.f, ref, rewrite.Unsafe, "drop the divisor; GOMAXPROCS becomes the number of CPUs, rounded up", list))
 	}

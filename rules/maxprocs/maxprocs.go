@@ -166,7 +166,7 @@ func (q *quotas) calls() []rewrite.Finding {
 		}
 		remove, why := removal(c.Pkg, c.At, stmt)
 		if why != "" {
-			f.Notes = append(f.Notes, rewrite.Note{Message: why})
+			f.NoFix = why
 			out = append(out, f)
 			continue
 		}
@@ -238,14 +238,14 @@ func removal(p *rewrite.Package, call inspector.Cursor, stmt ast.Stmt) (remove f
 			e.Delete(target, "GOMAXPROCS", "procs", "processor", "parallel", "thread")
 		}
 	}
-	cur, _ := p.Inspector.Root().FindNode(stmt)
+	cur, _ := p.Cursor(stmt)
 	body, ok := cur.Parent().Node().(*ast.BlockStmt)
 	if !ok {
 		switch cur.Parent().Node().(type) {
 		case *ast.CaseClause, *ast.CommClause:
 			return drop(stmt), ""
 		}
-		return nil, "no fix: the call is not a statement in a list"
+		return nil, "the call is not a statement in a list"
 	}
 	up := cur.Parent().Parent()
 	cond, ok := up.Node().(*ast.IfStmt)
@@ -263,9 +263,9 @@ func removal(p *rewrite.Package, call inspector.Cursor, stmt ast.Stmt) (remove f
 	case cond.Else == nil && !elseIf && onlyReads(p, cond.Cond) && (cond.Init == nil || onlyLooksUp(p, cond.Init)):
 		return drop(cond), ""
 	case cond.Else == nil && !elseIf:
-		return nil, "no fix: the condition around the call may have an effect of its own"
+		return nil, "the condition around the call may have an effect of its own"
 	}
-	return nil, "no fix: removing the call would leave an empty branch; drop it by hand"
+	return nil, "removing the call would leave an empty branch; drop it by hand"
 }
 
 func dropElse(n *ast.IfStmt) func(*rewrite.Edit) {
@@ -381,7 +381,7 @@ func (q *quotas) sets() []rewrite.Finding {
 		out = append(out, rewrite.Finding{
 			Pos: c.Call.Pos(), End: c.Call.End(),
 			Message: "maxprocs.Set rounds the CPU quota down and freezes it; since Go 1.25 the runtime takes it for GOMAXPROCS and follows its changes",
-			Notes:   []rewrite.Note{{Message: "no fix: its results and options are part of the program; remove the call and run go mod tidy"}},
+			NoFix:   "its results and options are part of the program; remove the call and run go mod tidy",
 		})
 	}
 	return out

@@ -105,7 +105,7 @@ func (r *memReading) place() (memPlace, string) {
 		if len(r.reads) != 1 {
 			return stay, "the variable outlives the function and is read into in several places"
 		}
-		at, _ := r.pkg.Inspector.Root().FindNode(r.reads[0].stmt)
+		at, _ := r.pkg.Cursor(r.reads[0].stmt)
 		stmt := r.reads[0].stmt
 		if loop, ok := ownLoop(at); ok && syntax.InList(loop) {
 			stmt = loop.Node().(ast.Stmt)
@@ -115,7 +115,7 @@ func (r *memReading) place() (memPlace, string) {
 	if r.decl == nil {
 		return stay, "the variable is declared in an unusual place"
 	}
-	at, _ := r.pkg.Inspector.Root().FindNode(r.decl)
+	at, _ := r.pkg.Cursor(r.decl)
 	loop, ok := ownLoop(at)
 	if !ok || !syntax.InList(loop) || r.grouped() || r.captured(loop.Node()) {
 		return stay, ""
@@ -143,7 +143,7 @@ func (r *memReading) grouped() bool { return r.gen != nil && len(r.gen.Specs) > 
 // is declared outside of the literal.
 func (r *memReading) captured(n ast.Node) bool {
 	within := func(at ast.Node) bool {
-		c, _ := r.pkg.Inspector.Root().FindNode(at)
+		c, _ := r.pkg.Cursor(at)
 		for lit := range c.Enclosing((*ast.FuncLit)(nil)) {
 			if n.Pos() <= lit.Node().Pos() && lit.Node().End() <= n.End() {
 				return true
@@ -158,7 +158,7 @@ func (r *memReading) captured(n ast.Node) bool {
 // freeFor returns the variable's name if it can be declared before stmt, ""
 // where something else there has it.
 func (r *memReading) freeFor(stmt ast.Stmt) string {
-	c, _ := r.pkg.Inspector.Root().FindNode(stmt)
+	c, _ := r.pkg.Cursor(stmt)
 	block := c.Parent()
 	name := r.v.Name()
 	for x := range block.Preorder((*ast.Ident)(nil)) {

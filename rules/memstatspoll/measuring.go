@@ -25,7 +25,7 @@ func forMeasuring(call rewrite.Call) bool {
 	if heat.BenchName.MatchString(decl.Name.Name) {
 		return true
 	}
-	within, _ := call.Pkg.Inspector.Root().FindNode(decl)
+	within, _ := call.Pkg.Cursor(decl)
 	for c := range within.Preorder((*ast.CallExpr)(nil)) {
 		if c.Node() != call.Call && call.Pkg.IsCall(c.Node(), "runtime", "ReadMemStats") &&
 			turnOf(c) == turnOf(call.At) && !exclusive(c, call.At) {

@@ -53,7 +53,7 @@ func memPolls(s *rewrite.Snapshot) []rewrite.Finding {
 			f.Fixes, why = r.fixes()
 		}
 		if why != "" {
-			f.Notes = []rewrite.Note{{Message: "no fix: " + why + "; runtime/metrics and debug.ReadGCStats do not stop the program"}}
+			f.NoFix = why + "; runtime/metrics and debug.ReadGCStats do not stop the program"
 		}
 		out = append(out, f)
 	}

@@ -34,7 +34,7 @@ func (r *memReading) pauseAlert() *pauseAlert {
 		version.Compare(r.file.Version(), "go1.16") < 0 {
 		return nil
 	}
-	read, _ := r.pkg.Inspector.Root().FindNode(r.reads[0].stmt)
+	read, _ := r.pkg.Cursor(r.reads[0].stmt)
 	loop, ok := ownLoop(read)
 	if !ok {
 		return nil
@@ -73,7 +73,7 @@ func (r *memReading) pauseAlert() *pauseAlert {
 		if stmt == nil || stmt == ast.Stmt((*ast.IfStmt)(nil)) {
 			continue
 		}
-		c, _ := r.pkg.Inspector.Root().FindNode(stmt)
+		c, _ := r.pkg.Cursor(stmt)
 		if c.Parent().Node() != r.reads[0].list || stmt.Pos() < r.reads[0].stmt.End() {
 			return nil
 		}

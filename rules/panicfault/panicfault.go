@@ -152,8 +152,8 @@ func (f *faultSetting) inMain() bool {
 
 func (f *faultSetting) finding() (rewrite.Finding, bool) {
 	out := rewrite.Finding{Pos: f.call.Call.Pos(), End: f.call.Call.End()}
-	noFix := func(why string) { out.Notes = append(out.Notes, rewrite.Note{Message: "no fix: " + why}) }
-	cur, ok := f.p.Inspector.Root().FindNode(f.stmt)
+	noFix := func(why string) { out.NoFix = why }
+	cur, ok := f.p.Cursor(f.stmt)
 	if !ok {
 		return out, false
 	}
@@ -383,7 +383,7 @@ func (f *faultSetting) guarded(plain []ast.Stmt) bool {
 	if len(plain) != 1 {
 		return false
 	}
-	cur, ok := f.p.Inspector.Root().FindNode(f.stmt)
+	cur, ok := f.p.Cursor(f.stmt)
 	if !ok {
 		return false
 	}

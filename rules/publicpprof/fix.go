@@ -204,7 +204,7 @@ func commonBody(p *rewrite.Package, sites []ast.Node) (*ast.BlockStmt, ast.Stmt)
 	var decl *ast.FuncDecl
 	var first ast.Stmt
 	for _, s := range sites {
-		c, ok := p.Inspector.Root().FindNode(s)
+		c, ok := p.Cursor(s)
 		if !ok {
 			return nil, nil
 		}
@@ -344,7 +344,7 @@ func adminListener(e *rewrite.Edit, publics []*listener, port int) error {
 // same list, the program comes to other, or that holds it; nil when there is
 // none in the function.
 func before(p *rewrite.Package, stmt ast.Stmt, other ast.Node) ast.Stmt {
-	c, ok := p.Inspector.Root().FindNode(stmt)
+	c, ok := p.Cursor(stmt)
 	for ; ok && c.Node() != nil; c = c.Parent() {
 		if _, isDecl := c.Node().(*ast.FuncDecl); isDecl {
 			return nil

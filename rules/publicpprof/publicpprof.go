@@ -445,23 +445,23 @@ func (p *program) finding(l *listener) rewrite.Finding {
 	f := rewrite.Finding{Pos: l.call.Pos(), End: l.call.End()}
 	if l.Host == web.Unknown || l.Told && p.profilesOnly() {
 		f.Message = "net/http/pprof is served on an address that the program is told when it runs; it may be public"
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: give the listener a handler of its own, or bind it to localhost"})
+		f.NoFix = "give the listener a handler of its own, or bind it to localhost"
 		return f
 	}
 	f.Message = fmt.Sprintf("net/http/pprof is served on %s, to everybody who can reach the machine", l.Where)
 	switch {
 	case p.profilesOnly() && p.whole() || p.forProfiles(l):
 		if l.Lit == nil {
-			f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: bind the listener to localhost; the address is not written here for it alone"})
+			f.NoFix = "bind the listener to localhost; the address is not written here for it alone"
 			return f
 		}
 		f.Fixes = []*rewrite.Fix{l.bindToLoopback()}
 	case l.namedPprof():
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: the listener is for profiles by its name, but serves more; bind it to localhost, or give the other routes a listener of their own"})
+		f.NoFix = "the listener is for profiles by its name, but serves more; bind it to localhost, or give the other routes a listener of their own"
 	case !p.closed() && slices.ContainsFunc(p.regs, func(r registration) bool { return r.pprof && !r.filtered }):
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: profiles are registered under other paths than /debug/pprof/, too; give the listener a handler of its own"})
+		f.NoFix = "profiles are registered under other paths than /debug/pprof/, too; give the listener a handler of its own"
 	case l.targetExpr == nil && l.server == nil:
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: give the server a handler of its own, and serve pprof on localhost"})
+		f.NoFix = "give the server a handler of its own, and serve pprof on localhost"
 	default:
 		f.Fixes = []*rewrite.Fix{p.split(l)}
 	}

@@ -38,7 +38,7 @@ func describeExit(h *handler.Handler, w *waits.Waiting, lost []handler.LostCall)
 	}
 	x := &signalFix{h: h, w: w, lost: lost}
 	if why := x.plan(); why != "" {
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + why + "; let main wait for the signal itself, or make what it waits in return, and clean up behind that"})
+		f.NoFix = why + "; let main wait for the signal itself, or make what it waits in return, and clean up behind that"
 		return f
 	}
 	msg := "end what main waits in by a context that the signal cancels, and clean up behind it; deferred calls run, and a turn of the loop or a request under way is finished first"

@@ -258,7 +258,7 @@ func (x *signalFix) goroutine(sc *scope, at ast.Node, lit *ast.FuncLit, counted 
 	if done != "" && !defers(lit.Body, done) {
 		return "a goroutine that main waits for does not defer the call of " + done
 	}
-	cur, ok := sc.p.Inspector.Root().FindNode(at)
+	cur, ok := sc.p.Cursor(at)
 	if !ok {
 		return "a statement is not found"
 	}
@@ -292,7 +292,7 @@ func (x *signalFix) started(sc *scope, g *ast.GoStmt, counted map[ast.Node]bool)
 	if !defers(decl.Body, "Done") {
 		return decl.Name.Name + " does not defer the call of Done"
 	}
-	cur, ok := sc.p.Inspector.Root().FindNode(g)
+	cur, ok := sc.p.Cursor(g)
 	if !ok {
 		return "a statement is not found"
 	}

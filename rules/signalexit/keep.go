@@ -28,7 +28,7 @@ func (x *signalFix) chain() string {
 	if h.Decl != nil {
 		x.links = append(x.links, handOver{h.Decl, h.Gostmt.Call})
 	}
-	cur, ok := h.P.Inspector.Root().FindNode(h.Gostmt)
+	cur, ok := h.P.Cursor(h.Gostmt)
 	for ok {
 		fn, found := syntax.EnclosingFunc(cur)
 		if !found {
@@ -90,7 +90,7 @@ func (x *signalFix) conditional() (cond bool, why string) {
 	if n := len(x.links); n > 0 {
 		at = x.links[n-1].call
 	}
-	cur, ok := x.h.P.Inspector.Root().FindNode(at)
+	cur, ok := x.h.P.Cursor(at)
 	if !ok {
 		return true, "the goroutine is not found"
 	}
@@ -196,7 +196,7 @@ func (x *signalFix) stoppable() bool {
 
 // isLast reports whether the goroutine ends behind s.
 func (x *signalFix) isLast(s ast.Stmt) bool {
-	c, ok := x.h.P.Inspector.Root().FindNode(s)
+	c, ok := x.h.P.Cursor(s)
 	if !ok {
 		return false
 	}

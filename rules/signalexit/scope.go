@@ -152,7 +152,7 @@ type site struct {
 
 // siteOf finds the place of w.
 func (sc *scope) siteOf(w waits.Wait) (site, bool) {
-	c, ok := sc.p.Inspector.Root().FindNode(w.Node)
+	c, ok := sc.p.Cursor(w.Node)
 	if !ok {
 		return site{}, false
 	}

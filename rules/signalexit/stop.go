@@ -437,7 +437,7 @@ func stopCallee(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 	case f == "return":
 	case f == "plain", f == "if", f == "dropped":
 	case f == "assign":
-		c, ok := sc.p.Inspector.Root().FindNode(stmt)
+		c, ok := sc.p.Cursor(stmt)
 		if !ok || !syntax.InList(c) {
 			return nil, "a statement is not found"
 		}
@@ -450,7 +450,7 @@ func stopCallee(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 	if f == "return" || sc.last(stmt) && sc.results() == nil {
 		return stmt, ""
 	}
-	if c, ok := sc.p.Inspector.Root().FindNode(stmt); !ok || !syntax.InList(c) {
+	if c, ok := sc.p.Cursor(stmt); !ok || !syntax.InList(c) {
 		return nil, w.Text + " is called in the condition of a branch"
 	}
 	sc.exits++

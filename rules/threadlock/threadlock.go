@@ -116,9 +116,9 @@ func checkLock(s *rewrite.Snapshot, call rewrite.Call, cur inspector.Cursor) *re
 	}
 	switch fix, why := f.fix(intent); {
 	case call.File.Test:
-		finding.Notes = append(finding.Notes, rewrite.Note{Message: "no fix: tests are only reported"})
+		finding.NoFix = "tests are only reported"
 	case fix == nil:
-		finding.Notes = append(finding.Notes, rewrite.Note{Message: "no fix: " + why})
+		finding.NoFix = why
 	default:
 		finding.Fixes = []*rewrite.Fix{fix}
 	}
@@ -276,7 +276,7 @@ func grown(st, entry lockState) lockState {
 // loopOf returns the body of the loop that a break or continue leaves, nil when
 // it leaves a switch or select, or a function literal is in between.
 func (f *lockFunc) loopOf(s *ast.BranchStmt) *ast.BlockStmt {
-	cur, ok := f.p.Inspector.Root().FindNode(s)
+	cur, ok := f.p.Cursor(s)
 	if !ok {
 		return nil
 	}
@@ -322,7 +322,7 @@ func (f *lockFunc) deferFix(intent bool) *rewrite.Fix {
 	for s := range f.flow.locks {
 		lock = s
 	}
-	cur, ok := f.p.Inspector.Root().FindNode(lock)
+	cur, ok := f.p.Cursor(lock)
 	if !ok || syntax.InsideLoop(cur, f.cur) {
 		return nil
 	}
@@ -447,7 +447,7 @@ func (f *lockFunc) insertFix() (*rewrite.Fix, string) {
 func (f *lockFunc) recurs() bool { return heat.Of(f.p, f.bodyCursor()).Kind == heat.Recurring }
 
 func (f *lockFunc) bodyCursor() inspector.Cursor {
-	c, _ := f.p.Inspector.Root().FindNode(f.body)
+	c, _ := f.p.Cursor(f.body)
 	return c
 }
 
@@ -506,7 +506,7 @@ func unlockers(s *rewrite.Snapshot, p *rewrite.Package) map[*types.Func]bool {
 		name string
 		p    *rewrite.Package
 	}
-	return s.Memo(k{"unlockers", p}, func() any {
+	return rewrite.Memo(s, k{"unlockers", p}, func() map[*types.Func]bool {
 		out := make(map[*types.Func]bool)
 		for cur := range p.Inspector.Root().Preorder((*ast.FuncDecl)(nil)) {
 			decl := cur.Node().(*ast.FuncDecl)
@@ -525,7 +525,7 @@ func unlockers(s *rewrite.Snapshot, p *rewrite.Package) map[*types.Func]bool {
 			}
 		}
 		return out
-	}).(map[*types.Func]bool)
+	})
 }
 
 // unlockedElsewhere reports whether another function of the package undoes the

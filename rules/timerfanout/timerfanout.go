@@ -81,7 +81,7 @@ func timerFanouts(s *rewrite.Snapshot) []rewrite.Finding {
 			Message: fanoutMessage,
 		}
 		if why := f.obstacle(); why != "" {
-			finding.Notes = []rewrite.Note{{Message: "no fix: " + why + "; set one timer for the batch and go through its elements there"}}
+			finding.NoFix = why + "; set one timer for the batch and go through its elements there"
 		} else {
 			finding.Fixes = []*rewrite.Fix{f.fix()}
 		}
@@ -167,7 +167,7 @@ func countingLoop(call rewrite.Call) (rewrite.Finding, bool) {
 	return rewrite.Finding{
 		Pos: stmt.Pos(), End: stmt.End(),
 		Message: fanoutMessage,
-		Notes:   []rewrite.Note{{Message: "no fix: the loop counts; range over the elements, or set one timer for the batch and go through its elements there"}},
+		NoFix:   "the loop counts; range over the elements, or set one timer for the batch and go through its elements there",
 	}, true
 }
 
@@ -329,7 +329,7 @@ func (f *fanout) obstacle() string {
 	if f.loop.Tok == token.ASSIGN {
 		return "the loop sets variables that are declared outside of it"
 	}
-	loop, ok := f.pkg.Inspector.Root().FindNode(f.loop)
+	loop, ok := f.pkg.Cursor(f.loop)
 	if !ok || !syntax.InList(loop) {
 		return "nothing can be put behind the loop"
 	}

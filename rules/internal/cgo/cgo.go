@@ -45,7 +45,7 @@ func IsCType(p *rewrite.Package, name string) bool {
 		return true
 	}
 	type key struct{ pkg *rewrite.Package }
-	known := p.Snapshot().Memo(key{p}, func() any { return cTypes(p) }).(map[string]bool)
+	known := rewrite.Memo(p.Snapshot(), key{p}, func() map[string]bool { return cTypes(p) })
 	return known[name]
 }
 

@@ -54,12 +54,9 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 			Pos: call.Call.Pos(), End: call.Call.End(),
 			Message: c.Pkg[strings.LastIndexByte(c.Pkg, '/')+1:] + "." + c.Name + " runs " + h.Why + ": " + c.Harm,
 		}
-		if version.Compare(call.File.Version(), "go1.19") >= 0 {
-			f.Notes = append(f.Notes, rewrite.Note{Message: "set GOMEMLIMIT or call debug.SetMemoryLimit if memory must be bounded"})
-		}
 		switch {
 		case h.Guarded || guardsMemory(call.Pkg, call.At):
-			f.Notes = []rewrite.Note{{Message: "no fix: this is a memory limit made by hand; debug.SetMemoryLimit or GOMEMLIMIT (Go 1.19) does it without stopping callers"}}
+			f.NoFix = "this is a memory limit made by hand; debug.SetMemoryLimit or GOMEMLIMIT (Go 1.19) does it without stopping callers"
 		case heat.Measures(call.Pkg, decl):
 			continue
 		case profiles(call.Pkg, decl):
@@ -67,11 +64,14 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		case usesFinalization(call.Pkg) && yields(call.Pkg, call.At.Parent()):
 			continue
 		case usesFinalization(call.Pkg):
-			f.Notes = []rewrite.Note{{Message: "no fix: the package uses finalizers, cleanups or weak pointers, which the call may be there to drive"}}
+			f.NoFix = "the package uses finalizers, cleanups or weak pointers, which the call may be there to drive"
 		case twice(call.Pkg, call.At):
-			f.Notes = []rewrite.Note{{Message: "no fix: two collections in a row empty sync.Pools and run finalizers, which may be meant"}}
+			f.NoFix = "two collections in a row empty sync.Pools and run finalizers, which may be meant"
 		default:
 			f.Fixes = []*rewrite.Fix{c.fix(s, call, stmt, h)}
+		}
+		if f.NoFix == "" && version.Compare(call.File.Version(), "go1.19") >= 0 {
+			f.Notes = append(f.Notes, rewrite.Note{Message: "set GOMEMLIMIT or call debug.SetMemoryLimit if memory must be bounded"})
 		}
 		out = append(out, f)
 	}
@@ -136,7 +136,7 @@ func (c Collector) values(s *rewrite.Snapshot) []rewrite.Finding {
 		out = append(out, rewrite.Finding{
 			Pos: e.Pos(), End: e.End(),
 			Message: c.Name + " is handed to code that calls it again and again: " + c.Harm,
-			Notes:   []rewrite.Note{{Message: "no fix: only direct calls are removed; do not pass it on"}},
+			NoFix:   "only direct calls are removed; do not pass it on",
 		})
 	}
 	return out

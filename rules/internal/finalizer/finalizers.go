@@ -43,7 +43,7 @@ type Finalizers struct {
 func Of(s *rewrite.Snapshot) *Finalizers {
 	type key struct{}
 	get := func() *Finalizers {
-		return s.Memo(key{}, func() any { return collectFinalizers(s) }).(*Finalizers)
+		return rewrite.Memo(s, key{}, func() *Finalizers { return collectFinalizers(s) })
 	}
 	s.Widen("SetFinalizer", "AddCleanup")
 	if names := get().wrappers; len(names) > 0 {

@@ -147,7 +147,7 @@ func interfaceKeys(s *rewrite.Snapshot, obj *types.Func) []string {
 		return nil
 	}
 	type decl struct{ named []*types.TypeName }
-	all := s.Memo("named types", func() any {
+	all := rewrite.Memo(s, "named types", func() decl {
 		var d decl
 		for _, p := range s.Packages {
 			if p.Types == nil {
@@ -160,7 +160,7 @@ func interfaceKeys(s *rewrite.Snapshot, obj *types.Func) []string {
 			}
 		}
 		return d
-	}).(decl)
+	})
 	var keys []string
 	for _, tn := range all.named {
 		iface, ok := tn.Type().Underlying().(*types.Interface)

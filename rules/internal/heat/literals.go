@@ -69,7 +69,7 @@ func (f *heatFinder) namedLiteral(p *rewrite.Package, lit inspector.Cursor, dept
 	}
 	f.busy[key] = true
 	defer delete(f.busy, key)
-	within, _ := p.Inspector.Root().FindNode(decl)
+	within, _ := p.Cursor(decl)
 	once, count := 0, 0
 	for c := range within.Preorder((*ast.Ident)(nil)) {
 		if p.Info.Uses[c.Node().(*ast.Ident)] != v {

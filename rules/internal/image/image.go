@@ -454,12 +454,12 @@ func (g *Images) OldDefault(m *Module) bool {
 		dir = up
 	}
 	type key string
-	return g.s.Memo(key(m.dir), func() any {
+	return rewrite.Memo(g.s, key(m.dir), func() bool {
 		files, err := g.s.FilesWith(m.dir, func(p string, data []byte) bool {
 			return setsMaxprocs(p, data)
 		})
 		return err == nil && len(files) == 0
-	}).(bool)
+	})
 }
 
 // setsMaxprocs reports whether a file may set GOMAXPROCS: a Go file that does

@@ -14,10 +14,10 @@ import (
 // Parse returns the documents of t, nil when it is not YAML as it stands: a
 // template, say, whose unquoted {{ expressions }} read as mappings of mappings.
 func Parse(s *rewrite.Snapshot, t *rewrite.TextFile) *yamledit.File {
-	return s.Memo(yamlKey{t}, func() any {
+	return rewrite.Memo(s, yamlKey{t}, func() *yamledit.File {
 		f, _ := yamledit.Parse(t.Src)
 		if f == nil || t.Is(rewrite.HelmTemplate) && bytes.Contains(t.Src, []byte("{{")) {
-			return (*yamledit.File)(nil)
+			return nil
 		}
 		template := false
 		for _, doc := range f.Docs {
@@ -26,10 +26,10 @@ func Parse(s *rewrite.Snapshot, t *rewrite.TextFile) *yamledit.File {
 			})
 		}
 		if template {
-			return (*yamledit.File)(nil)
+			return nil
 		}
 		return f
-	}).(*yamledit.File)
+	})
 }
 
 type yamlKey struct{ t *rewrite.TextFile }

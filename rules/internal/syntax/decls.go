@@ -27,7 +27,7 @@ func Mentioned(p *rewrite.Package, name string) bool {
 // DeclsOf returns the package's functions and methods by their keys.
 func DeclsOf(p *rewrite.Package) map[string]*ast.FuncDecl {
 	type key struct{ p *rewrite.Package }
-	return p.Snapshot().Memo(key{p}, func() any {
+	return rewrite.Memo(p.Snapshot(), key{p}, func() map[string]*ast.FuncDecl {
 		out := make(map[string]*ast.FuncDecl)
 		for _, f := range p.Files {
 			for _, d := range f.AST.Decls {
@@ -39,7 +39,7 @@ func DeclsOf(p *rewrite.Package) map[string]*ast.FuncDecl {
 			}
 		}
 		return out
-	}).(map[string]*ast.FuncDecl)
+	})
 }
 
 // TakeTurn returns the declaration around cur, in which the fix is to declare a
@@ -59,7 +59,7 @@ func DeclarationOf(s *rewrite.Snapshot, fn *types.Func) (*ast.FuncDecl, *rewrite
 		decl *ast.FuncDecl
 		pkg  *rewrite.Package
 	}
-	all := s.Memo("declared functions", func() any {
+	all := rewrite.Memo(s, "declared functions", func() map[string]declared {
 		m := make(map[string]declared)
 		for _, p := range s.Packages {
 			for _, f := range p.Files {
@@ -73,7 +73,7 @@ func DeclarationOf(s *rewrite.Snapshot, fn *types.Func) (*ast.FuncDecl, *rewrite
 			}
 		}
 		return m
-	}).(map[string]declared)
+	})
 	d := all[rewrite.ObjectKey(fn)]
 	return d.decl, d.pkg
 }

@@ -60,7 +60,7 @@ func InsideLoop(cur, fn inspector.Cursor) bool {
 // OnlyReturnsAfter reports whether nothing but returns follows stmt on any path,
 // and these evaluate nothing that could take time.
 func OnlyReturnsAfter(p *rewrite.Package, fn inspector.Cursor, stmt ast.Stmt) bool {
-	cur, ok := p.Inspector.Root().FindNode(stmt)
+	cur, ok := p.Cursor(stmt)
 	if !ok {
 		return false
 	}

@@ -76,7 +76,7 @@ func Argument(p *rewrite.Package, id *ast.Ident) (ast.Expr, *rewrite.Package) {
 	if !ok {
 		return nil, nil
 	}
-	at, ok := p.Inspector.Root().FindNode(id)
+	at, ok := p.Cursor(id)
 	if !ok {
 		return nil, nil
 	}

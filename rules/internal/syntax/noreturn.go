@@ -78,7 +78,7 @@ type endlessBodies struct {
 // A body with deferred calls may return by recover.
 func endless(p *rewrite.Package, body *ast.BlockStmt) bool {
 	type key struct{}
-	memo := p.Snapshot().Memo(key{}, func() any { return &endlessBodies{m: make(map[*ast.BlockStmt]bool)} }).(*endlessBodies)
+	memo := rewrite.Memo(p.Snapshot(), key{}, func() *endlessBodies { return &endlessBodies{m: make(map[*ast.BlockStmt]bool)} })
 	memo.mu.Lock()
 	is, ok := memo.m[body]
 	if !ok {

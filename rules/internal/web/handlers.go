@@ -59,7 +59,7 @@ func IsServiceMethod(s *rewrite.Snapshot, obj *types.Func) bool {
 	if !unary && !rpc {
 		return false
 	}
-	services := s.Memo("registered services", func() any { return registered(s) }).(map[string]bool)
+	services := rewrite.Memo(s, "registered services", func() map[string]bool { return registered(s) })
 	return services[syntax.TypeKey(sig.Recv().Type())]
 }
 

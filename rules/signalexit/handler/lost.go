@@ -175,7 +175,7 @@ var clientClose = regexp.MustCompile(`^\(\*?(github\.com/(gorilla/websocket|code
 // embeddedDatabase reports whether some loaded package uses a database that
 // lives in the process, and leaves files behind when it is not closed.
 func (h *Handler) embeddedDatabase() bool {
-	return h.S.Memo("embedded database", func() any {
+	return rewrite.Memo(h.S, "embedded database", func() bool {
 		for _, p := range h.S.Packages {
 			for _, f := range p.Files {
 				for _, imp := range f.AST.Imports {
@@ -186,7 +186,7 @@ func (h *Handler) embeddedDatabase() bool {
 			}
 		}
 		return false
-	}).(bool)
+	})
 }
 
 // readsOnly reports whether what call closes can be read and not written to.

@@ -12,7 +12,7 @@ import (
 // Waiting finds the stack that stands while the goroutine waits for the
 // signal, nil when nothing is left to do once the handler is installed.
 func (h *Handler) Waiting() *waits.Waiting {
-	cur, ok := h.P.Inspector.Root().FindNode(h.Gostmt)
+	cur, ok := h.P.Cursor(h.Gostmt)
 	if !ok {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (h *Handler) behindInit() *waits.Waiting {
 	if decl == nil || decl.Body == nil {
 		return nil
 	}
-	fn, ok := p.Inspector.Root().FindNode(decl)
+	fn, ok := p.Cursor(decl)
 	if !ok {
 		return nil
 	}

@@ -273,7 +273,7 @@ func fromChannel(p *rewrite.Package, call *ast.CallExpr) bool {
 	if !ok || p.Info.Uses[id] == nil {
 		return false
 	}
-	c, ok := p.Inspector.Root().FindNode(id)
+	c, ok := p.Cursor(id)
 	if !ok {
 		return false
 	}

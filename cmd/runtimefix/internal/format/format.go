@@ -106,10 +106,8 @@ func noFix(f Finding) string {
 	if why != "" {
 		return why
 	}
-	for _, n := range f.Notes {
-		if text, ok := strings.CutPrefix(n.Message, "no fix: "); ok {
-			return text
-		}
+	if f.NoFix != "" {
+		return f.NoFix
 	}
 	if len(f.Fixes) > 0 {
 		return "the fix is to be made by hand: " + f.Fixes[0].Message

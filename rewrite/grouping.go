@@ -1,0 +1,97 @@
+package rewrite
+
+import (
+	"cmp"
+	"go/build"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite/load"
+	"github.com/runtimefix/runtimefix/rewrite/scan"
+)
+
+// grouping collects packages into what one run of the go command can list.
+type grouping struct {
+	found    *scan.Result
+	byOrigin map[origin]*load.Group
+}
+
+// origin is where the go command is to run: in a module or workspace, or in a
+// directory that is in none.
+type origin struct {
+	dir   string
+	loose bool
+}
+
+// add puts p into its group.
+func (g *grouping) add(p scan.Package) error {
+	if p.Module < 0 {
+		// Outside of a module the go command takes only files, and nothing else
+		// beside them.
+		group := g.group(origin{dir: p.Dir, loose: true}, false)
+		group.Patterns = append(group.Patterns, looseFiles(p.Dir)...)
+		return nil
+	}
+	m := g.found.Modules[p.Module]
+	pattern, err := relPattern(m.Dir, p.Dir)
+	if err != nil {
+		return err
+	}
+	if m.Work == "" {
+		group := g.group(origin{dir: m.Dir}, true)
+		group.Patterns = append(group.Patterns, pattern)
+		return nil
+	}
+	top := filepath.Dir(m.Work)
+	whole, err := relPattern(top, p.Dir)
+	if err != nil {
+		return err
+	}
+	group := g.group(origin{dir: top}, false)
+	group.Patterns = append(group.Patterns, whole)
+	alone := group.Module(m.Dir)
+	alone.Patterns = append(alone.Patterns, pattern)
+	return nil
+}
+
+func (g *grouping) group(from origin, noWork bool) *load.Group {
+	group := g.byOrigin[from]
+	if group == nil {
+		group = &load.Group{Dir: from.dir, NoWork: noWork}
+		g.byOrigin[from] = group
+	}
+	return group
+}
+
+// list returns the groups in order.
+func (g *grouping) list() []load.Group {
+	var out []load.Group
+	for _, group := range g.byOrigin {
+		out = append(out, *group)
+	}
+	slices.SortFunc(out, func(a, b load.Group) int {
+		return cmp.Or(strings.Compare(a.Dir, b.Dir), slices.Compare(a.Patterns, b.Patterns))
+	})
+	return out
+}
+
+// relPattern returns the package pattern for dir, seen from base.
+func relPattern(base, dir string) (string, error) {
+	rel, err := filepath.Rel(base, dir)
+	return "./" + filepath.ToSlash(rel), err
+}
+
+// looseFiles returns the Go files in dir that the platform includes, without
+// tests.
+func looseFiles(dir string) []string {
+	pkg, err := build.ImportDir(dir, 0)
+	if err != nil && pkg == nil {
+		return nil
+	}
+	var out []string
+	for _, name := range slices.Concat(pkg.GoFiles, pkg.CgoFiles) {
+		out = append(out, filepath.Join(dir, name))
+	}
+	return out
+}
