@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite/load"
-	"github.com/runtimefix/runtimefix/rewrite/scan"
 )
 
 // Options say what Run does.
@@ -60,7 +59,7 @@ type Result struct {
 	// Internal are faults of this program: panics in rules.
 	Internal []load.Problem
 	// Excluded are the files in which a rule might fire but which none of the
-	// platforms includes. Each says what platform or tags would include it.
+	// platforms includes.
 	Excluded []Excluded
 	// Files and Bytes say how much the scan read, Packages how many packages
 	// were type-checked, of how many modules.
@@ -80,8 +79,8 @@ type perView struct {
 
 // Excluded is a file that the platforms and tags leave out.
 type Excluded struct {
-	Path string
-	scan.Exclusion
+	Path   string
+	Reason string
 }
 
 // Change is a file's content before and after the fixes.

@@ -84,8 +84,8 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 			for _, rule := range f.Rules {
 				fires[rule] = true
 			}
-			if f.Excluded != nil {
-				res.Excluded = append(res.Excluded, Excluded{Path: f.Path, Exclusion: *f.Excluded})
+			if f.Excluded != "" {
+				res.Excluded = append(res.Excluded, Excluded{Path: f.Path, Reason: f.Excluded})
 			} else {
 				included = true
 			}

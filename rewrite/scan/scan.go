@@ -95,9 +95,9 @@ type File struct {
 	Path string
 	// Rules are the rules that may fire in it, in order.
 	Rules []string
-	// Excluded says why the platform or the tags leave it out, nil if they do
+	// Excluded says why the platform or the tags leave it out, "" if they do
 	// not.
-	Excluded *Exclusion
+	Excluded string
 	Test     bool
 }
 
