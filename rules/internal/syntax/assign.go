@@ -36,7 +36,7 @@ type Assignment struct {
 // order. Sets through a pointer are those behind a Shared one.
 func AssignmentsOf(p *rewrite.Package, v types.Object) []Assignment {
 	type key struct{ p *rewrite.Package }
-	return p.Snapshot().Memo(key{p}, func() any { return assignments(p) }).(map[types.Object][]Assignment)[v]
+	return rewrite.Memo(p.Snapshot(), key{p}, func() map[types.Object][]Assignment { return assignments(p) })[v]
 }
 
 func assignments(p *rewrite.Package) map[types.Object][]Assignment {

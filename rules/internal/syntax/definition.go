@@ -65,7 +65,7 @@ func Definition(p *rewrite.Package, id *ast.Ident) *def {
 // source order. It looks them up in an index that is made once for a package.
 func MentionsOf(p *rewrite.Package, obj types.Object) []inspector.Cursor {
 	type key struct{ p *rewrite.Package }
-	return p.Snapshot().Memo(key{p}, func() any {
+	return rewrite.Memo(p.Snapshot(), key{p}, func() map[types.Object][]inspector.Cursor {
 		all := make(map[types.Object][]inspector.Cursor)
 		for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
 			if obj := p.Info.ObjectOf(c.Node().(*ast.Ident)); obj != nil {
@@ -73,5 +73,5 @@ func MentionsOf(p *rewrite.Package, obj types.Object) []inspector.Cursor {
 			}
 		}
 		return all
-	}).(map[types.Object][]inspector.Cursor)[obj]
+	})[obj]
 }
