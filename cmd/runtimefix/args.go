@@ -2,7 +2,12 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/suggest"
 
 	"github.com/urfave/cli/v2"
 )
@@ -34,7 +39,7 @@ func flagsFirst(args []string, flags []cli.Flag) ([]string, error) {
 		}
 		name, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		if !known[name] {
-			return nil, fmt.Errorf("unknown flag %s", arg)
+			return nil, fmt.Errorf("unknown flag %s%s", arg, suggest.DidYouMean("--"+name, dashed(known)))
 		}
 		front = append(front, arg)
 		if !takesValue[name] || hasValue {
@@ -50,6 +55,45 @@ func flagsFirst(args []string, flags []cli.Flag) ([]string, error) {
 		front = append(front, "--")
 	}
 	return append(front, back...), nil
+}
+
+// dashed returns the names of flags as they are written.
+func dashed(known map[string]bool) []string {
+	var out []string
+	for name := range known {
+		if len(name) > 1 {
+			out = append(out, "--"+name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// meant are the words that users of other tools try for commands, and what does
+// the same here.
+var meant = map[string]string{
+	"version": "--version", "fix": "--apply", "apply": "--apply", "write": "--apply", "diff": "--diff", "patch": "--diff",
+	"check": "./...", "run": "./...", "lint": "./...", "report": "./...", "list": "rules", "linters": "rules", "doc": "explain RULE", "docs": "help",
+	"init": "--write-baseline FILE", "baseline": "--write-baseline FILE", "suppress": "ignore", "nolint": "ignore",
+}
+
+// mistyped returns an error when word, the first argument, can only be meant for
+// a command: it names neither a command nor a file, and is not the name of
+// a package either that anybody would check.
+func mistyped(word, dir string, commands []string) error {
+	if word == "" || strings.ContainsAny(word, "./\\@") || slices.Contains([]string{"std", "cmd", "all", "work", "tool"}, word) {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, word)); err == nil {
+		return nil
+	}
+	if as, ok := meant[word]; ok {
+		return usagef("there is no command %q; did you mean runtimefix %s?", word, as)
+	}
+	if near := suggest.Nearest(word, commands); near != "" {
+		return usagef("there is no command %q; did you mean runtimefix %s?", word, near)
+	}
+	return nil
 }
 
 // isPattern reports whether arg can only be meant as a package pattern.

@@ -1,30 +1,87 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
+	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules"
 	"github.com/urfave/cli/v2"
 )
 
-// The ignore comments' own mistakes are reported as those of a rule.
-const (
-	ignoreTitle = "an ignore comment without a reason, for an unknown rule, or of no use"
-	ignoreDoc   = "Write //runtimefix:ignore RULE reason on the line of the finding or the one above it."
-)
+// ruleJSON is a rule in the output of rules and explain for programs. Fields are
+// only ever added.
+type ruleJSON struct {
+	Name     string `json:"name"`
+	Title    string `json:"title"`
+	Symptom  string `json:"symptom"`
+	Cause    string `json:"cause"`
+	Fix      string `json:"fix"`
+	Found    string `json:"found"`
+	Silent   string `json:"silent"`
+	Before   string `json:"before"`
+	After    string `json:"after"`
+	Since    string `json:"since"`
+	URL      string `json:"url"`
+	Markdown string `json:"markdown,omitempty"`
+}
+
+func describe(p page.Page, markdown bool) ruleJSON {
+	r := ruleJSON{
+		Name: p.Name, Title: p.Title, Symptom: p.Symptom, Cause: p.Cause, Fix: p.Fix, Found: p.Found, Silent: p.Silent,
+		Before: p.Before, After: p.After, Since: p.Since, URL: p.URL,
+	}
+	if markdown {
+		r.Markdown = p.Markdown()
+	}
+	return r
+}
+
+// textOrJSON is the flag of commands that print for people or for programs.
+func textOrJSON() cli.Flag {
+	return &cli.StringFlag{Name: "format", Usage: "text or json", Value: "text"}
+}
+
+// asJSON reports whether c is to print for programs.
+func asJSON(c *cli.Context) (bool, error) {
+	f := c.String("format")
+	if f != "text" && f != "json" {
+		return false, usagef("--format takes text or json here, not %q", f)
+	}
+	return f == "json", nil
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
 
 func rulesCommand(stdout io.Writer) *cli.Command {
 	return &cli.Command{
 		Name:            "rules",
 		Usage:           "list the rules",
 		HideHelpCommand: true,
+		Flags:           []cli.Flag{textOrJSON()},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
 				return usagef("rules takes no arguments; try runtimefix explain %s", c.Args().First())
+			}
+			programs, err := asJSON(c)
+			if err != nil {
+				return err
+			}
+			if programs {
+				var list []ruleJSON
+				for _, r := range rules.All {
+					list = append(list, describe(page.Of(r), false))
+				}
+				return writeJSON(stdout, list)
 			}
 			w := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)
 			for _, r := range rules.All {
@@ -41,32 +98,28 @@ func explainCommand(stdout io.Writer) *cli.Command {
 		Usage:           "tell a rule's symptom, cause and fix, with an example",
 		ArgsUsage:       "RULE",
 		HideHelpCommand: true,
+		Flags:           []cli.Flag{textOrJSON()},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return usagef("explain takes the name of one rule; runtimefix rules lists them")
 			}
-			i := slices.IndexFunc(rules.All, func(r *rules.Rule) bool { return r.Name == c.Args().First() })
-			if i < 0 {
-				return usagef("unknown rule %q; runtimefix rules lists them", c.Args().First())
+			programs, err := asJSON(c)
+			if err != nil {
+				return err
 			}
-			return explain(stdout, rules.All[i])
+			p := page.Ignore
+			if name := c.Args().First(); name != rewrite.IgnoreRule {
+				i := slices.IndexFunc(rules.All, func(r *rules.Rule) bool { return r.Name == name })
+				if i < 0 {
+					return unknownRule(name)
+				}
+				p = page.Of(rules.All[i])
+			}
+			if programs {
+				return writeJSON(stdout, describe(p, true))
+			}
+			_, err = io.WriteString(stdout, p.Text())
+			return err
 		},
 	}
-}
-
-func explain(w io.Writer, r *rules.Rule) error {
-	_, err := fmt.Fprintf(w, "%s: %s\n\n%s\n\nBefore:\n\n%s\n\nAfter:\n\n%s\n",
-		r.Name, r.Title, strings.TrimSpace(r.Doc), indent(r.Before), indent(r.After))
-	return err
-}
-
-func indent(s string) string {
-	var b strings.Builder
-	for line := range strings.Lines(strings.TrimSpace(s) + "\n") {
-		if line != "\n" {
-			b.WriteString("    ")
-		}
-		b.WriteString(line)
-	}
-	return strings.TrimRight(b.String(), "\n")
 }

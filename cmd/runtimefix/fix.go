@@ -32,14 +32,7 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 	if err != nil {
 		return 0, err
 	}
-	bar := newProgress(stderr)
-	opt.Progress = bar.stage
-	j.res, err = rewrite.Run(ctx, opt, finders)
-	bar.clear()
-	if ctx.Err() != nil {
-		return 0, errInterrupted // what was found till then says nothing about the rest
-	}
-	if err != nil {
+	if j.res, err = runEngine(ctx, opt, finders, stderr); err != nil {
 		return 0, err
 	}
 	if o.writeBaseline != "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
@@ -114,11 +115,9 @@ func machineReport(o *options, cfg *config.Config, res *rewrite.Result, root str
 	}
 	r := &format.Report{Version: toolVersion(), Root: root, WorkDir: wd, Problems: res.Problems, Excluded: res.Excluded}
 	for _, rule := range o.rules {
-		r.Rules = append(r.Rules, format.Rule{Name: rule.Name, Title: rule.Title, Doc: rule.Doc, Severity: severity(cfg, rule.Name)})
+		r.Rules = append(r.Rules, format.Rule{Page: page.Of(rule), Severity: severity(cfg, rule.Name)})
 	}
-	r.Rules = append(r.Rules, format.Rule{
-		Name: rewrite.IgnoreRule, Title: ignoreTitle, Doc: ignoreDoc, Severity: format.Warning,
-	})
+	r.Rules = append(r.Rules, format.Rule{Page: page.Ignore, Severity: format.Warning})
 	if !o.apply {
 		r.Findings = decorate(cfg, root, res.Findings)
 		return r

@@ -134,6 +134,13 @@ func TestFormatsAgainstSchemas(t *testing.T) {
 	if got, want := read("r.github"), "::warning file=sub/b.go,line=7,endLine=7,col=17,endColumn=29,title=runtimefix forcedgc::"; !strings.Contains(got, want) {
 		t.Errorf("github format: got\n%swant %s", got, want)
 	}
+	// reviewdog reads the inserted text also where a fix only deletes.
+	if n, m := strings.Count(read("r.sarif"), `"deletedRegion"`), strings.Count(read("r.sarif"), `"insertedContent": {`); n == 0 || n != m {
+		t.Errorf("%d regions are deleted, %d have inserted content", n, m)
+	}
+	if !strings.Contains(read("r.sarif"), `"helpUri": "https://github.com/runtimefix/runtimefix/blob/main/rules/forcedgc/README.md"`) {
+		t.Error("no link to the rule's page")
+	}
 	if strings.Contains(read("r.sarif"), filepath.Dir(here)) {
 		t.Error("the SARIF report holds an absolute path")
 	}

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -94,11 +95,49 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	}
 	if wantsHelp(ordered) {
 		ordered = []string{"--help"}
+	} else if word := firstArgument(ordered); sub == nil && word != "" {
+		if err := mistyped(word, valueOf(ordered, "C"), commandNames(app)); err != nil {
+			return nil, err
+		}
 	}
 	if sub != nil {
 		return append([]string{args[0]}, ordered...), nil
 	}
 	return ordered, nil
+}
+
+// firstArgument returns the first argument that is no flag, of arguments whose
+// flags stand before "--".
+func firstArgument(ordered []string) string {
+	if i := slices.Index(ordered, "--"); i >= 0 && i+1 < len(ordered) {
+		return ordered[i+1]
+	}
+	return ""
+}
+
+// valueOf returns the value of a flag among ordered arguments, "" without it.
+func valueOf(ordered []string, flag string) string {
+	for i, a := range ordered {
+		name, value, has := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		switch {
+		case a == "--":
+			return ""
+		case name != flag:
+		case has:
+			return value
+		case i+1 < len(ordered):
+			return ordered[i+1]
+		}
+	}
+	return ""
+}
+
+func commandNames(app *cli.App) []string {
+	var out []string
+	for _, c := range app.Commands {
+		out = append(out, c.Names()...)
+	}
+	return out
 }
 
 // wantsHelp reports whether a help flag stands anywhere among the flags. The
@@ -132,17 +171,18 @@ func newApp(stdout, stderr io.Writer, code *int) *cli.App {
 	return &cli.App{
 		Name:      "runtimefix",
 		Usage:     "find and fix misuse of the Go runtime's hooks",
-		UsageText: "runtimefix [flags] [packages | files]\n   runtimefix rules\n   runtimefix explain RULE\n   runtimefix completion SHELL",
+		UsageText: "runtimefix [flags] [packages | files]\n   runtimefix rules\n   runtimefix explain RULE\n   runtimefix ignore --rule RULE --reason TEXT [packages | files]\n   runtimefix help [TOPIC]\n   runtimefix completion SHELL",
 		Description: "Without --diff or --apply it reports what it finds in the packages named, \"./...\" if none is.\n" +
 			"Exit codes: 0 nothing found or all applied, 1 findings (without --apply), 2 usage,\n" +
-			"3 something could not be loaded or written, 4 a fix was withheld because its result does not compile.",
+			"3 something could not be loaded or written, 4 a fix was withheld because its result does not compile,\n" +
+			"130 interrupted.",
 		Version:              version(),
 		HideHelpCommand:      true,
 		EnableBashCompletion: true,
 		Writer:               stdout,
 		ErrWriter:            stderr,
-		Flags:                mainFlags(),
-		Commands:             []*cli.Command{rulesCommand(stdout), explainCommand(stdout), completionCommand(stdout)},
+		Flags:                append(mainFlags(), cli.HelpFlag), // the help command keeps the library from adding it
+		Commands:             []*cli.Command{rulesCommand(stdout), explainCommand(stdout), ignoreCommand(stderr, code), helpCommand(stdout), completionCommand(stdout)},
 		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 		ExitErrHandler:       func(*cli.Context, error) {},
 		Action: func(c *cli.Context) error {
@@ -164,14 +204,27 @@ func version() string {
 	return toolVersion()
 }
 
-// toolVersion is the module version that the binary was built from.
+// toolVersion is the module version that the binary was built from, else the
+// commit.
 func toolVersion() string {
 	info, ok := debug.ReadBuildInfo()
-	switch {
-	case !ok:
+	if !ok {
 		return "unknown"
-	case info.Main.Version == "":
-		return "(devel)"
 	}
-	return info.Main.Version
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	commit, dirty := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+dirty"
+		}
+	}
+	if commit == "" {
+		return "unknown"
+	}
+	return commit + dirty
 }

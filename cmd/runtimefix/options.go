@@ -6,6 +6,8 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/suggest"
+	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules"
 	"github.com/urfave/cli/v2"
 )
@@ -36,6 +38,7 @@ type options struct {
 	output              bool // the report goes to a file, not to stdout
 	only, skip          string
 	known               map[string]bool // fingerprints in the baseline
+	fingerprints        []string        // the only ones wanted, all when there are none
 	// flags are the flags to be repeated in a suggested command.
 	flags []string
 }
@@ -54,6 +57,7 @@ func mainFlags() []cli.Flag {
 		&cli.StringFlag{Name: "changed-since", Usage: "only findings on lines changed since the git revision `REV`"},
 		&cli.BoolFlag{Name: "staged", Usage: "check what is staged for the next commit, and only lines that it changes"},
 		&cli.StringFlag{Name: "baseline", Usage: "only findings that are not in the baseline `FILE`"},
+		&cli.StringFlag{Name: "only", Usage: "only the findings with these `FINGERPRINTS`, as the json format has them"},
 		&cli.StringFlag{Name: "write-baseline", Usage: "write all findings to the baseline `FILE`"},
 		&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`, or none", DefaultText: ".runtimefix.yaml, here or above, up to the repository's root"},
 		&cli.StringFlag{Name: "config-from", Usage: "read configuration and baseline as they are in the git revision `REV`"},
@@ -79,7 +83,7 @@ func readOptions(c *cli.Context) (*options, error) {
 		patterns: c.Args().Slice(), changedSince: c.String("changed-since"), staged: c.Bool("staged"),
 		baseline: c.String("baseline"), writeBaseline: c.String("write-baseline"), config: c.String("config"),
 		configFrom: c.String("config-from"), quiet: c.Bool("quiet"), statistics: c.Bool("statistics"), groupBy: c.String("group-by"),
-		output: c.String("output") != "",
+		output: c.String("output") != "", fingerprints: splitList(c.String("only")),
 	}
 	if o.diff && o.apply {
 		return nil, usagef("--diff and --apply exclude each other")
@@ -126,7 +130,7 @@ func readOptions(c *cli.Context) (*options, error) {
 	case o.writeBaseline != "" && (o.apply || o.diff || o.staged || o.changedSince != "" || o.baseline != ""):
 		return nil, usagef("--write-baseline takes all findings: it goes with no --apply, --diff, --baseline, --staged and --changed-since")
 	}
-	for _, name := range []string{"C", "rules", "skip", "tags", "platforms", "changed-since", "baseline", "config", "config-from"} {
+	for _, name := range []string{"C", "rules", "skip", "only", "tags", "platforms", "changed-since", "baseline", "config", "config-from"} {
 		if v := c.String(name); v != "" {
 			dashes := "--"
 			if len(name) == 1 {
@@ -145,13 +149,17 @@ func splitList(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
+func unknownRule(name string) error {
+	return usagef("unknown rule %q; runtimefix rules lists them%s", name, suggest.DidYouMean(name, append(rules.Names(), rewrite.IgnoreRule)))
+}
+
 // selectRules returns the rules that only, skip and cfg leave, in the order of
 // rules.All.
 func selectRules(only, skip string, cfg *config.Config) ([]*rules.Rule, error) {
 	names := rules.Names()
 	for _, name := range append(splitList(only), splitList(skip)...) {
 		if !slices.Contains(names, name) {
-			return nil, usagef("unknown rule %q; runtimefix rules lists them", name)
+			return nil, unknownRule(name)
 		}
 	}
 	var out []*rules.Rule

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -29,12 +31,44 @@ func TestReadme(t *testing.T) {
 	}
 	at := 0
 	for _, r := range rules.All {
-		row := fmt.Sprintf("\n| `%s` | %s | ", r.Name, r.Title)
+		row := fmt.Sprintf("\n| [`%s`](rules/%s/README.md) | %s | ", r.Name, r.Name, r.Title)
 		i := strings.Index(readme, row)
 		if i < at {
 			t.Errorf("the table of rules lacks %q at its place", row)
 			continue
 		}
 		at = i
+	}
+}
+
+// commandLine matches a line of a code block that calls the command.
+var commandLine = regexp.MustCompile(`(?m)^(?:    |      - |  "command": ")?(runtimefix (?:[^#|>"\n]|"[^"\n]*")*)`)
+
+var quoted = regexp.MustCompile(`"[^"]*"`)
+
+// TestDocumentedCommands checks that the command lines in README and guides have
+// flags and commands that there are.
+func TestDocumentedCommands(t *testing.T) {
+	files, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, name := range append(files, "../../README.md") {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range commandLine.FindAllStringSubmatch(string(data), -1) {
+			seen++
+			code := exitOK
+			args := strings.Fields(quoted.ReplaceAllString(strings.ReplaceAll(m[1], "`", " "), "x"))[1:]
+			if _, err := arrange(newApp(nil, nil, &code), args); err != nil {
+				t.Errorf("%s: %s: %v", name, m[1], err)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d command lines found", seen)
 	}
 }

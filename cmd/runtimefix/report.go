@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules"
@@ -105,7 +106,7 @@ func (r *report) heading(w io.Writer, g []rewrite.Found) {
 	case "file":
 		fmt.Fprintf(w, "%s (%s)\n\n", r.paint(bold, printable.Path(r.path(g[0].Pos.Filename))), count(len(g), "finding"))
 	case "rule":
-		title := ignoreTitle
+		title := page.Ignore.Title
 		if i := slices.Index(rules.Names(), g[0].Rule); i >= 0 {
 			title = rules.All[i].Title
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/baseline"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
@@ -111,11 +112,12 @@ type selection struct {
 	lines    *gitlines.Lines // nil for all
 	overlay  map[string][]byte
 	baseline map[string]bool
-	known    int // findings that the baseline hides
+	only     []string // fingerprints, all when there are none
+	known    int      // findings that the baseline hides
 }
 
 func newSelection(ctx context.Context, o *options, cfg *config.Config, root string) (*selection, error) {
-	s := &selection{cfg: cfg, root: root, baseline: o.known}
+	s := &selection{cfg: cfg, root: root, baseline: o.known, only: o.fingerprints}
 	var err error
 	switch {
 	case o.changedSince != "":
@@ -138,6 +140,9 @@ func (s *selection) keep(list []rewrite.Found) []bool {
 			continue
 		}
 		if s.lines != nil && !s.lines.Touches(f.Pos.Filename, f.Pos.Line, max(f.Pos.Line, f.End.Line)) {
+			continue
+		}
+		if len(s.only) > 0 && !slices.Contains(s.only, prints[i]) {
 			continue
 		}
 		if s.baseline[prints[i]] {

@@ -10,11 +10,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
-
-// homepage is where the tool and its rules are documented.
-const homepage = "https://github.com/runtimefix/runtimefix"
 
 // Report is what a run found.
 type Report struct {
@@ -38,8 +36,8 @@ type Report struct {
 
 // Rule describes a rule.
 type Rule struct {
-	Name, Title, Doc string
-	Severity         Severity
+	page.Page
+	Severity Severity
 }
 
 // Severity is how much a finding matters.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
@@ -39,6 +40,7 @@ type (
 	}
 	rdCode struct {
 		Value string `json:"value"`
+		URL   string `json:"url,omitempty"`
 	}
 	rdSuggestion struct {
 		Range rdRange `json:"range"`
@@ -56,7 +58,7 @@ func writeRDJSONL(w io.Writer, r *Report) error {
 	for _, f := range r.Findings {
 		d := rdDiagnostic{
 			Message: f.Message + advice(f), Severity: strings.ToUpper(string(f.Severity)),
-			Source: rdSource{Name: "runtimefix", URL: homepage}, Code: rdCode{Value: f.Rule},
+			Source: rdSource{Name: "runtimefix", URL: page.Home}, Code: rdCode{Value: f.Rule, URL: page.URL(f.Rule)},
 			Location: rdLocation{Path: r.nearPath(f.Pos.Filename), Range: rdRange{
 				Start: rdPosition{Line: f.Pos.Line, Column: f.Pos.Column},
 				End:   rdPosition{Line: f.End.Line, Column: f.End.Column},

@@ -7,8 +7,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
-	"strings"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
@@ -42,7 +42,7 @@ type (
 		ID               string          `json:"id"`
 		ShortDescription sarifText       `json:"shortDescription"`
 		FullDescription  sarifText       `json:"fullDescription"`
-		Help             sarifText       `json:"help"`
+		Help             sarifHelp       `json:"help"`
 		HelpURI          string          `json:"helpUri"`
 		Default          sarifRuleConfig `json:"defaultConfiguration"`
 	}
@@ -51,6 +51,10 @@ type (
 	}
 	sarifText struct {
 		Text string `json:"text"`
+	}
+	sarifHelp struct {
+		Text     string `json:"text"`
+		Markdown string `json:"markdown"`
 	}
 	sarifInvocation struct {
 		ExecutionSuccessful bool                `json:"executionSuccessful"`
@@ -103,7 +107,7 @@ type (
 	}
 	sarifReplacement struct {
 		Deleted  sarifRegion `json:"deletedRegion"`
-		Inserted *sarifText  `json:"insertedContent,omitempty"`
+		Inserted sarifText   `json:"insertedContent"` // also where it is empty: reviewdog reads it always
 	}
 )
 
@@ -111,7 +115,7 @@ const sourceRoot = "SRCROOT"
 
 func writeSARIF(w io.Writer, r *Report) error {
 	run := sarifRun{
-		Tool: sarifTool{Driver: sarifDriver{Name: "runtimefix", Version: r.Version, InformationURI: homepage, Rules: []sarifRule{}}},
+		Tool: sarifTool{Driver: sarifDriver{Name: "runtimefix", Version: r.Version, InformationURI: page.Home, Rules: []sarifRule{}}},
 		OriginalURIBaseIDs: map[string]sarifBaseURI{
 			sourceRoot: {Description: sarifText{"The root of the repository."}},
 		},
@@ -120,8 +124,8 @@ func writeSARIF(w io.Writer, r *Report) error {
 	}
 	for _, rule := range r.Rules {
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
-			ID: rule.Name, ShortDescription: sarifText{rule.Title}, FullDescription: sarifText{summary(rule)},
-			Help: sarifText{strings.TrimSpace(rule.Doc)}, HelpURI: homepage + "#" + rule.Name, Default: sarifRuleConfig{level(rule.Severity)},
+			ID: rule.Name, ShortDescription: sarifText{rule.Title}, FullDescription: sarifText{rule.Symptom},
+			Help: sarifHelp{rule.Text(), rule.Markdown()}, HelpURI: rule.URL, Default: sarifRuleConfig{level(rule.Severity)},
 		})
 	}
 	inv := sarifInvocation{ExecutionSuccessful: len(r.Problems) == 0}
@@ -212,10 +216,7 @@ func (r *Report) sarifChanges(f Finding, edits []rewrite.TextEdit) []sarifChange
 			start := bytes.LastIndexByte(f.Source, '\n') + 1
 			region.EndColumn = runeColumn(f.Source, e.End, e.End-start+1)
 		}
-		rep := sarifReplacement{Deleted: region}
-		if len(e.New) > 0 {
-			rep.Inserted = &sarifText{string(e.New)}
-		}
+		rep := sarifReplacement{Deleted: region, Inserted: sarifText{string(e.New)}}
 		last := &out[len(out)-1]
 		last.Replacements = append(last.Replacements, rep)
 	}
@@ -227,10 +228,4 @@ func level(s Severity) string {
 		return "note"
 	}
 	return string(s)
-}
-
-// summary returns the first paragraph of the rule's documentation.
-func summary(r Rule) string {
-	first, _, _ := strings.Cut(strings.TrimSpace(r.Doc), "\n\n")
-	return first
 }
