@@ -106,7 +106,7 @@ func (j *job) show() (int, error) {
 		}
 	}
 	code := exitOK
-	if len(j.res.Findings) > 0 {
+	if len(j.res.Findings) > 0 && j.o.failOn != "never" {
 		code = exitFindings
 	}
 	return j.finish(code)
@@ -132,7 +132,7 @@ func (j *job) diff() (int, error) {
 		return 0, err
 	}
 	code := exitOK
-	if len(j.res.Findings) > 0 {
+	if len(j.res.Findings) > 0 && j.o.failOn != "never" {
 		code = exitFindings
 	}
 	return j.finish(code)

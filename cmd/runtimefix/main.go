@@ -55,6 +55,12 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	code := exitOK
 	app := newApp(stdout, stderr, &code)
+	if n := len(args) - 1; n >= 0 && args[n] == completeFlag {
+		for _, word := range complete(app, args[:n]) {
+			fmt.Fprintln(stdout, word)
+		}
+		return exitOK
+	}
 	args, err := arrange(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, append([]string{"runtimefix"}, args...))
@@ -81,9 +87,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // arrange puts the flags before the other arguments, and looks for mistakes that
 // the flag parser and the go command would report in their own words.
 func arrange(app *cli.App, args []string) ([]string, error) {
-	if len(args) > 0 && args[len(args)-1] == "--generate-bash-completion" {
-		return args, nil // completion asks about an unfinished command line
-	}
 	flags, rest := app.Flags, args
 	sub := subcommand(app, args)
 	if sub != nil {
@@ -176,15 +179,14 @@ func newApp(stdout, stderr io.Writer, code *int) *cli.App {
 			"Exit codes: 0 nothing found or all applied, 1 findings (without --apply), 2 usage,\n" +
 			"3 something could not be loaded or written, 4 a fix was withheld because its result does not compile,\n" +
 			"130 interrupted.",
-		Version:              version(),
-		HideHelpCommand:      true,
-		EnableBashCompletion: true,
-		Writer:               stdout,
-		ErrWriter:            stderr,
-		Flags:                append(mainFlags(), cli.HelpFlag), // the help command keeps the library from adding it
-		Commands:             []*cli.Command{rulesCommand(stdout), explainCommand(stdout), ignoreCommand(stderr, code), helpCommand(stdout), completionCommand(stdout)},
-		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
-		ExitErrHandler:       func(*cli.Context, error) {},
+		Version:         version(),
+		HideHelpCommand: true,
+		Writer:          stdout,
+		ErrWriter:       stderr,
+		Flags:           append(mainFlags(), cli.HelpFlag), // the help command keeps the library from adding it
+		Commands:        []*cli.Command{rulesCommand(stdout), explainCommand(stdout), ignoreCommand(stderr, code), helpCommand(stdout), completionCommand(stdout)},
+		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		ExitErrHandler:  func(*cli.Context, error) {},
 		Action: func(c *cli.Context) error {
 			o, err := readOptions(c)
 			if err != nil {

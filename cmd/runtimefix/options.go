@@ -67,7 +67,7 @@ func mainFlags() []cli.Flag {
 		&cli.StringFlag{Name: "output", Usage: "write the report to `FILE` instead of stdout"},
 		&cli.StringFlag{Name: "group-by", Usage: "group the findings of the text format by file or rule", DefaultText: "none"},
 		&cli.BoolFlag{Name: "statistics", Usage: "print how many findings each rule has instead of the findings"},
-		&cli.StringFlag{Name: "fail-on", Usage: "with --apply, exit 1 `WHEN` findings are remaining or files were fixed"},
+		&cli.StringFlag{Name: "fail-on", Usage: "exit 1 `WHEN` findings are remaining or files were fixed (with --apply), or never (without)"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no summary and no hints: only findings, and what could not be checked"},
 		&cli.BoolFlag{Name: "verbose", Usage: "say on stderr what is checked and how long it takes"},
 	}
@@ -91,11 +91,11 @@ func readOptions(c *cli.Context) (*options, error) {
 	if !slices.Contains([]string{"auto", "always", "never"}, o.color) {
 		return nil, usagef("--color takes auto, always or never, not %q", o.color)
 	}
-	if !slices.Contains([]string{"", "remaining", "fixed"}, o.failOn) {
-		return nil, usagef("--fail-on takes remaining or fixed, not %q", o.failOn)
+	if !slices.Contains([]string{"", "remaining", "fixed", "never"}, o.failOn) {
+		return nil, usagef("--fail-on takes remaining, fixed or never, not %q", o.failOn)
 	}
-	if o.failOn != "" && !o.apply {
-		return nil, usagef("--fail-on goes with --apply")
+	if (o.failOn == "remaining" || o.failOn == "fixed") && !o.apply {
+		return nil, usagef("--fail-on %s goes with --apply", o.failOn)
 	}
 	if !slices.Contains([]string{"", "none", "file", "rule"}, o.groupBy) {
 		return nil, usagef("--group-by takes none, file or rule, not %q", o.groupBy)

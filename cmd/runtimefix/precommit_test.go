@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -84,6 +85,10 @@ func TestPreCommit(t *testing.T) {
 	write("other/go.mod", "module example.com/other\n\ngo 1.24\n")
 	write("other/loop.go", loop)
 	write("spaced/x y.go", loop)
+	// Files without a type of their own, and a finding that is not safe to fix.
+	write("app.service", "[Service]\nEnvironment=GODEBUG=gctrace=1\nExecStart=/app\n")
+	write("Procfile", "web: GODEBUG=gctrace=1 ./web\n")
+	write("fault.go", "package main\n\nimport \"runtime/debug\"\n\nfunc peek(p *int) int {\n\tdebug.SetPanicOnFault(true)\n\treturn *p\n}\n\nvar _ = peek\n")
 	for _, args := range [][]string{{"init", "-q"}, {"add", "."}} {
 		if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
 			t.Fatalf("git %v: %v\n%s", args, err, out)
@@ -97,14 +102,50 @@ func TestPreCommit(t *testing.T) {
 	if err == nil || !strings.Contains(out, "files were modified by this hook") {
 		t.Errorf("the hook does not fail on modified files: %v\n%s", err, out)
 	}
-	for _, name := range []string{"other/loop.go", "spaced/x y.go"} {
-		if data, _ := os.ReadFile(name); strings.Contains(string(data), "runtime.GC") {
+	for _, name := range []string{"other/loop.go", "spaced/x y.go", "app.service"} {
+		if data, _ := os.ReadFile(name); strings.Contains(string(data), "runtime.GC") || strings.Contains(string(data), "gctrace=1") {
 			t.Errorf("%s is not fixed:\n%s\n%s", name, data, out)
 		}
+	}
+	if out, err := hook("runtimefix-report"); err != nil || !strings.Contains(out, "panicfault") || !strings.Contains(out, "Procfile:1:") {
+		t.Errorf("the report: %v\n%s", err, out)
 	}
 	for _, name := range []string{"runtimefix", "runtimefix-repo"} {
 		if out, err := hook(name); err != nil {
 			t.Errorf("hook %s fails on fixed files: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// The hooks get every file that a rule may read, whatever its name.
+func TestHookFiles(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", ".pre-commit-hooks.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hooks []struct{ ID, Files string }
+	if err := yaml.Unmarshal(data, &hooks); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{
+		"a.go", "go.mod", "x/go.work", "Dockerfile", "a/Dockerfile.dev", "web.Dockerfile", "Containerfile", "dockerfile-ci", "k8s/app.yaml", "app.yml",
+		"task.json", "chart/templates/_env.tpl", "app.service", "app.service.d/env.conf", "app.container", ".env", ".env.local", "prod.env", "Procfile",
+		"run.sh", "x.bash", "Makefile", "GNUmakefile", "rules.mk", "supervisord.conf", "sup.ini", "fly.toml", "bin/entrypoint",
+	}
+	for _, h := range hooks {
+		if h.ID == "runtimefix-repo" {
+			continue
+		}
+		re := regexp.MustCompile(h.Files) // Python's search is Go's match
+		for _, name := range names {
+			if !re.MatchString(name) {
+				t.Errorf("the hook %s does not get %s", h.ID, name)
+			}
+		}
+		for _, name := range []string{"README.md", "a.go.txt", "logo.png", "go.sum", "a.js", "Dockerfile.d/x.py"} {
+			if re.MatchString(name) {
+				t.Errorf("the hook %s gets %s", h.ID, name)
+			}
 		}
 	}
 }

@@ -20,6 +20,9 @@ var platforms = []string{
 	"linux/mipsle", "linux/mips", "windows/386", "windows/arm64", "darwin/amd64", "freebsd/arm64", "freebsd/386", "freebsd/arm",
 }
 
+// Platforms returns the platforms that are known, the more common ones first.
+func Platforms() []string { return slices.Clone(platforms) }
+
 // Build is what a run builds for.
 type Build struct {
 	GOOS, GOARCH string
