@@ -73,6 +73,11 @@ func (j *job) prepare(ctx context.Context) (opt rewrite.Options, finders []*rewr
 	if j.sel, err = newSelection(ctx, o, j.cfg, j.root); err != nil {
 		return opt, nil, err
 	}
+	if o.stdinFilename != "" {
+		if err := j.readStdin(os.Stdin); err != nil {
+			return opt, nil, err
+		}
+	}
 	opt = rewrite.Options{
 		Config:    rewrite.Config{Dir: j.dir, Tests: o.tests, Tags: o.tags, Settings: &rules.Settings{Handlers: j.cfg.Handlers, AsyncC: j.cfg.AsyncC}},
 		Patterns:  o.patterns,
@@ -96,6 +101,27 @@ func (j *job) prepare(ctx context.Context) (opt rewrite.Options, finders []*rewr
 		finders = append(finders, withSafety(r.Finder(), j.cfg))
 	}
 	return opt, finders, nil
+}
+
+// maxStdin bounds what is read: no larger file is looked at on disk either.
+const maxStdin = 16 << 20
+
+// readStdin makes what in holds the content of the file that the user named.
+func (j *job) readStdin(in io.Reader) error {
+	path := absolute(j.dir, j.o.stdinFilename)
+	if _, err := os.Stat(path); err != nil {
+		return usagef("--stdin-filename: %w", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxStdin+1))
+	if err != nil {
+		return fmt.Errorf("reading standard input: %w", err)
+	}
+	if len(data) > maxStdin {
+		return usagef("standard input is larger than %d bytes", maxStdin)
+	}
+	j.sel.overlay = map[string][]byte{path: data}
+	j.o.patterns = []string{path}
+	return nil
 }
 
 // show reports the findings.

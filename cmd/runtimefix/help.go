@@ -9,6 +9,27 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// manCommand prints the manual page, for those who package the command.
+func manCommand(stdout io.Writer) *cli.Command {
+	return &cli.Command{
+		Name:            "man",
+		Usage:           "print the manual page, for man -l or a package",
+		Hidden:          true,
+		HideHelpCommand: true,
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return usagef("man takes no arguments")
+			}
+			page, err := c.App.ToManWithSection(1)
+			if err != nil {
+				return err
+			}
+			_, err = io.WriteString(stdout, page)
+			return err
+		},
+	}
+}
+
 func helpCommand(stdout io.Writer) *cli.Command {
 	return &cli.Command{
 		Name:            "help",

@@ -184,7 +184,7 @@ func newApp(stdout, stderr io.Writer, code *int) *cli.App {
 		Writer:          stdout,
 		ErrWriter:       stderr,
 		Flags:           append(mainFlags(), cli.HelpFlag), // the help command keeps the library from adding it
-		Commands:        []*cli.Command{rulesCommand(stdout), explainCommand(stdout), ignoreCommand(stderr, code), helpCommand(stdout), completionCommand(stdout)},
+		Commands:        []*cli.Command{rulesCommand(stdout), explainCommand(stdout), ignoreCommand(stderr, code), helpCommand(stdout), manCommand(stdout), completionCommand(stdout)},
 		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 		ExitErrHandler:  func(*cli.Context, error) {},
 		Action: func(c *cli.Context) error {

@@ -35,6 +35,7 @@ type options struct {
 	quiet               bool
 	statistics          bool
 	groupBy             string
+	stdinFilename       string
 	output              bool // the report goes to a file, not to stdout
 	only, skip          string
 	known               map[string]bool // fingerprints in the baseline
@@ -58,6 +59,7 @@ func mainFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "staged", Usage: "check what is staged for the next commit, and only lines that it changes"},
 		&cli.StringFlag{Name: "baseline", Usage: "only findings that are not in the baseline `FILE`"},
 		&cli.StringFlag{Name: "only", Usage: "only the findings with these `FINGERPRINTS`, as the json format has them"},
+		&cli.StringFlag{Name: "stdin-filename", Usage: "check standard input in place of the content of `FILE`, as editors do; the only argument is - or none"},
 		&cli.StringFlag{Name: "write-baseline", Usage: "write all findings to the baseline `FILE`"},
 		&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`, or none", DefaultText: ".runtimefix.yaml, here or above, up to the repository's root"},
 		&cli.StringFlag{Name: "config-from", Usage: "read configuration and baseline as they are in the git revision `REV`"},
@@ -83,7 +85,7 @@ func readOptions(c *cli.Context) (*options, error) {
 		patterns: c.Args().Slice(), changedSince: c.String("changed-since"), staged: c.Bool("staged"),
 		baseline: c.String("baseline"), writeBaseline: c.String("write-baseline"), config: c.String("config"),
 		configFrom: c.String("config-from"), quiet: c.Bool("quiet"), statistics: c.Bool("statistics"), groupBy: c.String("group-by"),
-		output: c.String("output") != "", fingerprints: splitList(c.String("only")),
+		output: c.String("output") != "", fingerprints: splitList(c.String("only")), stdinFilename: c.String("stdin-filename"),
 	}
 	if o.diff && o.apply {
 		return nil, usagef("--diff and --apply exclude each other")
@@ -125,6 +127,10 @@ func readOptions(c *cli.Context) (*options, error) {
 		return nil, usagef("--interactive goes with no --diff, --apply, --staged, --format and --write-baseline")
 	case o.staged && o.changedSince != "":
 		return nil, usagef("--staged and --changed-since exclude each other")
+	case o.stdinFilename != "" && (o.apply || o.interactive || o.staged || o.changedSince != "" || o.writeBaseline != "" || len(o.patterns) > 1 || len(o.patterns) == 1 && o.patterns[0] != "-"):
+		return nil, usagef("--stdin-filename checks one file that is not written: it goes with no --apply, --interactive, --staged, --changed-since, --write-baseline and packages; try --diff -")
+	case o.stdinFilename == "" && slices.Contains(o.patterns, "-"):
+		return nil, usagef("- stands for standard input: name the file that it is by --stdin-filename FILE")
 	case o.staged && o.apply:
 		return nil, usagef("--staged reads the index, --apply writes files; try runtimefix --staged --diff | git apply --cached")
 	case o.writeBaseline != "" && (o.apply || o.diff || o.staged || o.changedSince != "" || o.baseline != ""):

@@ -74,6 +74,9 @@ func (r *report) summary(w io.Writer) {
 // hints writes the commands that do something about the findings, the one that
 // changes no behaviour first.
 func (r *report) hints(w io.Writer, t tally) {
+	if r.o.stdinFilename != "" {
+		return // the editor has other ways
+	}
 	apply, include, tail := []string{"--apply"}, []string{"--apply", "--unsafe"}, ""
 	switch {
 	case r.o.staged:
