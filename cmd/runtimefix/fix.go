@@ -21,6 +21,7 @@ type job struct {
 	sel            *selection
 	res            *rewrite.Result
 	out            *report
+	rec            *recorded
 	stdout, stderr io.Writer
 	start          time.Time
 }
@@ -32,9 +33,14 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 	if err != nil {
 		return 0, err
 	}
+	if j.rec, err = readRecordings(ctx, o, j.root, stderr); err != nil {
+		return 0, err
+	}
+	opt.Select = j.rec.narrow(opt.Select)
 	if j.res, err = runEngine(ctx, opt, finders, stderr); err != nil {
 		return 0, err
 	}
+	j.rec.join(j.res, o)
 	if o.writeBaseline != "" {
 		if err := baseline.Write(o.writeBaseline, j.root, j.res.Findings); err != nil {
 			return 0, fmt.Errorf("writing the baseline: %w", err)
@@ -42,7 +48,7 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 		j.note("%s written to %s", count(len(j.res.Findings), "finding"), o.writeBaseline)
 		j.res.Findings = nil // they are known now; what was not checked is not
 	}
-	j.out = &report{o: o, res: j.res, dir: j.dir, known: j.sel.known, overlay: j.sel.overlay}
+	j.out = &report{o: o, res: j.res, dir: j.dir, known: j.sel.known, rec: j.rec, overlay: j.sel.overlay}
 	j.out.style(o.color, stdout)
 	switch {
 	case o.interactive:
@@ -187,12 +193,13 @@ func (j *job) apply(ctx context.Context) (int, error) {
 // finish writes the reports for programs and the summary; code is the exit code
 // unless something is worse.
 func (j *job) finish(code int) (int, error) {
-	if err := j.o.writeFormats(j.stdout, machineReport(j.o, j.cfg, j.res, j.root)); err != nil {
+	if err := j.o.writeFormats(j.stdout, machineReport(j.o, j.cfg, j.res, j.root, j.rec)); err != nil {
 		return 0, err
 	}
 	j.out.style(j.o.color, j.stderr)
 	j.out.problems(j.stderr)
 	j.out.leftOut(j.stderr)
+	j.rec.remarks(j.stderr, j.o)
 	if !j.o.quiet {
 		j.out.summary(j.stderr)
 	}

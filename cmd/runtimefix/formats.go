@@ -108,7 +108,7 @@ func (o *options) writeFormats(stdout io.Writer, r *format.Report) error {
 // machineReport turns a result into what the formats write. After --apply it
 // holds what is left, because places and edits then are those of the files as
 // they are.
-func machineReport(o *options, cfg *config.Config, res *rewrite.Result, root string) *format.Report {
+func machineReport(o *options, cfg *config.Config, res *rewrite.Result, root string, rec *recorded) *format.Report {
 	wd, err := os.Getwd()
 	if err != nil {
 		wd = root
@@ -119,20 +119,20 @@ func machineReport(o *options, cfg *config.Config, res *rewrite.Result, root str
 	}
 	r.Rules = append(r.Rules, format.Rule{Page: page.Ignore, Severity: format.Warning})
 	if !o.apply {
-		r.Findings = decorate(cfg, root, res.Findings)
+		r.Findings = decorate(cfg, root, res.Findings, rec)
 		return r
 	}
-	r.Findings = decorate(cfg, root, res.Remaining)
-	r.Fixed = decorate(cfg, root, slices.DeleteFunc(slices.Clone(res.Findings), func(f rewrite.Found) bool { return f.State != rewrite.Fixed }))
+	r.Findings = decorate(cfg, root, res.Remaining, rec)
+	r.Fixed = decorate(cfg, root, slices.DeleteFunc(slices.Clone(res.Findings), func(f rewrite.Found) bool { return f.State != rewrite.Fixed }), rec)
 	return r
 }
 
-// decorate adds severity and fingerprint to findings.
-func decorate(cfg *config.Config, root string, list []rewrite.Found) []format.Finding {
+// decorate adds severity, fingerprint and evidence to findings.
+func decorate(cfg *config.Config, root string, list []rewrite.Found, rec *recorded) []format.Finding {
 	prints := fingerprint.Of(root, list)
 	var out []format.Finding
 	for i, f := range list {
-		out = append(out, format.Finding{Found: f, Severity: severity(cfg, f.Rule), Fingerprint: prints[i]})
+		out = append(out, format.Finding{Found: f, Severity: severity(cfg, f.Rule), Fingerprint: prints[i], Evidence: rec.of(f)})
 	}
 	return out
 }

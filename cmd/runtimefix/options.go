@@ -38,6 +38,8 @@ type options struct {
 	stdinFilename       string
 	output              bool // the report goes to a file, not to stdout
 	only, skip          string
+	traces, profiles    []string        // recordings of the running program
+	minRate             float64         // a second, 0 for none
 	known               map[string]bool // fingerprints in the baseline
 	fingerprints        []string        // the only ones wanted, all when there are none
 	// flags are the flags to be repeated in a suggested command.
@@ -57,6 +59,9 @@ func mainFlags() []cli.Flag {
 		&cli.StringFlag{Name: "platforms", Usage: "check for each of these, as linux/amd64,windows/amd64", DefaultText: "the present one"},
 		&cli.StringFlag{Name: "changed-since", Usage: "only findings on lines changed since the git revision `REV`"},
 		&cli.BoolFlag{Name: "staged", Usage: "check what is staged for the next commit, and only lines that it changes"},
+		&cli.StringSliceFlag{Name: "trace", Usage: "join the findings to what the execution trace `FILE` shows; may be repeated"},
+		&cli.StringSliceFlag{Name: "profile", Usage: "rank the findings by the pprof profile `FILE`; may be repeated"},
+		&cli.StringFlag{Name: "min-rate", Usage: "with --trace, only what happened at least `N/s` times"},
 		&cli.StringFlag{Name: "baseline", Usage: "only findings that are not in the baseline `FILE`"},
 		&cli.StringFlag{Name: "only", Usage: "only the findings with these `FINGERPRINTS`, as the json format has them"},
 		&cli.StringFlag{Name: "stdin-filename", Usage: "check standard input in place of the content of `FILE`, as editors do; the only argument is - or none"},
@@ -110,7 +115,11 @@ func readOptions(c *cli.Context) (*options, error) {
 			return nil, usagef("--platforms takes pairs as linux/amd64, not %q", p)
 		}
 	}
+	o.traces, o.profiles = c.StringSlice("trace"), c.StringSlice("profile")
 	var err error
+	if o.minRate, err = readRate(c.String("min-rate"), len(o.traces) > 0); err != nil {
+		return nil, err
+	}
 	if o.formats, err = readFormats(c.String("format"), c.String("output")); err != nil {
 		return nil, err
 	}

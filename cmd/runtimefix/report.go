@@ -29,6 +29,7 @@ type report struct {
 	written   int
 	known     int                 // findings that the baseline hides
 	explained map[string]bool     // rules to whose page a line pointed
+	rec       *recorded           // what recordings say of the findings
 	sources   map[string][][]byte // lines of the files that excerpts come from
 }
 
@@ -127,6 +128,7 @@ func (r *report) finding(w io.Writer, f rewrite.Found) {
 	}
 	fmt.Fprintf(w, "%s %s\n", head, r.wrap(width+1, printable.Line(f.Message)))
 	r.excerpt(w, f)
+	r.evidence(w, f)
 	for _, n := range f.Notes {
 		text := printable.Line(n.Message)
 		if n.Pos.Filename != "" {

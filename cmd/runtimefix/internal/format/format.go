@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/evidence"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -55,6 +56,8 @@ type Finding struct {
 	rewrite.Found
 	Severity    Severity
 	Fingerprint string
+	// Evidence is what recordings of the running program say of it.
+	Evidence []evidence.Item
 }
 
 var writers = map[string]func(io.Writer, *Report) error{

@@ -41,6 +41,18 @@ type (
 		Notes       []jsonNote   `json:"notes"`
 		Fixes       []jsonFix    `json:"fixes"`
 		NoFix       string       `json:"noFix,omitempty"`
+
+		Evidence []jsonEvidence `json:"evidence,omitempty"`
+	}
+	jsonEvidence struct {
+		Kind      string  `json:"kind"`
+		What      string  `json:"what"`
+		Verdict   string  `json:"verdict"`
+		Count     int     `json:"count"`
+		PerSecond float64 `json:"perSecond"`
+		Seconds   float64 `json:"seconds"`
+		File      string  `json:"file"`
+		Moved     bool    `json:"moved,omitempty"`
 	}
 	jsonPosition struct {
 		Offset int `json:"offset"`
@@ -124,7 +136,7 @@ func jsonFindings(r *Report, list []Finding) []jsonFinding {
 		x := jsonFinding{
 			Rule: f.Rule, Severity: f.Severity, Message: f.Message, Path: r.path(f.Pos.Filename),
 			Start: position(f.Pos), End: position(f.End), State: f.State.String(), Fingerprint: f.Fingerprint,
-			Notes: []jsonNote{}, Fixes: []jsonFix{}, NoFix: noFix(f),
+			Notes: []jsonNote{}, Fixes: []jsonFix{}, NoFix: noFix(f), Evidence: jsonEvidenceOf(f),
 		}
 		for _, n := range f.Notes {
 			note := jsonNote{Message: n.Message}
@@ -138,6 +150,17 @@ func jsonFindings(r *Report, list []Finding) []jsonFinding {
 			x.Fixes = append(x.Fixes, jsonFix{Message: fix.Message, Safety: fix.Safety.String(), Edits: jsonEdits(r, fix.Edits), Reason: fix.Why})
 		}
 		out = append(out, x)
+	}
+	return out
+}
+
+func jsonEvidenceOf(f Finding) []jsonEvidence {
+	var out []jsonEvidence
+	for _, e := range f.Evidence {
+		out = append(out, jsonEvidence{
+			Kind: string(e.Form), What: string(e.Kind), Verdict: e.Verdict(), Count: e.Count,
+			PerSecond: e.PerSecond, Seconds: e.Seconds, File: e.File, Moved: e.Moved,
+		})
 	}
 	return out
 }

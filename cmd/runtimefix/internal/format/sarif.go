@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/evidence"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
@@ -74,10 +75,12 @@ type (
 		RelatedLocations    []sarifLocation   `json:"relatedLocations,omitempty"`
 		PartialFingerprints map[string]string `json:"partialFingerprints"`
 		Fixes               []sarifFix        `json:"fixes,omitempty"`
+		Rank                float64           `json:"rank,omitempty"` // 0 to 100, the most important first
 		Properties          *sarifProperties  `json:"properties,omitempty"`
 	}
 	sarifProperties struct {
-		NoFix string `json:"noFix,omitempty"`
+		NoFix    string         `json:"noFix,omitempty"`
+		Evidence []jsonEvidence `json:"evidence,omitempty"`
 	}
 	sarifLocation struct {
 		Physical sarifPhysical `json:"physicalLocation"`
@@ -176,6 +179,13 @@ func (r *Report) sarifResult(f Finding) sarifResult {
 	}
 	if why := noFix(f); why != "" {
 		x.Properties = &sarifProperties{NoFix: why}
+	}
+	if len(f.Evidence) > 0 {
+		if x.Properties == nil {
+			x.Properties = &sarifProperties{}
+		}
+		x.Properties.Evidence = jsonEvidenceOf(f)
+		x.Rank = evidence.Rank(f.Evidence)
 	}
 	return x
 }
