@@ -46,7 +46,7 @@ func isEndpoint(s *rewrite.Snapshot, call rewrite.Call) bool {
 	}
 	switch n := fn.Node().(type) {
 	case *ast.FuncLit:
-		return web.IsHandler(p, syntax.SignatureOf(p, n)) && (collectsFirst(p, n.Body, call.At) || namesCollection(p, fn.Parent().Node()))
+		return web.IsHandler(syntax.SignatureOf(p, n)) && (collectsFirst(p, n.Body, call.At) || namesCollection(p, fn.Parent().Node()))
 	case *ast.FuncDecl:
 		if !heat.IsHandlerDecl(p, n) {
 			return false

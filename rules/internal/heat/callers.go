@@ -32,7 +32,7 @@ func (f *heatFinder) function(p *rewrite.Package, decl *ast.FuncDecl, depth int)
 		return Heat{}
 	}
 	sig := obj.Signature()
-	if web.IsHandler(p, sig) || web.IsServiceMethod(f.s, obj) {
+	if web.IsHandler(sig) || web.IsServiceMethod(f.s, obj) {
 		return Heat{Kind: Recurring, Why: "for every request (" + decl.Name.Name + ")"}
 	}
 	if settings.Match(settings.Of(f.s).Handlers, syntax.MethodName(obj)) {

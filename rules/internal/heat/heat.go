@@ -105,7 +105,7 @@ func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) Hea
 			if kind != edge.FuncLit_Body {
 				continue
 			}
-			if web.IsHandler(p, syntax.SignatureOf(p, n)) {
+			if web.IsHandler(syntax.SignatureOf(p, n)) {
 				return Heat{Kind: Recurring, Conditional: conditional, Why: "for every request"}
 			}
 			h, on := literalUse(p, parent)

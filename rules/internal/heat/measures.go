@@ -25,7 +25,7 @@ func IsBenchmark(f *rewrite.File) bool {
 
 func IsHandlerDecl(p *rewrite.Package, decl *ast.FuncDecl) bool {
 	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
-	return obj != nil && web.IsHandler(p, obj.Signature())
+	return obj != nil && web.IsHandler(obj.Signature())
 }
 
 // Measures reports whether the function reads memory statistics or is part of a

@@ -4,87 +4,129 @@ import (
 	"go/ast"
 	"go/types"
 	"regexp"
+	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
-// IsHandler reports whether sig is that of a request handler: net/http's, or of
-// one of the common frameworks.
-func IsHandler(p *rewrite.Package, sig *types.Signature) bool {
+// contexts are types of which there is one for each request or message, by the
+// beginning of their import path and their name.
+var contexts = []struct{ path, name string }{
+	{"net/http", "ResponseWriter"},
+	{"github.com/gin-gonic/gin", "Context"},
+	{"github.com/labstack/echo", "Context"},
+	{"github.com/gofiber/fiber", "Ctx"},
+	{"github.com/valyala/fasthttp", "RequestCtx"},
+	{"github.com/cloudwego/hertz", "RequestContext"},
+	{"github.com/kataras/iris", "Context"},
+	{"github.com/beego/beego", "Context"},
+	{"github.com/astaxie/beego", "Context"},
+	{"gopkg.in/macaron", "Context"},
+	{"github.com/gobuffalo/buffalo", "Context"},
+	{"github.com/gogf/gf", "Request"},
+	{"github.com/emicklei/go-restful", "Response"},
+	{"github.com/savsgio/atreugo", "RequestCtx"},
+	{"google.golang.org/grpc", "UnaryServerInfo"},
+	{"google.golang.org/grpc", "StreamServerInfo"},
+	{"github.com/nats-io/nats.go", "Msg"},
+	{"github.com/nsqio/go-nsq", "Message"},
+	{"github.com/hibiken/asynq", "Task"},
+	{"github.com/rabbitmq/amqp091-go", "Delivery"},
+	{"github.com/streadway/amqp", "Delivery"},
+	{"github.com/IBM/sarama", "ConsumerMessage"},
+	{"github.com/Shopify/sarama", "ConsumerMessage"},
+	{"cloud.google.com/go/pubsub", "Message"},
+}
+
+// IsHandler reports whether sig is that of a function that answers requests:
+// a parameter is net/http's ResponseWriter, what a common framework hands to its
+// handlers, or the program's own type that holds both ends of a request; or it
+// is a method of such a type.
+func IsHandler(sig *types.Signature) bool {
 	if sig == nil {
 		return false
 	}
-	params := sig.Params()
-	if params.Len() == 2 && syntax.IsType(params.At(0).Type(), "net/http", "ResponseWriter") &&
-		syntax.IsPointerTo(params.At(1).Type(), "net/http", "Request") {
+	if recv := sig.Recv(); recv != nil && (holdsRequest(recv.Type()) || isController(recv.Type())) {
 		return true
 	}
-	if params.Len() != 1 {
-		return false
-	}
-	t := params.At(0).Type()
-	if ptr, ok := t.(*types.Pointer); ok {
-		t = ptr.Elem()
-	}
-	named, ok := types.Unalias(t).(*types.Named)
-	if !ok || named.Obj().Pkg() == nil {
-		return false
-	}
-	path, name := named.Obj().Pkg().Path(), named.Obj().Name()
-	switch {
-	case strings.HasPrefix(path, "github.com/gin-gonic/gin") && name == "Context",
-		strings.HasPrefix(path, "github.com/labstack/echo") && name == "Context",
-		strings.HasPrefix(path, "github.com/gofiber/fiber") && name == "Ctx",
-		strings.HasPrefix(path, "github.com/valyala/fasthttp") && name == "RequestCtx":
-		return true
+	for v := range sig.Params().Variables() {
+		if isContext(v.Type()) || holdsRequest(v.Type()) {
+			return true
+		}
 	}
 	return false
 }
 
-var registerServer = regexp.MustCompile(`^Register\w*Server$`)
-
-// IsServiceMethod reports whether obj answers remote calls: a gRPC unary method
-// or a net/rpc method, on a type that is registered as a service.
-func IsServiceMethod(s *rewrite.Snapshot, obj *types.Func) bool {
-	sig := obj.Signature()
-	if sig.Recv() == nil || !obj.Exported() {
-		return false
-	}
-	params, results := sig.Params(), sig.Results()
-	isErr := func(i int) bool { return types.Identical(results.At(i).Type(), types.Universe.Lookup("error").Type()) }
-	unary := params.Len() == 2 && results.Len() == 2 && syntax.IsType(params.At(0).Type(), "context", "Context") && isErr(1)
-	rpc := params.Len() == 2 && results.Len() == 1 && isErr(0)
-	if !unary && !rpc {
-		return false
-	}
-	services := rewrite.Memo(s, "registered services", func() map[string]bool { return registered(s) })
-	return services[syntax.TypeKey(sig.Recv().Type())]
+// isContext reports whether there is a value of type t, or a pointer to it, for
+// each request.
+func isContext(t types.Type) bool {
+	path, name := typeName(t)
+	return slices.ContainsFunc(contexts, func(c struct{ path, name string }) bool {
+		return c.name == name && (path == c.path || strings.HasPrefix(path, c.path+"/") || strings.HasPrefix(path, c.path+"."))
+	})
 }
 
-// registered returns the types that are passed to functions which register
-// services.
-func registered(s *rewrite.Snapshot) map[string]bool {
-	out := make(map[string]bool)
-	for _, p := range s.Packages {
-		for cur := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
-			call := cur.Node().(*ast.CallExpr)
-			fn := p.Callee(call)
-			if fn == nil || len(call.Args) == 0 {
-				continue
-			}
-			key := rewrite.ObjectKey(fn)
-			if !registerServer.MatchString(fn.Name()) && key != "net/rpc.Register" && key != "(*net/rpc.Server).Register" &&
-				key != "net/rpc.RegisterName" && key != "(*net/rpc.Server).RegisterName" {
-				continue
-			}
-			if t := p.Info.TypeOf(call.Args[len(call.Args)-1]); t != nil {
-				out[syntax.TypeKey(t)] = true
+// typeName returns the import path and name of the type t or that which it
+// points to, "" for types without a name.
+func typeName(t types.Type) (path, name string) {
+	if ptr, ok := types.Unalias(t).(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	named, ok := types.Unalias(t).(*types.Named)
+	if !ok || named.Obj().Pkg() == nil {
+		return "", ""
+	}
+	return named.Obj().Pkg().Path(), named.Obj().Name()
+}
+
+// holdsRequest reports whether t, or what it points to, holds a response writer
+// and a request of net/http, or hands them out.
+func holdsRequest(t types.Type) bool {
+	if ptr, ok := types.Unalias(t).(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	named, ok := types.Unalias(t).(*types.Named)
+	if !ok || named.Obj().Pkg() == nil || named.Obj().Pkg().Path() == "net/http" {
+		return false
+	}
+	var writer, request bool
+	look := func(t types.Type) {
+		writer = writer || syntax.IsType(t, "net/http", "ResponseWriter")
+		request = request || syntax.IsPointerTo(t, "net/http", "Request")
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Struct:
+		for f := range u.Fields() {
+			look(f.Type())
+		}
+	case *types.Interface:
+		for m := range u.Methods() {
+			if res := m.Signature().Results(); m.Signature().Params().Len() == 0 && res.Len() == 1 {
+				look(res.At(0).Type())
 			}
 		}
 	}
-	return out
+	return writer && request
+}
+
+// isController reports whether t embeds the controller of a framework that makes
+// one for each request.
+func isController(t types.Type) bool {
+	if ptr, ok := types.Unalias(t).(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	st, ok := t.Underlying().(*types.Struct)
+	if !ok {
+		return false
+	}
+	for f := range st.Fields() {
+		path, name := typeName(f.Type())
+		if f.Embedded() && name == "Controller" && (strings.Contains(path, "/beego") || strings.Contains(path, "/revel")) {
+			return true
+		}
+	}
+	return false
 }
 
 // IsCollector reports whether sig is that of a Prometheus collector's Collect.
@@ -102,22 +144,21 @@ func IsCollector(sig *types.Signature) bool {
 
 var (
 	handlerName  = regexp.MustCompile(`^(?:(?i:handle|serve|process)|on[A-Z])`)
-	requestParam = regexp.MustCompile(`(?:Request|Req|Message|Msg|Event|Job|Task)$`)
+	requestParam = regexp.MustCompile(`(?:Request|Req|Message|Msg|Event|Job|Task|Packet|Delivery|Update)$`)
 )
 
 // LooksLikeHandler reports whether the function's name and a parameter's type
 // both say that it is called for every request. It counts only where no caller
 // is to be seen.
 func LooksLikeHandler(decl *ast.FuncDecl, sig *types.Signature) bool {
-	if !handlerName.MatchString(decl.Name.Name) {
-		return false
-	}
+	return handlerName.MatchString(decl.Name.Name) && TakesRequest(sig)
+}
+
+// TakesRequest reports whether the name of a parameter's type says that it is
+// a request, a message or the like.
+func TakesRequest(sig *types.Signature) bool {
 	for v := range sig.Params().Variables() {
-		t := v.Type()
-		if ptr, ok := t.(*types.Pointer); ok {
-			t = ptr.Elem()
-		}
-		if named, ok := types.Unalias(t).(*types.Named); ok && requestParam.MatchString(named.Obj().Name()) {
+		if _, name := typeName(v.Type()); requestParam.MatchString(name) {
 			return true
 		}
 	}
