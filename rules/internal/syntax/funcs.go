@@ -72,37 +72,20 @@ func BodyOf(fn ast.Node) *ast.BlockStmt {
 // Argument returns the argument that the only call of the function passes for
 // its parameter at id, and the package of that call.
 func Argument(p *rewrite.Package, id *ast.Ident) (ast.Expr, *rewrite.Package) {
-	v, ok := p.Info.Uses[id].(*types.Var)
+	fn, i := parameter(p, id)
+	if fn == nil {
+		return nil, nil
+	}
+	refs := p.Snapshot().Refs(rewrite.ObjectKey(fn))
+	if len(refs) != 1 {
+		return nil, nil
+	}
+	call, ok := refs[0].Call()
 	if !ok {
 		return nil, nil
 	}
-	at, ok := p.Cursor(id)
-	if !ok {
-		return nil, nil
-	}
-	for d := range at.Enclosing((*ast.FuncDecl)(nil)) {
-		decl := d.Node().(*ast.FuncDecl)
-		fn, ok := p.Info.Defs[decl.Name].(*types.Func)
-		if !ok {
-			return nil, nil
-		}
-		params := fn.Signature().Params()
-		for i := range params.Len() {
-			if params.At(i) != v || fn.Signature().Variadic() {
-				continue
-			}
-			refs := p.Snapshot().Refs(rewrite.ObjectKey(fn))
-			if len(refs) != 1 {
-				return nil, nil
-			}
-			call, ok := refs[0].Call()
-			if !ok {
-				return nil, nil
-			}
-			if args := call.Node().(*ast.CallExpr).Args; i < len(args) {
-				return args[i], refs[0].Pkg
-			}
-		}
+	if args := call.Node().(*ast.CallExpr).Args; i < len(args) {
+		return args[i], refs[0].Pkg
 	}
 	return nil, nil
 }
@@ -186,4 +169,61 @@ func EnclosingFunc(cur inspector.Cursor) (inspector.Cursor, bool) {
 		return c, true
 	}
 	return inspector.Cursor{}, false
+}
+
+// An Arg is what a call passes for a parameter.
+type Arg struct {
+	Pkg  *rewrite.Package
+	Call *ast.CallExpr
+	Expr ast.Expr
+}
+
+// Arguments returns what the calls outside of tests pass for the parameter at
+// id; nil when id is none, or its function is used otherwise than by calls.
+func Arguments(p *rewrite.Package, id *ast.Ident) []Arg {
+	fn, i := parameter(p, id)
+	if fn == nil {
+		return nil
+	}
+	var out []Arg
+	for _, r := range p.Snapshot().Refs(rewrite.ObjectKey(fn)) {
+		if r.File.Test {
+			continue
+		}
+		call, ok := r.Call()
+		if !ok {
+			return nil
+		}
+		if n := call.Node().(*ast.CallExpr); i < len(n.Args) {
+			out = append(out, Arg{r.Pkg, n, n.Args[i]})
+		}
+	}
+	return out
+}
+
+// parameter returns the declared function of which id names a parameter, and
+// the parameter's place. There is none in a variadic function.
+func parameter(p *rewrite.Package, id *ast.Ident) (*types.Func, int) {
+	v, ok := p.Info.Uses[id].(*types.Var)
+	if !ok {
+		return nil, 0
+	}
+	at, ok := p.Cursor(id)
+	if !ok {
+		return nil, 0
+	}
+	decl := EnclosingDecl(at)
+	if decl == nil {
+		return nil, 0
+	}
+	fn, ok := p.Info.Defs[decl.Name].(*types.Func)
+	if !ok || fn.Signature().Variadic() {
+		return nil, 0
+	}
+	for i := range fn.Signature().Params().Len() {
+		if fn.Signature().Params().At(i) == v {
+			return fn, i
+		}
+	}
+	return nil, 0
 }

@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"go/ast"
-	"go/token"
 	"go/types"
 	"net"
 	"strconv"
@@ -32,8 +31,8 @@ type Address struct {
 	// format reports whether lit is a format for fmt.Sprintf, bare that it is
 	// the host alone.
 	Format, Bare bool
-	// told reports whether the address comes from the command line and the rest
-	// is about its default.
+	// told reports whether the address comes from the command line, the
+	// environment or a configuration, and the rest is about its default.
 	Told bool
 	Expr ast.Expr
 }
@@ -76,108 +75,78 @@ func AddressOf(p *rewrite.Package, x ast.Expr) Address {
 	if x == nil {
 		return Address{}
 	}
-	a := classify(p, x, 0)
-	a.Expr = x
+	t := textOf(p, x, 0)
+	a := Address{Expr: x, Told: t.told, Format: t.format, Bare: t.bare}
 	switch {
-	case a.Told:
-		a.Where = fmt.Sprintf("%s, by default %s", p.File(x).Text(x), a.Where)
-	case a.Host != Unknown && a.Where == "":
-		a.Where = p.File(x).Text(x)
+	case !t.ok:
+		return Address{Expr: x}
+	case t.told && t.whole && t.s == "":
+		return Address{Expr: x} // without an address the program may do something else
+	case !t.whole && !strings.Contains(t.s, ":"):
+		return Address{Expr: x}
+	}
+	a.Host = hostOf(t.s)
+	if a.Host == Unknown {
+		return Address{Expr: x}
+	}
+	a.Lit = t.lit
+	a.Where = p.File(x).Text(x)
+	switch {
+	case t.told && t.whole:
+		a.Where = fmt.Sprintf("%s, by default %q", p.File(x).Text(x), t.s)
+		a.Lit = nil
+	case t.told:
+		a.Lit = nil
+	case t.whole && t.named:
+		a.Where = strconv.Quote(t.s)
 	}
 	return a
 }
 
-func classify(p *rewrite.Package, x ast.Expr, step int) Address {
-	x = ast.Unparen(x)
-	if step > syntax.MaxSteps {
-		return Address{}
-	}
-	lit, _ := x.(*ast.BasicLit)
-	if s, ok := syntax.ConstString(p, x); ok && lit != nil {
-		return Address{Host: hostOf(s), Where: strconv.Quote(s), Lit: lit}
-	}
-	switch x := x.(type) {
-	case *ast.BinaryExpr:
-		// "host:" + port
-		first := ast.Unparen(x.X)
-		for {
-			b, ok := first.(*ast.BinaryExpr)
-			if !ok {
-				break
-			}
-			first = ast.Unparen(b.X)
-		}
-		if s, ok := syntax.ConstString(p, first); ok && x.Op == token.ADD && strings.Contains(s, ":") {
-			lit, _ = first.(*ast.BasicLit)
-			return Address{Host: hostOf(s), Lit: lit}
-		}
-	case *ast.CallExpr:
-		if p.IsCall(x, "fmt", "Sprintf") && len(x.Args) > 1 {
-			s, ok := syntax.ConstString(p, x.Args[0])
-			before, _, _ := strings.Cut(s, "%")
-			if ok && strings.Contains(before, ":") {
-				lit, _ = ast.Unparen(x.Args[0]).(*ast.BasicLit)
-				return Address{Host: hostOf(before), Lit: lit, Format: true}
-			}
-		}
-		if p.IsCall(x, "net", "JoinHostPort") && len(x.Args) == 2 {
-			if s, ok := syntax.ConstString(p, x.Args[0]); ok {
-				lit, _ = ast.Unparen(x.Args[0]).(*ast.BasicLit)
-				return Address{Host: hostOf(s + ":"), Lit: lit, Bare: true}
-			}
-		}
-	case *ast.StarExpr:
-		if id, ok := ast.Unparen(x.X).(*ast.Ident); ok {
-			if def := syntax.Definition(p, id); def != nil {
-				return flagDefault(p, def.Value, false)
-			}
-		}
-	case *ast.Ident:
-		if call := flagOf(p, x); call != nil {
-			return flagDefault(p, call, true)
-		}
-		if def := syntax.Definition(p, x); def != nil {
-			a := classify(p, def.Value, step+1)
-			if !def.Alone {
-				a.Lit = nil
-			}
-			return a
-		}
-		if arg, q := syntax.Argument(p, x); arg != nil {
-			a := classify(q, arg, step+1)
-			if q != p {
-				a.Lit = nil
-			}
-			return a
-		}
-	}
-	if s, ok := syntax.ConstString(p, x); ok { // a constant of another package
-		return Address{Host: hostOf(s), Where: strconv.Quote(s)}
-	}
-	return Address{}
-}
-
-// flagDefault returns what is known about an address that is the value of the
-// command line flag that call defines, from the flag's default. bound reports
-// whether the first argument is the variable that it is bound to.
-func flagDefault(p *rewrite.Package, call ast.Expr, bound bool) Address {
+// flagDefault returns the default of the command line flag that call defines.
+// bound reports whether the first argument is the variable that it is bound to.
+func flagDefault(p *rewrite.Package, call ast.Expr, bound bool) text {
 	c, ok := ast.Unparen(call).(*ast.CallExpr)
 	if !ok {
-		return Address{}
+		return text{}
 	}
 	fn := p.Callee(c)
-	if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != "flag" && fn.Pkg().Path() != "github.com/spf13/pflag" {
-		return Address{}
+	if fn == nil || fn.Pkg() == nil {
+		return text{}
+	}
+	if strings.Contains(fn.Pkg().Path(), "kingpin") {
+		return kingpinDefault(p, c)
+	}
+	if fn.Pkg().Path() != "flag" && fn.Pkg().Path() != "github.com/spf13/pflag" {
+		return text{}
 	}
 	at, ok := map[string]int{"String": 1, "StringP": 2, "StringVar": 2, "StringVarP": 3}[fn.Name()]
 	if !ok || at >= len(c.Args) || strings.Contains(fn.Name(), "Var") != bound {
-		return Address{}
+		return text{}
 	}
-	s, ok := syntax.ConstString(p, c.Args[at])
-	if !ok || s == "" {
-		return Address{} // without it the program may do something else
+	return toldOf(p, c.Args[at])
+}
+
+// kingpinDefault returns the argument of Default in Flag(...).Default(...).String().
+func kingpinDefault(p *rewrite.Package, call *ast.CallExpr) text {
+	for {
+		sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+		if !ok {
+			return text{}
+		}
+		if sel.Sel.Name == "Default" && len(call.Args) == 1 {
+			return toldOf(p, call.Args[0])
+		}
+		if call, ok = ast.Unparen(sel.X).(*ast.CallExpr); !ok {
+			return text{}
+		}
 	}
-	return Address{Host: hostOf(s), Where: strconv.Quote(s), Told: true}
+}
+
+// toldOf returns the constant x as the default of what is told.
+func toldOf(p *rewrite.Package, x ast.Expr) text {
+	s, ok := syntax.ConstString(p, x)
+	return text{s: s, ok: ok, whole: ok, told: true}
 }
 
 // flagOf returns the call that binds the variable at id to a command line flag,
@@ -188,19 +157,19 @@ func flagOf(p *rewrite.Package, id *ast.Ident) ast.Expr {
 		return nil
 	}
 	var found ast.Expr
-	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
-		n := c.Node().(*ast.Ident)
-		if p.Info.ObjectOf(n) != obj {
-			continue
-		}
+	for _, c := range syntax.MentionsOf(p, obj) {
 		if value, ok := syntax.AssignedTo(c); ok && value != nil {
 			return nil
 		}
-		u, ok := c.Parent().Node().(*ast.UnaryExpr)
-		if !ok || u.Op != token.AND {
+		at := c
+		if sel, isSel := c.Parent().Node().(*ast.SelectorExpr); isSel && sel.Sel == c.Node() {
+			at = c.Parent()
+		}
+		u, ok := at.Parent().Node().(*ast.UnaryExpr)
+		if !ok || !syntax.Written(at) {
 			continue
 		}
-		call, ok := c.Parent().Parent().Node().(*ast.CallExpr)
+		call, ok := at.Parent().Parent().Node().(*ast.CallExpr)
 		if !ok || found != nil || len(call.Args) == 0 || call.Args[0] != u {
 			return nil
 		}

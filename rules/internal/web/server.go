@@ -34,11 +34,7 @@ func ServerOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
 		return server{}, false
 	}
 	found := 0
-	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
-		id := c.Node().(*ast.Ident)
-		if p.Info.ObjectOf(id) != v {
-			continue
-		}
+	for _, c := range syntax.MentionsOf(p, v) {
 		value, assigned := syntax.AssignedTo(c)
 		if !assigned {
 			continue

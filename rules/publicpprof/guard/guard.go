@@ -1,0 +1,265 @@
+// Package guard answers whether code keeps strangers out: by what it does, and
+// by its name only where its body is not in sight.
+package guard
+
+import (
+	"go/ast"
+	"go/constant"
+	"go/types"
+	"regexp"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/internal/web"
+)
+
+// maxDepth bounds how many calls deep a check is looked for.
+const maxDepth = 3
+
+// facts are what the code around a handler does.
+type facts struct {
+	refuses    bool // answers 401 or 403, asks for a password or a certificate
+	credential bool // looks up a token, a key, a session
+	remote     bool // looks at who asks
+	rejects    bool // has an answer other than what it guards
+	throttles  bool // answers that there are too many requests
+}
+
+func (f facts) guards() bool {
+	return f.refuses || (f.credential || f.remote) && f.rejects && !f.throttles
+}
+
+// Handler reports whether the function literal or declaration fn turns strangers
+// away.
+func Handler(p *rewrite.Package, fn ast.Node) bool {
+	var f facts
+	gather(p, syntax.BodyOf(fn), 0, &f)
+	return f.guards()
+}
+
+var (
+	secretName = regexp.MustCompile(`(?i)auth|token|key|secret|session|passw|credential`)
+	// notGuards are the packages whose wrappers turn nobody away though their
+	// names sound like it.
+	notGuards = regexp.MustCompile(`(?i)cors`)
+	guardName = regexp.MustCompile(`(?i)auth|restrict|private|allow|deny|login|jwt|oidc|casbin|permission|pprof`)
+)
+
+func gather(p *rewrite.Package, body *ast.BlockStmt, depth int, f *facts) {
+	if body == nil || depth > maxDepth {
+		return
+	}
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Ident:
+			switch n.Name {
+			case "StatusUnauthorized", "StatusForbidden", "ErrUnauthorized", "ErrForbidden", "PeerCertificates", "VerifiedChains":
+				f.refuses = true
+			case "StatusTooManyRequests":
+				f.throttles = true
+			case "RemoteAddr":
+				f.remote = true
+			}
+		case *ast.CallExpr:
+			call(p, n, depth, f)
+		}
+		return true
+	})
+}
+
+// call adds what a call in the code does.
+func call(p *rewrite.Package, n *ast.CallExpr, depth int, f *facts) {
+	id := syntax.LastName(n.Fun)
+	if id == nil {
+		return
+	}
+	switch id.Name {
+	case "BasicAuth", "ConstantTimeCompare":
+		f.refuses = true
+	case "NotFound", "Error", "WriteHeader", "Redirect", "Abort", "AbortWithStatus", "AbortWithStatusJSON", "SendStatus", "Status", "NewHTTPError", "NewError", "NoContent":
+		f.rejects = true
+		for _, a := range n.Args {
+			if v := p.Info.Types[a].Value; v != nil && v.Kind() == constant.Int {
+				f.refuses = f.refuses || v.ExactString() == "401" || v.ExactString() == "403"
+				f.throttles = f.throttles || v.ExactString() == "429"
+			}
+		}
+	case "ClientIP", "RealIP", "RemoteIP", "RemoteIPs":
+		f.remote = true
+	case "Get", "Values", "GetHeader", "Query", "FormValue", "PostFormValue", "QueryParam", "Cookie", "Cookies":
+		for _, a := range n.Args {
+			s, ok := syntax.ConstString(p, a)
+			f.credential = f.credential || ok && secretName.MatchString(s)
+		}
+	}
+	fn := p.Callee(n)
+	if fn == nil || fn.Pkg() == nil || standard(fn.Pkg().Path()) {
+		return
+	}
+	if decl, q := syntax.DeclarationOf(p.Snapshot(), fn); decl != nil {
+		gather(q, decl.Body, depth+1, f)
+		return
+	}
+	if guardName.MatchString(syntax.ExprText(n.Fun)) && !notGuards.MatchString(fn.Pkg().Path()) {
+		f.credential = true
+		f.rejects = f.rejects || depth == 0
+	}
+}
+
+// standard reports whether path is in the standard library.
+func standard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
+
+// Call reports whether a call that wraps a handler, or makes what wraps one,
+// keeps strangers out.
+func Call(p *rewrite.Package, n *ast.CallExpr) bool {
+	if inner, ok := ast.Unparen(n.Fun).(*ast.CallExpr); ok && Call(p, inner) {
+		return true // basicauth(users)(handler)
+	}
+	if sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr); ok {
+		if inner, ok := ast.Unparen(sel.X).(*ast.CallExpr); ok && chains(p, inner) {
+			return true // alice.New(auth).Then(handler)
+		}
+	}
+	for _, a := range n.Args {
+		if Value(p, a) {
+			return true
+		}
+	}
+	fn := p.Callee(n)
+	if fn == nil {
+		return Value(p, n.Fun)
+	}
+	if fn.Pkg() != nil && standard(fn.Pkg().Path()) {
+		return false
+	}
+	if decl, q := syntax.DeclarationOf(p.Snapshot(), fn); decl != nil {
+		return wraps(q, fn.Signature()) && (Handler(q, decl) || strings.Contains(q.File(decl).Text(decl), "/debug/pprof"))
+	}
+	return sounds(fn, n.Fun)
+}
+
+// chains reports whether a call among the receivers of a call is a guard or has
+// one among its arguments.
+func chains(p *rewrite.Package, n *ast.CallExpr) bool {
+	fn := p.Callee(n)
+	if fn == nil || fn.Pkg() == nil || standard(fn.Pkg().Path()) {
+		return false
+	}
+	return Call(p, n)
+}
+
+// sounds reports whether a function whose body is not in sight is a guard by its
+// name or its package's.
+func sounds(fn *types.Func, fun ast.Expr) bool {
+	path := ""
+	if fn.Pkg() != nil {
+		path = fn.Pkg().Path()
+	}
+	if notGuards.MatchString(path) {
+		return false
+	}
+	last := path[strings.LastIndexByte(path, '/')+1:]
+	return guardName.MatchString(strings.TrimPrefix(syntax.ExprText(fun), "pprof.")) || strings.Contains(last, "auth")
+}
+
+// Value reports whether x, passed to a router or a chain, is a guard.
+func Value(p *rewrite.Package, x ast.Expr) bool {
+	switch x := ast.Unparen(x).(type) {
+	case *ast.FuncLit:
+		sig, _ := p.Info.TypeOf(x).(*types.Signature)
+		return (web.IsHandler(p, sig) || sig != nil && wraps(p, sig)) && Handler(p, x)
+	case *ast.CallExpr:
+		if p.Info.Types[x.Fun].IsType() && len(x.Args) == 1 {
+			return Value(p, x.Args[0])
+		}
+		if !funcTyped(p, x) && !isHandler(p.Info.TypeOf(x)) {
+			return false
+		}
+		return Call(p, x)
+	case *ast.Ident, *ast.SelectorExpr:
+		id := syntax.LastName(x)
+		switch obj := p.Info.Uses[id].(type) {
+		case *types.Func:
+			if decl, q := syntax.DeclarationOf(p.Snapshot(), obj); decl != nil {
+				return Handler(q, decl)
+			}
+			return obj.Pkg() != nil && !standard(obj.Pkg().Path()) && sounds(obj, x)
+		case *types.Var:
+			if !funcTyped(p, x) {
+				return false
+			}
+			if def := syntax.Definition(p, id); def != nil {
+				return Value(p, def.Value)
+			}
+			return guardName.MatchString(id.Name)
+		}
+	}
+	return false
+}
+
+func funcTyped(p *rewrite.Package, x ast.Expr) bool {
+	_, ok := syntax.Under(p.Info.TypeOf(x)).(*types.Signature)
+	return ok
+}
+
+// wraps reports whether a function of the signature takes a handler, or makes a
+// function that does.
+func wraps(p *rewrite.Package, sig *types.Signature) bool {
+	for v := range sig.Params().Variables() {
+		if fn, ok := syntax.Under(v.Type()).(*types.Signature); ok && web.IsHandler(p, fn) || isHandler(v.Type()) {
+			return true
+		}
+	}
+	for v := range sig.Results().Variables() {
+		if _, ok := syntax.Under(v.Type()).(*types.Signature); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// isHandler reports whether t is an http.Handler.
+func isHandler(t types.Type) bool {
+	if t == nil {
+		return false
+	}
+	obj, _, _ := types.LookupFieldOrMethod(t, true, nil, "ServeHTTP")
+	_, ok := obj.(*types.Func)
+	return ok
+}
+
+// Certificates reports whether the code in n demands a certificate from clients.
+func Certificates(p *rewrite.Package, n ast.Node) bool {
+	return n != nil && syntax.ContainsNode(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Ident:
+			if n.Name == "RequireAndVerifyClientCert" || n.Name == "RequireAnyClientCert" {
+				return true
+			}
+			if obj, ok := p.Info.Uses[n].(*types.Var); ok && obj.Pkg() == p.Types {
+				if def := syntax.Definition(p, n); def != nil && def.Value != nil {
+					return literalDemands(p, def.Value)
+				}
+			}
+		case *ast.CallExpr:
+			if fn := p.Callee(n); fn != nil && fn.Pkg() != nil && !standard(fn.Pkg().Path()) {
+				if decl, q := syntax.DeclarationOf(p.Snapshot(), fn); decl != nil && decl.Body != nil {
+					return literalDemands(q, decl.Body)
+				}
+			}
+		}
+		return false
+	})
+}
+
+// literalDemands is Certificates one step on.
+func literalDemands(p *rewrite.Package, n ast.Node) bool {
+	return syntax.ContainsNode(n, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		return ok && (id.Name == "RequireAndVerifyClientCert" || id.Name == "RequireAnyClientCert")
+	})
+}
