@@ -140,8 +140,10 @@ func (p *program) ownMux(e *rewrite.Edit, publics []*listener) error {
 	for _, o := range publics {
 		if o.targetExpr != nil {
 			sites = append(sites, o.targetExpr)
-		} else {
+		} else if o.server != nil {
 			sites = append(sites, o.server)
+		} else {
+			sites = append(sites, o.call)
 		}
 	}
 	name, err := declareMux(e, l, sites)
@@ -239,6 +241,10 @@ func (l *listener) setHandler(e *rewrite.Edit, x dst.Expr) {
 		e.Replace(l.targetExpr, x)
 		return
 	}
+	if l.server == nil {
+		e.InsertBefore(statement(l.at), rewrite.Stmts("$srv.Handler = $x", rewrite.Holes{"srv": e.Clone(l.holder), "x": x})...)
+		return
+	}
 	e.Modify(l.server, func(n dst.Node) error {
 		lit := n.(*dst.CompositeLit)
 		kv := &dst.KeyValueExpr{Key: dst.NewIdent("Handler"), Value: x}
@@ -308,9 +314,12 @@ func adminListener(e *rewrite.Edit, publics []*listener, port int) error {
 			break
 		}
 	}
+	if decl := syntax.EnclosingDecl(l.at); l.pkg.Name == "main" && decl != nil && calledTwice(l.pkg, decl) {
+		stmt = nil
+	}
 	var main *ast.FuncDecl
 	if stmt == nil {
-		// Have: listeners in several functions.
+		// Have: listeners in several functions, or one that is started twice.
 		for _, f := range l.pkg.Files {
 			for _, d := range f.AST.Decls {
 				if fd, ok := d.(*ast.FuncDecl); ok && fd.Recv == nil && fd.Name.Name == "main" && l.pkg.Name == "main" && fd.Body != nil {
@@ -338,6 +347,13 @@ func adminListener(e *rewrite.Edit, publics []*listener, port int) error {
 	}
 	e.InsertBefore(stmt, start...)
 	return nil
+}
+
+// calledTwice reports whether the program names the function in more than one
+// place.
+func calledTwice(p *rewrite.Package, decl *ast.FuncDecl) bool {
+	fn, ok := p.Info.Defs[decl.Name].(*types.Func)
+	return ok && len(p.Snapshot().Refs(rewrite.ObjectKey(fn))) > 1
 }
 
 // before returns stmt or the innermost statement around it after which, in the

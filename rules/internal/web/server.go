@@ -13,6 +13,7 @@ import (
 type server struct {
 	Lit           *ast.CompositeLit // nil when it has none
 	Addr, Handler ast.Expr          // nil when not set
+	TLS           ast.Expr          // its TLSConfig, nil when not set
 }
 
 // ServerOf finds out how the server x is set up. ok is false where that is not
@@ -34,13 +35,25 @@ func ServerOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
 		return server{}, false
 	}
 	found := 0
+	if v.IsField() {
+		for _, x := range syntax.PositionalValues(p, v) {
+			lit := serverLit(p, x)
+			if lit == nil {
+				return server{}, false
+			}
+			if srv, ok = fromLit(lit); !ok {
+				return server{}, false
+			}
+			found++
+		}
+	}
 	for _, c := range syntax.MentionsOf(p, v) {
 		value, assigned := syntax.AssignedTo(c)
 		if !assigned {
 			continue
 		}
 		found++
-		if value != nil {
+		if value != nil && !isNew(p, value) {
 			lit := serverLit(p, value)
 			if lit == nil {
 				lit = madeServer(p, value)
@@ -79,6 +92,8 @@ func ServerOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
 					return server{}, false
 				}
 				srv.Addr = a.Rhs[i]
+			case "TLSConfig":
+				srv.TLS = a.Rhs[i]
 			}
 		}
 	}
@@ -116,6 +131,12 @@ func madeServer(p *rewrite.Package, x ast.Expr) *ast.CompositeLit {
 	return lit
 }
 
+// isNew reports whether x is new(http.Server).
+func isNew(p *rewrite.Package, x ast.Expr) bool {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	return ok && syntax.IsBuiltin(p, call, "new") && syntax.IsPointerTo(p.Info.TypeOf(call), "net/http", "Server")
+}
+
 // serverLit returns the literal when x is http.Server{...} or &http.Server{...}.
 func serverLit(p *rewrite.Package, x ast.Expr) *ast.CompositeLit {
 	x = ast.Unparen(x)
@@ -150,6 +171,8 @@ func fromLit(lit *ast.CompositeLit) (srv server, ok bool) {
 			srv.Addr = kv.Value
 		case "Handler":
 			srv.Handler = kv.Value
+		case "TLSConfig":
+			srv.TLS = kv.Value
 		}
 	}
 	return srv, true

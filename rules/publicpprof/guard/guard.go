@@ -97,7 +97,7 @@ func call(p *rewrite.Package, n *ast.CallExpr, depth int, f *facts) {
 	if fn == nil || fn.Pkg() == nil || standard(fn.Pkg().Path()) {
 		return
 	}
-	if decl, q := syntax.DeclarationOf(p.Snapshot(), fn); decl != nil {
+	if decl, q := declaration(p, fn); decl != nil {
 		gather(q, decl.Body, depth+1, f)
 		return
 	}
@@ -105,6 +105,22 @@ func call(p *rewrite.Package, n *ast.CallExpr, depth int, f *facts) {
 		f.credential = true
 		f.rejects = f.rejects || depth == 0
 	}
+}
+
+// declaration returns the declaration of fn, whose package is loaded for it when
+// it is in the module.
+func declaration(p *rewrite.Package, fn *types.Func) (*ast.FuncDecl, *rewrite.Package) {
+	decl, q := syntax.DeclarationOf(p.Snapshot(), fn)
+	if decl == nil && ownModule(p, fn) {
+		p.Snapshot().Widen(fn.Name())
+		decl, q = syntax.DeclarationOf(p.Snapshot(), fn)
+	}
+	return decl, q
+}
+
+// ownModule reports whether fn is declared in the module of p.
+func ownModule(p *rewrite.Package, fn *types.Func) bool {
+	return fn.Pkg() != nil && p.Module != nil && strings.HasPrefix(fn.Pkg().Path()+"/", p.Module.Path+"/")
 }
 
 // standard reports whether path is in the standard library.
@@ -136,10 +152,10 @@ func Call(p *rewrite.Package, n *ast.CallExpr) bool {
 	if fn.Pkg() != nil && standard(fn.Pkg().Path()) {
 		return false
 	}
-	if decl, q := syntax.DeclarationOf(p.Snapshot(), fn); decl != nil {
+	if decl, q := declaration(p, fn); decl != nil {
 		return wraps(q, fn.Signature()) && (Handler(q, decl) || strings.Contains(q.File(decl).Text(decl), "/debug/pprof"))
 	}
-	return sounds(fn, n.Fun)
+	return ownModule(p, fn) || sounds(fn, n.Fun) // the module's own may do anything where it is not at hand
 }
 
 // chains reports whether a call among the receivers of a call is a guard or has
@@ -184,7 +200,7 @@ func Value(p *rewrite.Package, x ast.Expr) bool {
 		id := syntax.LastName(x)
 		switch obj := p.Info.Uses[id].(type) {
 		case *types.Func:
-			if decl, q := syntax.DeclarationOf(p.Snapshot(), obj); decl != nil {
+			if decl, q := declaration(p, obj); decl != nil {
 				return Handler(q, decl)
 			}
 			return obj.Pkg() != nil && !standard(obj.Pkg().Path()) && sounds(obj, x)
@@ -247,7 +263,7 @@ func Certificates(p *rewrite.Package, n ast.Node) bool {
 			}
 		case *ast.CallExpr:
 			if fn := p.Callee(n); fn != nil && fn.Pkg() != nil && !standard(fn.Pkg().Path()) {
-				if decl, q := syntax.DeclarationOf(p.Snapshot(), fn); decl != nil && decl.Body != nil {
+				if decl, q := declaration(p, fn); decl != nil && decl.Body != nil {
 					return literalDemands(q, decl.Body)
 				}
 			}
