@@ -187,7 +187,7 @@ func Value(p *rewrite.Package, x ast.Expr) bool {
 	switch x := ast.Unparen(x).(type) {
 	case *ast.FuncLit:
 		sig, _ := p.Info.TypeOf(x).(*types.Signature)
-		return (web.IsHandler(p, sig) || sig != nil && wraps(p, sig)) && Handler(p, x)
+		return (web.IsHandler(sig) || sig != nil && wraps(p, sig)) && Handler(p, x)
 	case *ast.CallExpr:
 		if p.Info.Types[x.Fun].IsType() && len(x.Args) == 1 {
 			return Value(p, x.Args[0])
@@ -226,7 +226,7 @@ func funcTyped(p *rewrite.Package, x ast.Expr) bool {
 // function that does.
 func wraps(p *rewrite.Package, sig *types.Signature) bool {
 	for v := range sig.Params().Variables() {
-		if fn, ok := syntax.Under(v.Type()).(*types.Signature); ok && web.IsHandler(p, fn) || isHandler(v.Type()) {
+		if fn, ok := syntax.Under(v.Type()).(*types.Signature); ok && web.IsHandler(fn) || isHandler(v.Type()) {
 			return true
 		}
 	}
