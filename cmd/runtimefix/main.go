@@ -172,9 +172,18 @@ func subcommand(app *cli.App, args []string) *cli.Command {
 
 func newApp(stdout, stderr io.Writer, code *int) *cli.App {
 	return &cli.App{
-		Name:      "runtimefix",
-		Usage:     "find and fix misuse of the Go runtime's hooks",
-		UsageText: "runtimefix [flags] [packages | files]\n   runtimefix rules\n   runtimefix explain RULE\n   runtimefix ignore --rule RULE --reason TEXT [packages | files]\n   runtimefix evidence FILE...\n   runtimefix help [TOPIC]\n   runtimefix completion SHELL",
+		Name:  "runtimefix",
+		Usage: "find and fix misuse of the Go runtime's hooks",
+		UsageText: strings.Join([]string{
+			"runtimefix [flags] [packages | files]",
+			"runtimefix rules",
+			"runtimefix explain RULE",
+			"runtimefix ignore --rule RULE --reason TEXT [packages | files]",
+			"runtimefix evidence FILE...",
+			"runtimefix lsp",
+			"runtimefix help [TOPIC]",
+			"runtimefix completion SHELL",
+		}, "\n   "),
 		Description: "Without --diff or --apply it reports what it finds in the packages named, \"./...\" if none is.\n" +
 			"Exit codes: 0 nothing found or all applied, 1 findings (without --apply), 2 usage,\n" +
 			"3 something could not be loaded or written, 4 a fix was withheld because its result does not compile,\n" +
@@ -184,9 +193,18 @@ func newApp(stdout, stderr io.Writer, code *int) *cli.App {
 		Writer:          stdout,
 		ErrWriter:       stderr,
 		Flags:           append(mainFlags(), cli.HelpFlag), // the help command keeps the library from adding it
-		Commands:        []*cli.Command{rulesCommand(stdout), evidenceCommand(stdout, stderr), explainCommand(stdout), ignoreCommand(stderr, code), helpCommand(stdout), manCommand(stdout), completionCommand(stdout)},
-		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
-		ExitErrHandler:  func(*cli.Context, error) {},
+		Commands: []*cli.Command{
+			rulesCommand(stdout),
+			explainCommand(stdout),
+			ignoreCommand(stderr, code),
+			evidenceCommand(stdout, stderr),
+			lspCommand(stdout),
+			helpCommand(stdout),
+			manCommand(stdout),
+			completionCommand(stdout),
+		},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		ExitErrHandler: func(*cli.Context, error) {},
 		Action: func(c *cli.Context) error {
 			o, err := readOptions(c)
 			if err != nil {
