@@ -22,7 +22,7 @@ func TestReadme(t *testing.T) {
 	}
 	readme := string(data)
 	var stdout, stderr bytes.Buffer
-	code := run(context.Background(), []string{"-C", "../../testdata/sample", "--diff", "./..."}, &stdout, &stderr)
+	code := run(context.Background(), []string{"-C", "../../thumbnails", "--diff", "./..."}, &stdout, &stderr)
 	if code != exitFindings {
 		t.Errorf("exit code %d\n%s", code, stderr.String())
 	}
