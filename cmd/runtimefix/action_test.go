@@ -30,7 +30,10 @@ type runner struct {
 	dir  string
 	temp string
 	step string
-	env  map[string]string
+	get  string // the step that gets the program
+	// source is the repository of the Action.
+	source string
+	env    map[string]string
 }
 
 func newRunner(t *testing.T) *runner {
@@ -51,6 +54,11 @@ func newRunner(t *testing.T) *runner {
 	r := &runner{t: t, temp: filepath.Join(t.TempDir(), "with blank"), env: make(map[string]string)}
 	step := a.Runs.Steps[len(a.Runs.Steps)-1]
 	r.step = step.Run
+	for _, s := range a.Runs.Steps {
+		if s.ID == "get" {
+			r.get = s.Run
+		}
+	}
 	input := regexp.MustCompile(`^\$\{\{ inputs\.([a-z-]+) \}\}$`)
 	for name, value := range step.Env {
 		m := input.FindStringSubmatch(value)
@@ -69,6 +77,9 @@ func newRunner(t *testing.T) *runner {
 		t.Fatal(err)
 	}
 	if err := os.Rename(program(t), filepath.Join(bin, "runtimefix")); err != nil {
+		t.Fatal(err)
+	}
+	if r.source, err = filepath.Abs(filepath.Join("..", "..")); err != nil {
 		t.Fatal(err)
 	}
 	r.dir = sampleDir(t)
@@ -199,5 +210,59 @@ func TestActionConfig(t *testing.T) {
 	r.dir = clone
 	if _, log, output, _ := r.run("CONFIG_FROM", "base", "BASE", base); !strings.Contains(output, "findings=true") {
 		t.Errorf("shallow clone: output %q\n%s", output, log)
+	}
+}
+
+// The Action takes the binary of a release whose checksum is right, and builds
+// where there is none.
+func TestActionBinary(t *testing.T) {
+	r := newRunner(t)
+	for _, tool := range []string{"curl", "tar", "sha256sum"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	releases := t.TempDir()
+	r.write("../release.sh", `set -eu
+mkdir -p "$1/v9.9.9"
+cd "$1/v9.9.9"
+printf '#!/bin/sh\necho released\n' > runtimefix
+chmod +x runtimefix
+name=runtimefix_9.9.9_$(go env GOOS)_$(go env GOARCH).tar.gz
+tar -czf "$name" runtimefix
+sha256sum "$name" > checksums.txt
+cp -r . ../v9.9.8
+cd ../v9.9.8
+mv "$name" "runtimefix_9.9.8_$(go env GOOS)_$(go env GOARCH).tar.gz"
+sed 's/^./0/; s/9.9.9/9.9.8/' checksums.txt > wrong
+mv wrong checksums.txt
+`)
+	if out, err := exec.Command("sh", filepath.Join(r.dir, "..", "release.sh"), releases).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	// A go command that notes that it was to build; the real thing takes a minute.
+	real, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake := t.TempDir()
+	script := "#!/bin/sh\n[ \"$1\" = build ] || exec " + real + " \"$@\"\n" +
+		"[ \"$2 $3\" = '-trimpath -o' ] && [ -f action.yml ] && printf '#!/bin/sh\\necho built\\n' > \"$4runtimefix\" && chmod +x \"$4runtimefix\"\n"
+	if err := os.WriteFile(filepath.Join(fake, "go"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", fake+":"+os.Getenv("PATH"))
+	for ref, want := range map[string]string{"v9.9.9": "released\n", "v9.9.8": "built\n", "v9.9.7": "built\n", "main": "built\n"} {
+		os.RemoveAll(filepath.Join(r.temp, "runtimefix-bin"))
+		cmd := exec.Command("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", r.get)
+		cmd.Env = append(os.Environ(), "RUNNER_TEMP="+r.temp, "ACTION="+r.source, "REF="+ref, "RELEASES=file://"+filepath.ToSlash(releases))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", ref, err, out)
+			continue
+		}
+		out, err := exec.Command(filepath.Join(r.temp, "runtimefix-bin", "runtimefix"), "--version").CombinedOutput()
+		if err != nil || string(out) != want {
+			t.Errorf("%s: the program says %q (%v), want %q", ref, out, err, want)
+		}
 	}
 }

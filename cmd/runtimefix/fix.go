@@ -57,6 +57,9 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 		if err == nil && len(j.res.Problems)+len(j.res.Internal) > 0 {
 			code = exitLoad
 		}
+		if err == nil && !o.quiet {
+			j.out.last(stderr)
+		}
 		return code, err
 	case o.diff:
 		return j.diff()

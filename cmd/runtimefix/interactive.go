@@ -34,7 +34,7 @@ e - edit the patch of this fix and apply that
 
 // ask walks the findings that can be fixed one by one. The end of the input
 // counts as q.
-func ask(out *report, root string, in io.Reader, w io.Writer) (*answers, error) {
+func ask(ctx context.Context, out *report, root string, in io.Reader, w io.Writer) (*answers, error) {
 	var list []rewrite.Found
 	for _, f := range out.res.Findings {
 		if f.Chosen >= 0 && len(f.Fixes[f.Chosen].Edits) > 0 {
@@ -61,11 +61,12 @@ func ask(out *report, root string, in io.Reader, w io.Writer) (*answers, error) 
 		w.Write(patch)
 	prompt:
 		fmt.Fprint(w, out.paint(cyan, fmt.Sprintf("(%d/%d) Apply this fix [y,n,a,d,q,e,?]? ", i+1, len(list))))
-		if !lines.Scan() {
+		answer, more, err := nextLine(ctx, lines)
+		if err != nil || !more {
 			fmt.Fprintln(w)
-			return ans, lines.Err()
+			return ans, err
 		}
-		switch strings.TrimSpace(lines.Text()) {
+		switch strings.TrimSpace(answer) {
 		case "y":
 			ans.accepted = append(ans.accepted, f)
 		case "n":
@@ -95,6 +96,23 @@ func ask(out *report, root string, in io.Reader, w io.Writer) (*answers, error) 
 		}
 	}
 	return ans, nil
+}
+
+// nextLine reads a line while ctx lasts; more is false at the end of the input.
+// It reads no more than that: an editor may be next.
+func nextLine(ctx context.Context, lines *bufio.Scanner) (line string, more bool, err error) {
+	type read struct {
+		more bool
+		err  error
+	}
+	got := make(chan read, 1)
+	go func() { got <- read{lines.Scan(), lines.Err()} }()
+	select {
+	case r := <-got:
+		return lines.Text(), r.more, r.err
+	case <-ctx.Done():
+		return "", false, errInterrupted // nothing is written yet
+	}
 }
 
 // lonePatch returns the patch of the chosen fix of f, made alone.
@@ -182,7 +200,7 @@ func applyPatch(ctx context.Context, root string, patch []byte) error {
 // interactive asks about the findings of a first run and makes the fixes that
 // were accepted in a second one.
 func interactive(ctx context.Context, opt rewrite.Options, finders []*rewrite.Finder, out *report, root string, in io.Reader, w io.Writer) (code int, err error) {
-	ans, err := ask(out, root, in, w)
+	ans, err := ask(ctx, out, root, in, w)
 	if err != nil {
 		return 0, err
 	}

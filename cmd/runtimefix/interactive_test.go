@@ -52,6 +52,49 @@ func dialog(t *testing.T, bin string, env []string, answers string) string {
 	return screen.String()
 }
 
+// An interrupt at the question ends the run: nothing is written.
+func TestInterruptedQuestion(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no pseudo-terminal")
+	}
+	bin := program(t)
+	sampleDir(t)
+	before, err := os.ReadFile("a.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, "--interactive", "--color", "never")
+	tty, err := pty.Start(cmd)
+	if err != nil {
+		t.Skipf("no pseudo-terminal: %v", err)
+	}
+	defer tty.Close()
+	var screen bytes.Buffer
+	buf := make([]byte, 4096)
+	for sent := 0; ; {
+		n, err := tty.Read(buf)
+		screen.Write(buf[:n])
+		switch asked := strings.Count(screen.String(), "?]? "); {
+		case asked == 1 && sent == 0:
+			sent++
+			fmt.Fprint(tty, "y\n")
+		case asked == 2 && sent == 1:
+			sent++
+			fmt.Fprint(tty, "\x03")
+		}
+		if err != nil {
+			break
+		}
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(screen.String(), "runtimefix: interrupted\r\n") {
+		t.Errorf("exit code %d, the screen shows\n%s", code, screen.String())
+	}
+	if after, err := os.ReadFile("a.go"); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("a.go changed (%v)", err)
+	}
+}
+
 func TestInteractive(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no pseudo-terminal")

@@ -83,6 +83,16 @@ func groups(list []rewrite.Found, by string) [][]rewrite.Found {
 	switch by {
 	case "file":
 		key = func(f rewrite.Found) string { return f.Pos.Filename }
+		var order []string
+		for _, f := range list {
+			if !slices.Contains(order, f.Pos.Filename) {
+				order = append(order, f.Pos.Filename)
+			}
+		}
+		list = slices.Clone(list)
+		slices.SortStableFunc(list, func(a, b rewrite.Found) int {
+			return slices.Index(order, a.Pos.Filename) - slices.Index(order, b.Pos.Filename)
+		})
 	case "rule":
 		key = func(f rewrite.Found) string { return f.Rule }
 		order := append(rules.Names(), rewrite.IgnoreRule)
