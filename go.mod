@@ -10,6 +10,7 @@ require (
 	github.com/dave/dst v0.28.0
 	github.com/golangci/plugin-module-register v0.1.2
 	github.com/google/pprof v0.0.0-20260402051712-545e8a4df936
+	github.com/hmarr/codeowners v1.2.1
 	github.com/moby/buildkit v0.31.1
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3

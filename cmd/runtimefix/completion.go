@@ -98,7 +98,9 @@ func complete(app *cli.App, words []string) []string {
 	case sub != nil && sub.Name == "completion":
 		return matching(shells, "", cur)
 	case sub != nil && sub.Name == "help":
-		return matching(append(docs.Topics(), commandNames(app)...), "", cur)
+		names := append(docs.Topics(), commandNames(app)...)
+		slices.Sort(names)
+		return matching(slices.Compact(names), "", cur)
 	case sub == nil && len(words) == 0:
 		return matching(commandNames(app), "", cur)
 	}
@@ -170,6 +172,12 @@ func flagValues(flags []cli.Flag, name string) (values []string, takes bool) {
 		return []string{"none", "file", "rule"}, true
 	case "fail-on":
 		return []string{"remaining", "fixed", "never"}, true
+	case "commit":
+		return []string{"none", "one", "per-rule"}, true
+	case "verify":
+		return []string{"none", "build", "vet", "test"}, true
+	case "limit":
+		return []string{"github", "gerrit", "codecommit"}, true
 	case "platforms":
 		return leftout.Platforms(), true
 	}

@@ -89,7 +89,7 @@ func TestGuides(t *testing.T) {
 			t.Errorf("the guide %s is no guide", topic)
 		}
 	}
-	if len(topics) != 9 || !slices.IsSorted(topics) {
+	if len(topics) != 10 || !slices.IsSorted(topics) {
 		t.Errorf("topics: %v", topics)
 	}
 	if _, ok := Guide("../main"); ok {

@@ -41,6 +41,21 @@ var rules = map[Kind]string{
 // Rule returns the name of the rule that is about k, "" when none is.
 func (k Kind) Rule() string { return rules[k] }
 
+// Words returns what a count of k counts, for people.
+func (k Kind) Words() string {
+	switch k {
+	case Collections, Releases:
+		return "forced collections"
+	case Reads:
+		return "stops of the world to read statistics"
+	case Threads:
+		return "threads that ended with a goroutine"
+	case Timers:
+		return "goroutines of timers"
+	}
+	return string(k)
+}
+
 // Frame is a place in a stack.
 type Frame struct {
 	Func string // as the runtime names it: "example.com/m/pkg.(*T).Method.func1"

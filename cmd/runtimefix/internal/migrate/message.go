@@ -1,0 +1,179 @@
+package migrate
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"text/template"
+)
+
+// Limits are how many characters the description of a change may have: of a pull
+// request on GitHub, of a commit message in Gerrit, of a description in
+// CodeCommit.
+var Limits = map[string]int{"github": 65536, "gerrit": 16384, "codecommit": 10239}
+
+// Message is what a commit and a pull request say. It is what templates see: the
+// fields are documented in the guide on migration.
+type Message struct {
+	Repository string
+	Rules      []RulePart // those that changed something, most places first
+	Fixed      int        // places
+	Files      int        // files changed
+	Unsafe     bool       // a fix changes behaviour on purpose
+	Verified   Verification
+	Left       []Left // findings that stay, by rule
+	RolledBack []Place
+	OtherOwner []string // owners of files that the change touches beside those of this part
+	Tool       string   // "runtimefix v1.2.3"
+}
+
+// RulePart is what was done for one rule.
+type RulePart struct {
+	Name, Title, Symptom, Cause, Fix, URL string
+	Places                                []Place
+}
+
+// Place is one finding.
+type Place struct {
+	Rule, Path string
+	Line       int
+	Message    string
+	Fix        string // what the fix does
+	Safety     string // safe, unsafe
+	Why        string // why it was rolled back
+}
+
+// Left are findings of a rule that stay as they are.
+type Left struct {
+	Rule, Why string
+	Count     int
+}
+
+// Verification says how the change was proved.
+type Verification struct {
+	Level    string
+	Packages int
+	// Before are the complaints that were there before and are not blamed.
+	Before []string
+	// Tests says what the tests showed of the sites, a line each.
+	Tests []string
+}
+
+// Subject returns the first line, at most 72 characters.
+func (m *Message) Subject() string {
+	where := "1 place"
+	if m.Fixed != 1 {
+		where = fmt.Sprintf("%d places", m.Fixed)
+	}
+	if len(m.Rules) == 1 {
+		r := m.Rules[0]
+		for _, s := range []string{fmt.Sprintf("Fix %s in %s (runtimefix %s)", r.Title, where, r.Name), fmt.Sprintf("Fix %s in %s", r.Title, where)} {
+			if len(s) <= 72 {
+				return s
+			}
+		}
+		return fmt.Sprintf("Fix what runtimefix %s finds in %s", r.Name, where)
+	}
+	var names []string
+	for _, r := range m.Rules {
+		names = append(names, r.Name)
+	}
+	s := fmt.Sprintf("Fix misuse of the Go runtime in %s: %s", where, strings.Join(names, ", "))
+	if len(s) > 72 {
+		s = fmt.Sprintf("Fix misuse of the Go runtime in %s (%d rules)", where, len(names))
+	}
+	return s
+}
+
+// body is the message below the subject: the most important first, for it may be
+// cut.
+var body = template.Must(template.New("body").Parse(`
+{{- range .Rules}}{{.Symptom}}
+
+{{.Cause}}
+
+{{range .Places}}* {{.Path}}:{{.Line}}: {{.Fix}} ({{.Safety}})
+{{end}}
+{{end -}}
+{{if .Unsafe}}Fixes marked "unsafe" change behaviour on purpose, as they say. "safe" ones change nothing but the symptom.
+{{else}}The fixes change nothing but the symptom.
+{{end}}
+{{with .Verified}}{{if eq .Level "none"}}Not verified beyond type-checking.
+{{else}}Verified ({{.Level}}), before and after, on what changes and what imports it: {{.Packages}} package{{if ne .Packages 1}}s{{end}}, nothing new.
+{{range .Tests}}{{.}}
+{{end}}{{if .Before}}Broken before, and not by this:
+{{range .Before}}* {{.}}
+{{end}}{{end}}{{end}}{{end}}
+{{- if .RolledBack}}
+Left out, because verification failed with it:
+{{range .RolledBack}}* {{.Path}}:{{.Line}}: {{.Rule}}: {{.Why}}
+{{end}}{{end}}
+{{- if .Left}}
+What stays:
+{{range .Left}}* {{.Count}} of {{.Rule}}: {{.Why}}
+{{end}}{{end}}
+{{- if .OtherOwner}}
+It also touches files of {{range $i, $o := .OtherOwner}}{{if $i}}, {{end}}{{$o}}{{end}}.
+{{end}}
+To keep a place as it is, write behind it: //runtimefix:ignore RULE and the reason.
+{{range .Rules}}More on {{.Name}}: {{.URL}}
+{{end}}
+Made by {{.Tool}}.
+`))
+
+// Text returns subject and body of at most limit characters; 0 is no limit. A
+// template of the user's own gives the whole text instead.
+func (m *Message) Text(own *template.Template, limit int) (subject, text string, err error) {
+	var b bytes.Buffer
+	if own != nil {
+		if err := own.Execute(&b, m); err != nil {
+			return "", "", fmt.Errorf("the template: %w", err)
+		}
+		subject, text, _ = strings.Cut(strings.TrimLeft(b.String(), "\n"), "\n")
+		if strings.TrimSpace(subject) == "" {
+			return "", "", fmt.Errorf("the template makes no subject: its first line is empty")
+		}
+	} else {
+		subject = m.Subject()
+		if err := body.Execute(&b, m); err != nil {
+			return "", "", err
+		}
+		text = b.String()
+	}
+	text = strings.Trim(text, "\n") + "\n"
+	return subject, cut(text, limit-len([]rune(subject))-2, limit), nil
+}
+
+const pointer = "... cut here: runtimefix --diff shows all of it.\n"
+
+// cut shortens text to n characters, at the end of a line, with a pointer to the
+// rest.
+func cut(text string, n, limit int) string {
+	runes := []rune(text)
+	if limit <= 0 || len(runes) <= n {
+		return text
+	}
+	n -= len([]rune(pointer))
+	if n <= 0 {
+		return pointer
+	}
+	head := string(runes[:n])
+	if i := strings.LastIndexByte(head, '\n'); i >= 0 {
+		head = head[:i+1]
+	}
+	return head + pointer
+}
+
+// ReadTemplate reads a template of the user's own.
+func ReadTemplate(path string) (*template.Template, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the template: %w", err)
+	}
+	t, err := template.New(path).Option("missingkey=error").Parse(string(data))
+	if err != nil {
+		return nil, fmt.Errorf("the template: %w", err)
+	}
+	return t, nil
+}

@@ -1,0 +1,312 @@
+package migrate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Level is how much is proved.
+type Level string
+
+// The levels; each includes those before it.
+const (
+	None  Level = "none"
+	Build Level = "build"
+	Vet   Level = "vet"
+	Test  Level = "test"
+)
+
+// Levels are all of them, for messages.
+var Levels = []Level{None, Build, Vet, Test}
+
+func (l Level) at(other Level) bool { return slices.Index(Levels, l) >= slices.Index(Levels, other) }
+
+// Scope are the packages that a change concerns: those that it changes, and those
+// that import them, by the directory of their module.
+type Scope map[string][]string
+
+// Verifier runs the go command over the packages that changes concern, with the
+// changed files as an overlay: nothing is written before it is proved.
+type Verifier struct {
+	Level Level
+	Tags  []string
+	temp  string
+}
+
+// NewVerifier returns one that works in a temporary directory; Close removes it.
+func NewVerifier(level Level, tags []string) (*Verifier, error) {
+	dir, err := os.MkdirTemp("", "runtimefix-verify-")
+	if err != nil {
+		return nil, fmt.Errorf("making a directory to verify in: %w", err)
+	}
+	return &Verifier{Level: level, Tags: tags, temp: dir}, nil
+}
+
+// Close removes what the verifier left behind.
+func (v *Verifier) Close() error { return os.RemoveAll(v.temp) }
+
+// Outcome is what the go command says of a state of the tree.
+type Outcome struct {
+	// Complaints are the lines of go build, go vet and of tests that fail, without
+	// line numbers, which move, by step.
+	Complaints map[Level][]string
+	// Passed are the tests that passed, by package and name.
+	Passed map[string]bool
+	// Traces are the execution traces of the tests, by package.
+	Traces map[string]string
+	// Unbuilt are the directories of the modules that do not build.
+	Unbuilt map[string]bool
+}
+
+// Broken reports whether the state does not build.
+func (o *Outcome) Broken() bool { return len(o.Complaints[Build]) > 0 }
+
+// Worse returns what after complains of and before does not: nothing when the
+// change has broken nothing. A test that passed before and does not any more
+// counts, one that failed before does not.
+func Worse(before, after *Outcome) []string {
+	var out []string
+	for _, l := range Levels {
+		old := make(map[string]int)
+		for _, c := range before.Complaints[l] {
+			old[c]++
+		}
+		for _, c := range after.Complaints[l] {
+			if old[c]--; old[c] < 0 {
+				out = append(out, c)
+			}
+		}
+	}
+	for name := range before.Passed {
+		// One that fails now is among the complaints.
+		if !after.Passed[name] && !after.Broken() && !slices.Contains(after.Complaints[Test], "the test "+name+" fails") {
+			out = append(out, "the test "+name+" ran before and does not now")
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// listed is a package as go list tells it.
+type listed struct {
+	ImportPath, Dir                    string
+	Imports, TestImports, XTestImports []string
+}
+
+// ScopeOf returns the packages in the directories of files, and what imports
+// them. Directories without Go packages concern nothing.
+func (v *Verifier) ScopeOf(ctx context.Context, files []string) (Scope, error) {
+	byModule := make(map[string]map[string]bool)
+	for _, f := range files {
+		dir := filepath.Dir(f)
+		mod := ModuleDir(dir)
+		if mod == "" || filepath.Ext(f) != ".go" && filepath.Base(f) != "go.mod" && filepath.Base(f) != "go.sum" {
+			continue
+		}
+		if byModule[mod] == nil {
+			byModule[mod] = make(map[string]bool)
+		}
+		byModule[mod][dir] = true
+	}
+	scope := make(Scope)
+	for mod, dirs := range byModule {
+		pkgs, err := v.list(ctx, mod)
+		if err != nil {
+			return nil, err
+		}
+		changed := make(map[string]bool)
+		for _, p := range pkgs {
+			if dirs[p.Dir] {
+				changed[p.ImportPath] = true
+			}
+		}
+		for _, p := range pkgs {
+			imports := slices.Concat(p.Imports, p.TestImports, p.XTestImports)
+			if changed[p.ImportPath] || slices.ContainsFunc(imports, func(i string) bool { return changed[i] }) {
+				scope[mod] = append(scope[mod], p.ImportPath)
+			}
+		}
+		slices.Sort(scope[mod])
+	}
+	return scope, nil
+}
+
+// ModuleDir returns the directory of the module that dir is in, "" when there is
+// none.
+func ModuleDir(dir string) string {
+	for {
+		if info, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil && info.Mode().IsRegular() {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return ""
+		}
+		dir = up
+	}
+}
+
+func (v *Verifier) list(ctx context.Context, mod string) ([]listed, error) {
+	out, text, err := v.goCommand(ctx, mod, append([]string{"list", "-e", "-json=ImportPath,Dir,Imports,TestImports,XTestImports"}, append(v.flags(), "./...")...)...)
+	if err != nil {
+		return nil, fmt.Errorf("listing the packages of %s: %w: %s", mod, err, strings.TrimSpace(text))
+	}
+	var pkgs []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+		var p listed
+		if err := d.Decode(&p); err != nil {
+			return nil, fmt.Errorf("reading what go list says of %s: %w", mod, err)
+		}
+		pkgs = append(pkgs, p)
+	}
+	return pkgs, nil
+}
+
+func (v *Verifier) flags() []string {
+	if len(v.Tags) == 0 {
+		return nil
+	}
+	return []string{"-tags=" + strings.Join(v.Tags, ",")}
+}
+
+// Check builds, vets and tests the packages of scope as the level says, with
+// overlay in the place of files, by absolute path.
+func (v *Verifier) Check(ctx context.Context, scope Scope, overlay map[string][]byte) (*Outcome, error) {
+	out := &Outcome{Complaints: make(map[Level][]string), Passed: make(map[string]bool), Traces: make(map[string]string), Unbuilt: make(map[string]bool)}
+	if v.Level == None || len(scope) == 0 {
+		return out, nil
+	}
+	flags, standIns, err := v.overlay(overlay)
+	if err != nil {
+		return nil, err
+	}
+	for _, mod := range sortedKeys(scope) {
+		pkgs := scope[mod]
+		names := make(map[string]string)
+		for base, path := range standIns {
+			if rel, err := filepath.Rel(mod, path); err == nil {
+				names[base] = filepath.ToSlash(rel)
+			}
+		}
+		// Test files are built by vet. os.DevNull: the binary of a lone main package
+		// is not to be left in the tree.
+		_, text, err := v.goCommand(ctx, mod, slices.Concat([]string{"build", "-o", os.DevNull}, flags, pkgs)...)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			out.Unbuilt[mod] = true
+			out.Complaints[Build] = append(out.Complaints[Build], complaints(text, err, names)...)
+			continue
+		}
+		if v.Level.at(Vet) {
+			if _, text, err = v.goCommand(ctx, mod, slices.Concat([]string{"vet"}, flags, pkgs)...); err != nil {
+				out.Complaints[Vet] = append(out.Complaints[Vet], complaints(text, err, names)...)
+			}
+		}
+		if v.Level.at(Test) {
+			v.test(ctx, mod, pkgs, flags, out)
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return out, nil
+}
+
+// overlay writes the contents and the file that tells the go command of them. It
+// returns the flags, and which file stands in for which by its base name.
+func (v *Verifier) overlay(contents map[string][]byte) (flags []string, standIns map[string]string, err error) {
+	if len(contents) == 0 {
+		return v.flags(), nil, nil
+	}
+	dir, err := os.MkdirTemp(v.temp, "overlay-")
+	if err != nil {
+		return nil, nil, err
+	}
+	replace := make(map[string]string)
+	standIns = make(map[string]string)
+	for i, path := range sortedKeys(contents) {
+		file := filepath.Join(dir, fmt.Sprintf("overlay-%d%s", i, filepath.Ext(path)))
+		if err := os.WriteFile(file, contents[path], 0o600); err != nil {
+			return nil, nil, err
+		}
+		replace[path] = file
+		standIns[filepath.Base(file)] = path
+	}
+	data, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return nil, nil, err
+	}
+	file := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		return nil, nil, err
+	}
+	return append(v.flags(), "-overlay="+file), standIns, nil
+}
+
+// goCommand runs the go command in a module, without the network.
+func (v *Verifier) goCommand(ctx context.Context, dir string, args ...string) (stdout []byte, all string, err error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOFLAGS="+os.Getenv("GOFLAGS"))
+	var out, both bytes.Buffer
+	cmd.Stdout = &tee{&out, &both}
+	cmd.Stderr = &both
+	err = cmd.Run()
+	if errors.Is(err, exec.ErrNotFound) {
+		err = errors.New("the go command is not there")
+	}
+	return out.Bytes(), both.String(), err
+}
+
+// tee writes to two buffers.
+type tee struct{ a, b *bytes.Buffer }
+
+func (t *tee) Write(p []byte) (int, error) {
+	t.a.Write(p)
+	return t.b.Write(p)
+}
+
+var place = regexp.MustCompile(`^((?:vet: )?[^\s:]+\.\w+):\d+(?::\d+)?:`)
+
+// complaints returns what the go command says, a line each, without line numbers
+// and headings. Vet names the files of an overlay where they are; names gives
+// them those that they stand for.
+func complaints(text string, err error, names map[string]string) []string {
+	var out []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "# ") || strings.HasPrefix(line, "exit status") {
+			continue
+		}
+		line = strings.TrimPrefix(line, "./")
+		line = place.ReplaceAllString(line, "$1:")
+		if file, rest, ok := strings.Cut(line, ":"); ok && names[filepath.Base(file)] != "" {
+			line = names[filepath.Base(file)] + ":" + rest
+		}
+		out = append(out, line)
+	}
+	if len(out) == 0 {
+		out = append(out, err.Error())
+	}
+	return out
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	var out []string
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,391 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/evidence"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/migrate"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules"
+)
+
+// migration is one run of runtimefix migrate.
+type migration struct {
+	job
+	o              *migrateOptions
+	opt            rewrite.Options
+	finders        []*rewrite.Finder
+	repo           *migrate.Repo
+	part           *migrate.Part
+	verifier       *migrate.Verifier
+	scope          migrate.Scope
+	packages       int
+	before, after  *migrate.Outcome
+	rolledBack     []blamed
+	unproved       []rewrite.Found // in modules that do not build
+	commits        []migrate.SummaryCommit
+	stdout, stderr io.Writer
+}
+
+// blamed is a fix that was taken back, and why.
+type blamed struct {
+	rewrite.Found
+	why string
+}
+
+func (m *migration) stage(text string) {
+	if !m.o.quiet {
+		writeText(m.stderr, "%s", text)
+	}
+}
+
+// run carries the migration out and returns the exit code.
+func (m *migration) run(ctx context.Context) (code int, err error) {
+	m.job.o, m.job.stdout, m.job.stderr = m.o.options, m.stdout, m.stderr
+	if m.dir, err = workDir(m.o.dir); err != nil {
+		return 0, err
+	}
+	m.repo = migrate.Open(ctx, m.dir)
+	if err := m.check(ctx); err != nil {
+		return 0, err
+	}
+	if m.opt, m.finders, err = m.prepare(ctx); err != nil {
+		return 0, err
+	}
+	if m.part, err = migrate.NewPart(m.root, m.o.shard, m.o.owner); err != nil {
+		return 0, usageError{err}
+	}
+	if m.verifier, err = migrate.NewVerifier(m.o.verify, m.o.tags); err != nil {
+		return 0, err
+	}
+	defer m.verifier.Close()
+	p, err := m.proved(ctx)
+	if ctx.Err() != nil {
+		return 0, errInterrupted
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := m.carryOut(ctx, p); err != nil {
+		return 0, err
+	}
+	return m.tell(ctx, p)
+}
+
+// check refuses what an engine would commit by mistake.
+func (m *migration) check(ctx context.Context) error {
+	for _, file := range []string{m.o.summary, m.o.summaryJSON} {
+		if file != "" && m.repo.Inside(file) {
+			return usagef("%s is inside the checkout, where it would be committed: write it elsewhere", file)
+		}
+	}
+	if m.o.commit != "none" && !m.repo.Git {
+		return usagef("--commit %s: %s is not in a git repository", m.o.commit, m.dir)
+	}
+	if m.o.allowDirty {
+		return nil
+	}
+	file, err := m.repo.Dirty(ctx)
+	if err != nil {
+		return err
+	}
+	if file != "" {
+		return usagef("the tree is dirty: %s differs from the last commit; commit or stash it, or say --allow-dirty", file)
+	}
+	return nil
+}
+
+// carryOut writes and commits the steps.
+func (m *migration) carryOut(ctx context.Context, p *plan) error {
+	for i, s := range p.steps {
+		written, failed, left := writeChanges(ctx, s.changes)
+		if left > 0 {
+			return fmt.Errorf("%w: %s changed, %d left as they were; run again", errInterrupted, count(len(written), "file"), left)
+		}
+		p.first.Problems = append(p.first.Problems, failed...)
+		var paths []string
+		for _, c := range written {
+			paths = append(paths, c.Path)
+		}
+		if err := m.repo.AddNew(ctx, paths); err != nil {
+			return err
+		}
+		if m.o.commit == "none" || len(paths) == 0 {
+			continue
+		}
+		msg := m.message(ctx, p, s.rules)
+		if i == 0 && len(p.steps) > 1 {
+			msg = m.message(ctx, p, nil) // engines take the first one as title and body of all
+		}
+		subject, body, err := msg.Text(m.o.template, m.o.limit)
+		if err != nil {
+			return usageError{err}
+		}
+		hash, err := m.repo.Commit(ctx, subject+"\n\n"+body, paths, m.o.commitOpt)
+		if err != nil {
+			return fmt.Errorf("%w; the files stay changed", err)
+		}
+		m.commits = append(m.commits, migrate.SummaryCommit{Hash: hash, Subject: subject, Body: body, Rules: s.rules})
+	}
+	return nil
+}
+
+// message words what was done for the rules called names, for all when there are
+// none.
+func (m *migration) message(ctx context.Context, p *plan, names []string) *migrate.Message {
+	msg := &migrate.Message{Repository: m.repo.Name, Tool: "runtimefix " + toolVersion(), Verified: m.verification(ctx, p, names)}
+	files := make(map[string]bool)
+	for _, r := range rules.All {
+		if names != nil && !slices.Contains(names, r.Name) {
+			continue
+		}
+		about := page.Of(r)
+		part := migrate.RulePart{Name: r.Name, Title: r.Title, Symptom: about.Symptom, Cause: about.Cause, Fix: about.Fix, URL: about.URL}
+		for _, f := range p.fixed() {
+			if f.Rule == r.Name {
+				part.Places = append(part.Places, m.place(f))
+				files[f.Pos.Filename] = true
+				msg.Unsafe = msg.Unsafe || f.Fixes[f.Chosen].Safety == rewrite.Unsafe
+			}
+		}
+		if len(part.Places) > 0 {
+			msg.Rules = append(msg.Rules, part)
+			msg.Fixed += len(part.Places)
+		}
+	}
+	slices.SortStableFunc(msg.Rules, func(a, b migrate.RulePart) int { return len(b.Places) - len(a.Places) })
+	msg.Files = len(files)
+	for _, b := range m.rolledBack {
+		q := m.place(b.Found)
+		q.Why = b.why
+		msg.RolledBack = append(msg.RolledBack, q)
+	}
+	for _, f := range p.left {
+		why := m.whyLeft(f)
+		i := slices.IndexFunc(msg.Left, func(l migrate.Left) bool { return l.Rule == f.Rule && l.Why == why })
+		if i < 0 {
+			i = len(msg.Left)
+			msg.Left = append(msg.Left, migrate.Left{Rule: f.Rule, Why: why})
+		}
+		msg.Left[i].Count++
+	}
+	var rels []string
+	for _, path := range p.files() {
+		rels = append(rels, m.relative(path))
+	}
+	msg.OtherOwner = m.part.Others(rels)
+	return msg
+}
+
+func (m *migration) place(f rewrite.Found) migrate.Place {
+	p := migrate.Place{Rule: f.Rule, Path: m.relative(f.Pos.Filename), Line: f.Pos.Line, Message: f.Message}
+	if f.Chosen >= 0 && f.Chosen < len(f.Fixes) {
+		p.Fix, p.Safety = f.Fixes[f.Chosen].Message, f.Fixes[f.Chosen].Safety.String()
+	}
+	return p
+}
+
+// whyLeft says why the finding stays.
+func (m *migration) whyLeft(f rewrite.Found) string {
+	switch {
+	case slices.ContainsFunc(m.unproved, func(x rewrite.Found) bool { return x.Rule == f.Rule && x.Pos == f.Pos }):
+		return "its module does not build, so nothing can be proved"
+	case f.State == rewrite.Withheld:
+		return "the fix does not compile here"
+	case slices.ContainsFunc(f.Fixes, func(x rewrite.FoundFix) bool { return x.Safety == rewrite.Unsafe }) && !m.o.unsafe:
+		return "the fix changes behaviour on purpose: --unsafe"
+	case f.Rule == rewrite.IgnoreRule:
+		return f.Message
+	}
+	for _, n := range f.Notes {
+		if text, ok := strings.CutPrefix(n.Message, "no fix: "); ok {
+			return text
+		}
+	}
+	return "to be fixed by hand"
+}
+
+// verification says how the plan was proved, and what the module's own tests show
+// of the places that were fixed, of the rules called names or of all.
+func (m *migration) verification(ctx context.Context, p *plan, names []string) migrate.Verification {
+	v := migrate.Verification{Level: string(m.o.verify), Packages: m.packages}
+	if m.before == nil {
+		if len(p.state) > 0 && m.o.verify != migrate.None {
+			v.Level = string(migrate.None)
+		}
+		return v
+	}
+	for _, l := range migrate.Levels {
+		v.Before = append(v.Before, m.before.Complaints[l]...)
+	}
+	if m.o.verify == migrate.Test && m.after != nil {
+		list := p.fixed()
+		if names != nil {
+			list = slices.DeleteFunc(list, func(f rewrite.Found) bool { return !slices.Contains(names, f.Rule) })
+		}
+		v.Tests = m.shown(ctx, list)
+	}
+	return v
+}
+
+// shown counts in the traces of the tests what happened at the findings' places,
+// before and after.
+func (m *migration) shown(ctx context.Context, fixed []rewrite.Found) []string {
+	before, after := m.traced(ctx, m.before, fixed), m.traced(ctx, m.after, fixed)
+	var out []string
+	for _, k := range []evidence.Kind{evidence.Collections, evidence.Releases, evidence.Reads, evidence.Threads, evidence.Timers} {
+		if !slices.ContainsFunc(fixed, func(f rewrite.Found) bool { return f.Rule == k.Rule() }) {
+			continue
+		}
+		if before[k] == 0 {
+			out = append(out, fmt.Sprintf("The tests do not reach the places of %s.", k.Rule()))
+			continue
+		}
+		out = append(out, fmt.Sprintf("The module's own tests: %d %s before, %d after (%s).", before[k], k.Words(), after[k], k.Rule()))
+	}
+	return out
+}
+
+func (m *migration) traced(ctx context.Context, o *migrate.Outcome, fixed []rewrite.Found) map[evidence.Kind]int {
+	out := make(map[evidence.Kind]int)
+	tree := evidence.NewTree(m.root)
+	for _, path := range o.Traces {
+		rec, err := evidence.Read(ctx, path, nil)
+		if err != nil {
+			continue // a test that the tracer cannot follow shows nothing
+		}
+		for i, items := range tree.Match(fixed, []*evidence.Recording{rec}) {
+			for _, x := range items {
+				if x.Kind.Rule() == fixed[i].Rule {
+					out[x.Kind] += x.Count
+				}
+			}
+		}
+	}
+	return out
+}
+
+// tell prints and writes down what was done, and returns the exit code.
+func (m *migration) tell(ctx context.Context, p *plan) (int, error) {
+	s := m.summarize(ctx, p)
+	for file, write := range map[string]func(io.Writer) error{m.o.summary: s.WriteMarkdown, m.o.summaryJSON: s.WriteJSON} {
+		if file == "" {
+			continue
+		}
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			return 0, err
+		}
+		if err := safefile.Write(file, b.Bytes()); err != nil {
+			return 0, fmt.Errorf("writing the summary: %w", err)
+		}
+	}
+	m.out = &report{o: m.o.options, res: p.first, dir: m.dir, known: m.sel.known, overlay: m.sel.overlay}
+	m.out.style(m.o.color, m.stderr)
+	m.out.problems(m.stderr)
+	for _, b := range m.rolledBack {
+		m.note("%s: %s: rolled back: %s", m.out.place(b.Pos), b.Rule, b.why)
+	}
+	for _, c := range s.Verified.Before {
+		m.note("broken before: %s", c)
+	}
+	for _, t := range s.Verified.Tests {
+		m.note("%s", t)
+	}
+	if !m.o.quiet {
+		m.note("%s: %s fixed in %s, %d left, %d rolled back, %s (exit %d)", s.Outcome, count(len(s.Fixed), "finding"), count(len(s.Changes), "file"),
+			len(s.Left), len(s.RolledBack), count(len(s.Commits), "commit"), s.Exit)
+	}
+	return s.Exit, nil
+}
+
+func (m *migration) summarize(ctx context.Context, p *plan) *migrate.Summary {
+	v := m.verification(ctx, p, nil)
+	s := &migrate.Summary{
+		Version: 1, Tool: "runtimefix " + toolVersion(), Repository: m.repo.Name, Base: m.repo.Base, Part: strings.Trim(m.o.shard+" "+m.o.owner, " "),
+		Commits: append([]migrate.SummaryCommit{}, m.commits...), Fixed: m.places(p.fixed()), Left: m.places(p.left), RolledBack: []migrate.SummaryPlace{},
+		Verified: migrate.SummaryVerified{Level: v.Level, Packages: v.Packages, Before: append([]string{}, v.Before...), Tests: append([]string{}, v.Tests...)},
+		Changes:  []migrate.SummaryChange{}, Problems: []string{},
+	}
+	for i := range s.Left {
+		s.Left[i].Why = m.whyLeft(p.left[i])
+	}
+	for _, b := range m.rolledBack {
+		q := m.places([]rewrite.Found{b.Found})[0]
+		q.Why = b.why
+		s.RolledBack = append(s.RolledBack, q)
+	}
+	s.Changes = append(s.Changes, m.changes(p)...)
+	for _, x := range slices.Concat(p.first.Problems, p.first.Internal) {
+		if x.Pos.Filename != "" {
+			x.Pos.Filename = m.relative(x.Pos.Filename)
+		}
+		s.Problems = append(s.Problems, x.Error())
+	}
+	typeErrors := func(x rewrite.Problem) bool { return x.Package != "" && strings.HasSuffix(x.Pos.Filename, ".go") }
+	switch {
+	case len(p.first.Internal) > 0 || slices.ContainsFunc(p.first.Problems, func(x rewrite.Problem) bool { return !typeErrors(x) }):
+		s.Outcome = migrate.NotAll
+	case len(s.RolledBack) > 0:
+		s.Outcome = migrate.RolledBack
+	case len(p.first.Problems) > 0 || m.before != nil && m.before.Broken():
+		s.Outcome = migrate.WasBroken
+	case len(s.Fixed) > 0:
+		s.Outcome = migrate.Fixed
+	case len(s.Left) > 0:
+		s.Outcome = migrate.LeftOver
+	default:
+		s.Outcome = migrate.Clean
+	}
+	s.Exit = migrate.ExitCodes[s.Outcome]
+	return s
+}
+
+func (m *migration) places(list []rewrite.Found) []migrate.SummaryPlace {
+	out := []migrate.SummaryPlace{}
+	prints := fingerprint.Of(m.root, list)
+	for i, f := range list {
+		p := m.place(f)
+		out = append(out, migrate.SummaryPlace{
+			Rule: p.Rule, Path: p.Path, Line: p.Line, Message: p.Message, Fix: p.Fix, Safety: p.Safety, Fingerprint: prints[i], Owners: m.part.Owners(p.Path),
+		})
+	}
+	return out
+}
+
+// changes returns each file's patch, from what it was to what the last step makes
+// of it.
+func (m *migration) changes(p *plan) []migrate.SummaryChange {
+	old := make(map[string][]byte)
+	for _, s := range p.steps {
+		for _, c := range s.changes {
+			if _, ok := old[c.Path]; !ok {
+				old[c.Path] = c.Old
+			}
+		}
+	}
+	var out []migrate.SummaryChange
+	for _, path := range p.files() {
+		patch, _ := patchOf([]rewrite.Change{{Path: path, Old: old[path], New: p.state[path]}}, filepath.Dir(path), false, false)
+		if len(patch) == 0 {
+			continue
+		}
+		c := migrate.SummaryChange{Path: m.relative(path), Patch: string(patch), Rules: []string{}}
+		for _, f := range p.fixed() {
+			if f.Pos.Filename == path && !slices.Contains(c.Rules, f.Rule) {
+				c.Rules = append(c.Rules, f.Rule)
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
