@@ -84,6 +84,7 @@ func editsOf(s *load.Snapshot, fix *Fix, base map[string][]byte) ([]TextEdit, er
 	if err := e.Perform(); err != nil {
 		return nil, err
 	}
+	ts.Claim(e)
 	overlay, _, err := ts.Render(base)
 	if err != nil {
 		return nil, err

@@ -77,6 +77,7 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	}
 	t := targets{texts: found.Text}
 	fires := make(map[string]bool)
+	var blocked []load.Problem // modules that are not to be loaded
 	groups := grouping{found: found, byOrigin: make(map[origin]*load.Group)}
 	for _, p := range found.Packages {
 		included := len(opt.Platforms) > 0
@@ -93,6 +94,14 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 		if !included {
 			continue
 		}
+		if p.Module >= 0 && found.Modules[p.Module].Err != nil {
+			blocked = append(blocked, unreadable(found.Modules[p.Module].Err))
+			continue
+		}
+		if p.Module >= 0 && newer(found.Modules[p.Module].GoVersion) {
+			blocked = append(blocked, newerProblem(found.Modules[p.Module]))
+			continue
+		}
 		if p.Named != nil {
 			if t.named == nil {
 				t.named = make(map[string][]string)
@@ -106,6 +115,7 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 			return nil, t, err
 		}
 	}
+	res.Problems = append(res.Problems, load.Dedupe(blocked)...)
 	t.groups, res.Modules = groups.list(), len(t.mods)
 	for _, f := range r.finders {
 		if fires[f.Name] {
@@ -168,6 +178,15 @@ func (r *runner) scanConfig(opt Options) scan.Config {
 		cfg.TextNeeds = append(cfg.TextNeeds, scan.TextNeed{Rule: IgnoreRule, Kinds: n.Kinds, Contains: []string{"runtimefix:ignore"}})
 	}
 	return cfg
+}
+
+// unreadable is the problem of a module whose go.mod or go.work cannot be read.
+func unreadable(err error) load.Problem {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return problemAt(pe.Path, "the module is not checked: "+load.Reason(err))
+	}
+	return load.Problem{Message: "not checked: " + err.Error()}
 }
 
 // problemAt is a problem of a whole file or directory.

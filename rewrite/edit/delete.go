@@ -38,7 +38,10 @@ func (t *tree) delete(stmt ast.Stmt, words []string) error {
 		next = (*list)[i+1]
 	}
 	above := keptAbove(d, next, words)
-	_, below := splitEnd(d.End)
+	same, below := splitEnd(d.End)
+	t.drop(same...)
+	t.drop(d.Start[len(d.Start)-dropped(d.Start, above):]...)
+	t.dropWithin(stmt)
 	if i == 0 {
 		above = slices.Clone(above)
 		for len(above) > 0 && above[0] == "\n" {
@@ -60,22 +63,21 @@ func (t *tree) delete(stmt ast.Stmt, words []string) error {
 			nd.Before = dst.EmptyLine
 		}
 		if i == 0 {
-			nd.Before = dst.NewLine
+			nd.Before = min(d.Before, dst.NewLine) // none where all stands on one line
 		}
 		if len(below) > 0 {
 			nd.Start = append(slices.Clone(below[1:]), nd.Start...)
 		}
 	case i > 0:
 		pd := (*list)[i-1].Decorations()
-		pd.After = dst.NewLine
+		pd.After = min(d.After, dst.NewLine)
 		if len(above) > 0 {
-			pd.End.Append("\n")
 			if d.Before == dst.EmptyLine {
-				pd.End.Append("\n")
+				above = append([]string{"\n"}, above...)
 			}
-			pd.End.Append(above...)
+			appendBelow(&pd.End, append([]string{"\n"}, above...))
 		}
-		pd.End.Append(below...)
+		appendBelow(&pd.End, below)
 	default:
 		return t.emptied(stmt, append(above, below...))
 	}
@@ -110,6 +112,26 @@ func keptAbove(d *dst.NodeDecs, next dst.Stmt, words []string) []string {
 	return append(kept, block...)
 }
 
+// dropped returns how many of the last decorations in start are not in kept,
+// which holds the others.
+func dropped(start dst.Decorations, kept []string) int {
+	n := 0
+	for _, s := range kept {
+		if s != "\n" {
+			n++
+		}
+	}
+	for i, s := range start {
+		if n == 0 {
+			return len(start) - i
+		}
+		if s != "\n" {
+			n--
+		}
+	}
+	return 0
+}
+
 func trimBlank(decs []string) []string {
 	for len(decs) > 0 && decs[len(decs)-1] == "\n" {
 		decs = decs[:len(decs)-1]
@@ -121,12 +143,25 @@ func trimBlank(decs []string) []string {
 // those on lines of their own, which begin with a line break.
 func splitEnd(end dst.Decorations) (same, below []string) {
 	for i, s := range end {
-		if s == "\n" {
+		switch {
+		case i > 0 && isLineComment(end[i-1]): // it ends its line
+			return end[:i:i], append([]string{"\n"}, end[i:]...)
+		case s == "\n":
 			return end[:i:i], slices.Clone(end[i:])
 		}
 	}
 	return end, nil
 }
+
+// appendBelow adds comments that begin with a line break to those behind a node.
+func appendBelow(end *dst.Decorations, below []string) {
+	if n := len(*end); n > 0 && len(below) > 0 && isLineComment((*end)[n-1]) {
+		below = below[1:] // the line is ended
+	}
+	end.Append(below...)
+}
+
+func isLineComment(s string) bool { return strings.HasPrefix(s, "//") }
 
 // emptied tidies up after the only statement of a block is gone. comments are
 // those that stay in the block.
@@ -435,7 +470,10 @@ func (t *tree) deleteDecl(decl ast.Decl) error {
 	if j := lastBlank(d.Start); j >= 0 {
 		kept = trimBlank(slices.Clone([]string(d.Start[:j])))
 	}
-	_, below := splitEnd(d.End)
+	same, below := splitEnd(d.End)
+	t.drop(same...)
+	t.drop(d.Start[lastBlank(d.Start)+1:]...)
+	t.dropWithin(decl)
 	t.file.Decls = slices.Delete(t.file.Decls, i, i+1)
 	switch {
 	case i < len(t.file.Decls):
@@ -449,7 +487,7 @@ func (t *tree) deleteDecl(decl ast.Decl) error {
 		if len(kept) > 0 {
 			pd.End.Append(append([]string{"\n", "\n"}, kept...)...)
 		}
-		pd.End.Append(below...)
+		appendBelow(&pd.End, below)
 	}
 	return nil
 }

@@ -78,10 +78,6 @@ func (e *Edit) claim(n ast.Node, kind claimKind) (*tree, bool) {
 		e.fail("no loaded file holds the node at %s", e.s.Position(n.Pos()))
 		return nil, false
 	}
-	if f.Generated {
-		e.fail("%s is generated", f.Path)
-		return nil, false
-	}
 	t, err := e.trees.of(f)
 	if err != nil {
 		e.fail("%w", err)
@@ -237,6 +233,27 @@ func (e *Edit) Delete(stmt ast.Stmt, words ...string) {
 		return
 	}
 	e.ops = append(e.ops, func() error { return t.delete(stmt, words) })
+}
+
+// Drops says that the fix removes or rewrites comments, nil ones aside. One that
+// gets lost and was not named so, or removed by Delete or DeleteDecl, keeps the
+// fix from being made.
+func (e *Edit) Drops(groups ...*ast.CommentGroup) {
+	for _, g := range groups {
+		if g == nil {
+			continue
+		}
+		t, ok := e.claim(g, claimRead)
+		if !ok {
+			return
+		}
+		e.ops = append(e.ops, func() error {
+			for _, c := range g.List {
+				t.drop(c.Text)
+			}
+			return nil
+		})
+	}
 }
 
 // AddDecls adds package-level declarations at the end of file.

@@ -398,9 +398,11 @@ func (t *tree) afterSpec(g *dst.GenDecl, spec *dst.ImportSpec, i int) {
 	d := spec.Decorations()
 	kept := slices.Clone([]string(d.Start))
 	for len(kept) > 0 && lineDirective.MatchString(kept[len(kept)-1]) {
+		t.drop(kept[len(kept)-1])
 		kept = kept[:len(kept)-1]
 	}
-	_, below := splitEnd(d.End)
+	same, below := splitEnd(d.End)
+	t.drop(same...)
 	if i < len(g.Specs) {
 		nd := g.Specs[i].Decorations()
 		if len(kept) > 0 {
@@ -428,6 +430,8 @@ func (t *tree) afterSpec(g *dst.GenDecl, spec *dst.ImportSpec, i int) {
 // comment goes to the next declaration, apart by a blank line.
 func (t *tree) dropDecl(i int, g *dst.GenDecl, spec *dst.ImportSpec) {
 	kept := slices.Concat([]string(g.Decs.Start), []string(spec.Decs.Start))
+	t.drop(spec.Decs.End...)
+	t.drop(g.Decs.End...)
 	t.file.Decls = slices.Delete(t.file.Decls, i, i+1)
 	if len(kept) > 0 && i < len(t.file.Decls) {
 		nd := t.file.Decls[i].Decorations()

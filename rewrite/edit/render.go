@@ -85,6 +85,9 @@ func (ts *Trees) Render(base map[string][]byte) (overlay map[string][]byte, path
 			continue
 		}
 		data, err := t.finish()
+		if err == nil {
+			err = t.check(data, ts.claimed)
+		}
 		if err != nil {
 			return nil, path, err
 		}

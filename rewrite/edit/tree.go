@@ -35,6 +35,8 @@ type tree struct {
 	// anchors say at which place of the original file an inserted identifier
 	// that names an import stands, to find what the name means there.
 	anchors map[*dst.Ident]token.Pos
+	// dropped are the comments that the edits remove on purpose.
+	dropped []string
 	// last maps a statement to the last one inserted after it.
 	last map[dst.Stmt]dst.Stmt
 }
@@ -62,6 +64,12 @@ func NewTrees(s *load.Snapshot) *Trees {
 
 // of returns f's decorated tree.
 func (ts *Trees) of(f *load.File) (*tree, error) {
+	switch {
+	case f.Generated:
+		return nil, fmt.Errorf("%s is generated", f.Path)
+	case f.ReadOnly != "":
+		return nil, fmt.Errorf("%s is not changed: %s", f.Path, f.ReadOnly)
+	}
 	if t := ts.files[f.Path]; t != nil {
 		return t, nil
 	}
@@ -221,11 +229,7 @@ func (t *tree) insert(stmt ast.Stmt, new []dst.Stmt, after bool) error {
 	// at the end of the list.
 	if same, below := splitEnd(prev.Decorations().End); len(below) > 0 {
 		prev.Decorations().End = same
-		end := &last.Decorations().End
-		if n := len(*end); n > 0 && strings.HasPrefix((*end)[n-1], "//") {
-			below = below[1:] // a line comment ends its line
-		}
-		end.Append(below...)
+		appendBelow(&last.Decorations().End, below)
 	}
 	prev.Decorations().After = dst.NewLine
 	*list = slices.Insert(*list, i+1, new...)

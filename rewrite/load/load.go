@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/packages"
 )
@@ -292,7 +293,7 @@ type Module struct {
 
 // File parses the module's go.mod.
 func (m *Module) File() (*modfile.File, error) {
-	data, err := os.ReadFile(m.GoMod)
+	data, err := regular.Read(m.GoMod)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 )
@@ -43,7 +44,7 @@ func (s *Snapshot) OthersRequire(m *Module, path string) bool {
 		if r.Mod.Path == path {
 			continue
 		}
-		data, err := os.ReadFile(s.requiredGoMod(m, mod, r.Mod))
+		data, err := regular.Read(s.requiredGoMod(m, mod, r.Mod))
 		if err != nil {
 			return true
 		}

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/guard"
+	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 	"golang.org/x/tools/go/ast/inspector"
 	"golang.org/x/tools/go/packages"
 )
@@ -86,6 +88,9 @@ type File struct {
 	Generated bool
 	// Cgo reports whether it imports "C". C.x has no type then, all else has.
 	Cgo bool
+	// ReadOnly says why no fix may touch the file, "" when fixes may: what is
+	// known of a file that does not parse is not all that it holds.
+	ReadOnly string
 }
 
 // Load lists, parses and type-checks the packages that match patterns in
@@ -220,6 +225,9 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 			Generated: ast.IsGenerated(f),
 			Cgo:       importsC(f),
 		}
+		if perr != nil {
+			file.ReadOnly = "it has a syntax error"
+		}
 		p.Files = append(p.Files, file)
 		asts = append(asts, f)
 	}
@@ -248,10 +256,28 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 	if p.Module != nil {
 		conf.GoVersion = "go" + p.Module.GoVersion
 	}
-	p.Types, _ = conf.Check(m.PkgPath, l.fset, asts, p.Info) // errors went to conf.Error
+	_, err := guard.Call(func() *types.Package {
+		p.Types, _ = conf.Check(m.PkgPath, l.fset, asts, p.Info) // errors went to conf.Error
+		return p.Types
+	})
+	if err != nil {
+		p.failed(err)
+	}
 	p.Inspector = inspector.New(asts)
 	p.Errors = Dedupe(p.Errors)
 	return p
+}
+
+// failed makes p a package of which nothing is certain: the type checker, or the
+// reading of what the package imports, panicked.
+func (p *Package) failed(err error) {
+	p.Types = types.NewPackage(p.Path, p.Name)
+	prob := Problem{Package: p.Path, Message: "not checked: the type checker failed: " + err.Error()}
+	prob.Pos.Filename = p.Dir
+	p.Errors = append(p.Errors, prob)
+	for _, f := range p.Files {
+		f.ReadOnly = "the type checker failed on its package"
+	}
 }
 
 func goarch(env []string) string {
@@ -277,7 +303,7 @@ func (s *Snapshot) Read(path string) ([]byte, error) {
 	if data, ok := s.overlay[path]; ok {
 		return data, nil
 	}
-	return os.ReadFile(path)
+	return regular.Read(path)
 }
 
 // FileAt returns the loaded source file called path, nil when there is none.

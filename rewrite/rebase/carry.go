@@ -196,6 +196,8 @@ func (c *carrier) closeGap(left, right string, bLeft, b, a int) string {
 	case leftLines == 0 && rightLines == 0:
 		prev, next := c.after.toks[a-1], c.after.toks[a]
 		switch {
+		case next.tok == token.RBRACE && strings.Contains(left, ";") && !strings.Contains(right, ";"):
+			return left[:strings.IndexByte(left, ';')+1] + right // the semicolon belongs to the statement that stays
 		case next.isCloser() || next.tok == token.EOF:
 			return right
 		case prev.isOpener() || strings.Contains(left, ";"):

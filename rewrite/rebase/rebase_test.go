@@ -66,7 +66,7 @@ func TestRebase(t *testing.T) {
 		{"similar neighbours", "package p\nfunc f() {\n  for i := range a  {\n    x( )\n  }\n  for i := range a {\n    y()\n  }\n}\n", "\tfor i := range a {\n\t\tx()\n\t}\n", "", "package p\nfunc f() {\n  for i := range a {\n    y()\n  }\n}\n"},
 		{"joined: replace", "package p\nfunc f() {\n  a();  b();c()\n}\n", "\tb()\n", "\tx()\n", "package p\nfunc f() {\n  a();  x();c()\n}\n"},
 		{"one line: replace", "package p\nfunc  f() { a( );b( ) }\n", "a(); b()", "a(); x()", "package p\nfunc  f() { a( );x( ) }\n"},
-		{"one line: delete", "package p\nfunc  f() { a( );b( ) }\n", "a(); b()", "a()", "package p\nfunc  f() { a( ) }\n"},
+		{"one line: delete", "package p\nfunc  f() { a( );b( ) }\n", "a(); b()", "a()", "package p\nfunc  f() { a( ); }\n"},
 		{"one line: break", "package p\nfunc  f() { a( ) }\n", "{ a() }", "{\n\tx()\n\ta()\n}", "package p\nfunc  f() {\n\tx()\n\ta( )\n}\n"},
 		{"wrap", "package p\nfunc f() {\n  a( )\n  /* x\n     y */\n  b( )\n}\n", "\ta()\n\t/* x\n\t   y */\n\tb()\n", "\tif c {\n\t\ta()\n\t\t/* x\n\t\t   y */\n\t\tb()\n\t}\n", "package p\nfunc f() {\n  if c {\n    a( )\n    /* x\n       y */\n    b( )\n  }\n}\n"},
 		{"unwrap", "package p\nfunc f() {\n  if c {\n    a( )\n    b( )\n  }\n}\n", "\tif c {\n\t\ta()\n\t\tb()\n\t}\n", "\ta()\n\tb()\n", "package p\nfunc f() {\n  a( )\n  b( )\n}\n"},

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 )
 
 // matcher looks for the literals of all needs in one file.
@@ -193,17 +194,13 @@ func containsAny(data []byte, list []string) bool {
 	return len(list) == 0 || slices.ContainsFunc(list, func(s string) bool { return bytes.Contains(data, []byte(s)) })
 }
 
-// readInto reads the file at path into buf, which grows as needed.
+// readInto reads the regular file at path into buf, which grows as needed.
 func readInto(buf []byte, path string, max int64) (grown, data []byte, err error) {
-	f, err := os.Open(path)
+	f, info, err := regular.Open(path)
 	if err != nil {
 		return buf, nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return buf, nil, err
-	}
 	size := info.Size()
 	if size > max {
 		return buf, nil, errTooBig

@@ -1,12 +1,15 @@
 package scan
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 	"golang.org/x/mod/modfile"
 )
 
@@ -30,13 +33,29 @@ func (m *modules) find(dir string) *Module {
 		return mod
 	}
 	var mod *Module
-	if data, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil {
-		mod = &Module{Dir: dir, Path: modfile.ModulePath(data), Work: workspace(dir)}
-	} else if up := filepath.Dir(dir); up != dir {
+	data, err := regular.Read(filepath.Join(dir, "go.mod"))
+	switch up := filepath.Dir(dir); {
+	case err == nil:
+		mod = &Module{Dir: dir, Path: modfile.ModulePath(data), GoVersion: goLine(data), Work: workspace(dir)}
+		if mod.Work != "" {
+			_, mod.Err = regular.Read(mod.Work)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		mod = &Module{Dir: dir, Err: err}
+	case up != dir:
 		mod = m.find(up)
 	}
 	m.byDir[dir] = mod
 	return mod
+}
+
+// goLine returns the version in the go line of a go.mod, "" when there is none.
+func goLine(data []byte) string {
+	mf, err := modfile.ParseLax("go.mod", data, nil)
+	if err != nil || mf.Go == nil {
+		return ""
+	}
+	return mf.Go.Version
 }
 
 // workspace returns the go.work above dir if it uses the module in dir. GOWORK
@@ -57,7 +76,7 @@ func workspace(dir string) string {
 		}
 		d = up
 	}
-	if slices.Contains(used(path), dir) {
+	if _, err := regular.Read(path); err != nil || slices.Contains(used(path), dir) {
 		return path
 	}
 	return ""
@@ -65,7 +84,7 @@ func workspace(dir string) string {
 
 // used returns the module directories that a go.work uses.
 func used(path string) []string {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path)
 	if err != nil {
 		return nil
 	}
@@ -132,7 +151,7 @@ func (m *modules) ignored(dir string) []string {
 // ignoredHere does the same for a go.mod in dir itself.
 func (m *modules) ignoredHere(dir string) []string {
 	path := filepath.Join(dir, "go.mod")
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path)
 	if err != nil || !strings.Contains(string(data), "ignore") {
 		return nil
 	}

@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -18,6 +19,7 @@ func (s *scanner) patterns(ctx context.Context, patterns []string) error {
 	s.matched = make([]bool, len(patterns))
 	s.whole = make(map[string]bool)
 	s.named = make(map[string][]string)
+	s.blocked = make(map[string]bool)
 	for i, p := range patterns {
 		switch {
 		case isFileName(p):
@@ -214,6 +216,10 @@ func (s *scanner) readDir(i int, dir string) {
 	s.whole[dir] = true
 	for _, e := range entries {
 		name := e.Name()
+		if !e.IsDir() && strings.HasSuffix(name, ".go") && !s.isFile(dir, e) {
+			// The go command would wait for what comes out of it.
+			s.blocked[dir] = true
+		}
 		if e.IsDir() || !e.Type().IsRegular() && !s.linksToFile(dir, e) {
 			continue
 		}
@@ -222,6 +228,17 @@ func (s *scanner) readDir(i int, dir string) {
 		}
 		s.file(job{path: filepath.Join(dir, name), dir: dir, pattern: i}, name, false)
 	}
+}
+
+// isFile reports whether e, or what it links to, is a file or directory. A pipe or
+// device is a problem.
+func (s *scanner) isFile(dir string, e fs.DirEntry) bool {
+	info, err := os.Stat(filepath.Join(dir, e.Name()))
+	if err != nil || info.Mode().IsRegular() || info.IsDir() {
+		return true // the go command says what is wrong
+	}
+	s.problem(filepath.Join(dir, e.Name()), fmt.Errorf("it is no regular file (%v), and its package is not checked", info.Mode().Type()))
+	return false
 }
 
 // linksToFile reports whether e is a symbolic link to a regular file; the go

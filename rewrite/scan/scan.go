@@ -75,6 +75,11 @@ type Result struct {
 // Module is a Go module below one of the roots.
 type Module struct {
 	Dir, Path string
+	// Err says why its go.mod or go.work cannot be read: the go command, which
+	// would wait for a pipe, is not to be asked about the module.
+	Err error
+	// GoVersion is that of the go line, "" where there is none.
+	GoVersion string
 	// Work is the go.work that uses it, "" when none does.
 	Work string
 }
@@ -168,12 +173,16 @@ type scanner struct {
 	files   map[string][]File   // by directory
 	matched []bool              // by pattern
 	whole   map[string]bool     // directories of which all files are wanted
+	blocked map[string]bool     // directories that the go command is not to look into
 	named   map[string][]string // names of the files that patterns name, by directory
 }
 
 func (s *scanner) collect() {
 	dirs := make([]string, 0, len(s.files))
 	for dir := range s.files {
+		if s.blocked[dir] {
+			continue
+		}
 		dirs = append(dirs, dir)
 	}
 	slices.Sort(dirs)

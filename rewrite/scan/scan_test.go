@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -148,4 +149,49 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	runtime.KeepAlive(dir)
+}
+
+// What only looks like a file, and would keep the go command waiting, is named,
+// and its package or module is left out.
+func TestPipes(t *testing.T) {
+	dir := t.TempDir()
+	for _, sub := range []string{"a", "b", "c"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, sub, "x.go"), []byte("package x\n\nimport \"runtime\"\n\nvar _ = runtime.GC\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module m\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a/pipe.go", "b/go.mod", "Dockerfile"} {
+		if err := exec.Command("mkfifo", filepath.Join(dir, name)).Run(); err != nil {
+			t.Skip("no named pipes here")
+		}
+	}
+	if err := os.Symlink("/dev/zero", filepath.Join(dir, "c", "zero.go")); err != nil {
+		t.Skip(err)
+	}
+	res, err := scan.Run(context.Background(), scan.Config{
+		Dir: dir, Needs: []scan.Need{{Rule: "r", Import: "runtime", Idents: []string{"GC"}}}, TextNeeds: []scan.TextNeed{{Rule: "r", Kinds: []scan.TextKind{scan.Dockerfile}}},
+	}, []string{"./..."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range res.Problems {
+		rel, _ := filepath.Rel(dir, p.Path)
+		names = append(names, rel)
+		if !strings.Contains(p.Err.Error(), "no regular file") {
+			t.Errorf("%s: %v", rel, p.Err)
+		}
+	}
+	if got := strings.Join(names, " "); got != "a/pipe.go c/zero.go" {
+		t.Errorf("problems with %s", got)
+	}
+	if len(res.Packages) != 1 || res.Packages[0].Dir != filepath.Join(dir, "b") || res.Modules[res.Packages[0].Module].Err == nil {
+		t.Errorf("packages: %+v, modules: %+v; want b alone, in a module that cannot be read", res.Packages, res.Modules)
+	}
 }

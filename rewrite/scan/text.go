@@ -3,10 +3,11 @@ package scan
 import (
 	"bytes"
 	"io"
-	"os"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 )
 
 // TextKind is a kind of text file that rules read, told from its name.
@@ -99,7 +100,7 @@ func isDropInDir(dir string) bool {
 // isShellScript reports whether the file's first line names a shell as its
 // interpreter.
 func isShellScript(p string) bool {
-	f, err := os.Open(p)
+	f, _, err := regular.Open(p)
 	if err != nil {
 		return true // reading it whole reports the error
 	}

@@ -371,6 +371,7 @@ func (r *memReading) undeclare(e *rewrite.Edit) {
 		return
 	}
 	i := slices.IndexFunc(r.gen.Specs, func(s ast.Spec) bool { return s == r.spec })
+	e.Drops(r.spec.Doc, r.spec.Comment)
 	e.Modify(r.gen, func(n dst.Node) error {
 		gen := n.(*dst.GenDecl)
 		gen.Specs = slices.Delete(gen.Specs, i, i+1)

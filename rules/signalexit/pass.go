@@ -150,6 +150,7 @@ func (x *signalFix) split(from *scope, call *ast.CallExpr, sc *scope, obj *types
 		kept.Decs.Start.Append("// " + old + " calls " + name + " with a context that is never done.")
 		body.Decorations().Before, body.Decorations().After = dst.NewLine, dst.NewLine
 		e.AddDeclsBefore(decl, kept)
+		e.Drops(decl.Doc) // its first line names the function
 		e.Modify(decl, func(n dst.Node) error {
 			d := n.(*dst.FuncDecl)
 			d.Name.Name = name

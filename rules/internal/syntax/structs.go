@@ -111,6 +111,7 @@ func (d *StructDecl) AddField(e *rewrite.Edit, name, typ string) {
 // DropField removes a field of the struct.
 func (d *StructDecl) DropField(e *rewrite.Edit, f *ast.Field) {
 	i := slices.Index(d.Fields().List, f)
+	e.Drops(f.Doc, f.Comment)
 	e.Modify(d.Fields(), func(n dst.Node) error {
 		list := n.(*dst.FieldList)
 		list.List = slices.Delete(list.List, i, i+1)
