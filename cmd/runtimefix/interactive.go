@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/git"
@@ -35,12 +36,9 @@ e - edit the patch of this fix and apply that
 // ask walks the findings that can be fixed one by one. The end of the input
 // counts as q.
 func ask(ctx context.Context, out *report, root string, in io.Reader, w io.Writer) (*answers, error) {
-	var list []rewrite.Found
-	for _, f := range out.res.Findings {
-		if f.Chosen >= 0 && len(f.Fixes[f.Chosen].Edits) > 0 {
-			list = append(list, f)
-		}
-	}
+	list := slices.DeleteFunc(slices.Clone(out.res.Findings), func(f rewrite.Found) bool {
+		return f.Chosen < 0 || len(f.Fixes[f.Chosen].Edits) == 0
+	})
 	lines := bufio.NewScanner(in)
 	ans := &answers{}
 	all, none := "", "" // files for which a or d was given

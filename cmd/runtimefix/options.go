@@ -92,28 +92,8 @@ func readOptions(c *cli.Context) (*options, error) {
 		configFrom: c.String("config-from"), quiet: c.Bool("quiet"), statistics: c.Bool("statistics"), groupBy: c.String("group-by"),
 		output: c.String("output") != "", fingerprints: splitList(c.String("only")), stdinFilename: c.String("stdin-filename"),
 	}
-	if o.diff && o.apply {
-		return nil, usagef("--diff and --apply exclude each other")
-	}
-	if !slices.Contains([]string{"auto", "always", "never"}, o.color) {
-		return nil, usagef("--color takes auto, always or never, not %q", o.color)
-	}
-	if !slices.Contains([]string{"", "remaining", "fixed", "never"}, o.failOn) {
-		return nil, usagef("--fail-on takes remaining, fixed or never, not %q", o.failOn)
-	}
-	if (o.failOn == "remaining" || o.failOn == "fixed") && !o.apply {
-		return nil, usagef("--fail-on %s goes with --apply", o.failOn)
-	}
-	if !slices.Contains([]string{"", "none", "file", "rule"}, o.groupBy) {
-		return nil, usagef("--group-by takes none, file or rule, not %q", o.groupBy)
-	}
-	if o.configFrom != "" && o.config == "none" {
-		return nil, usagef("--config none and --config-from exclude each other")
-	}
-	for _, p := range o.platforms {
-		if goos, arch, ok := strings.Cut(p, "/"); !ok || goos == "" || arch == "" {
-			return nil, usagef("--platforms takes pairs as linux/amd64, not %q", p)
-		}
+	if err := o.checkValues(); err != nil {
+		return nil, err
 	}
 	o.traces, o.profiles = c.StringSlice("trace"), c.StringSlice("profile")
 	var err error
@@ -123,41 +103,82 @@ func readOptions(c *cli.Context) (*options, error) {
 	if o.formats, err = readFormats(c.String("format"), c.String("output")); err != nil {
 		return nil, err
 	}
-	if o.diff && slices.ContainsFunc(o.formats, func(f outputFormat) bool { return f.name != "text" && f.file == "" }) {
-		return nil, usagef("--diff prints the patch on stdout; give the report a file with --output or --format NAME=FILE")
-	}
 	o.only, o.skip = c.String("rules"), c.String("skip")
 	if o.rules, err = selectRules(o.only, o.skip, &config.Config{}); err != nil {
 		return nil, err
 	}
 	o.interactive = c.Bool("interactive")
-	switch {
-	case o.interactive && (o.diff || o.apply || o.staged || o.writeBaseline != "" || c.IsSet("format")):
-		return nil, usagef("--interactive goes with no --diff, --apply, --staged, --format and --write-baseline")
-	case o.staged && o.changedSince != "":
-		return nil, usagef("--staged and --changed-since exclude each other")
-	case o.stdinFilename != "" && (o.apply || o.interactive || o.staged || o.changedSince != "" || o.writeBaseline != "" || len(o.patterns) > 1 || len(o.patterns) == 1 && o.patterns[0] != "-"):
-		return nil, usagef("--stdin-filename checks one file that is not written: it goes with no --apply, --interactive, --staged, --changed-since, --write-baseline and packages; try --diff -")
-	case o.stdinFilename == "" && slices.Contains(o.patterns, "-"):
-		return nil, usagef("- stands for standard input: name the file that it is by --stdin-filename FILE")
-	case o.staged && o.apply:
-		return nil, usagef("--staged reads the index, --apply writes files; try runtimefix --staged --diff | git apply --cached")
-	case o.writeBaseline != "" && (o.apply || o.diff || o.staged || o.changedSince != "" || o.baseline != ""):
-		return nil, usagef("--write-baseline takes all findings: it goes with no --apply, --diff, --baseline, --staged and --changed-since")
+	if err := o.checkTogether(c.IsSet("format")); err != nil {
+		return nil, err
 	}
+	o.flags = repeated(c)
+	return o, nil
+}
+
+// checkValues returns an error when a flag has a value that it does not take.
+func (o *options) checkValues() error {
+	if !slices.Contains([]string{"auto", "always", "never"}, o.color) {
+		return usagef("--color takes auto, always or never, not %q", o.color)
+	}
+	if !slices.Contains([]string{"", "remaining", "fixed", "never"}, o.failOn) {
+		return usagef("--fail-on takes remaining, fixed or never, not %q", o.failOn)
+	}
+	if (o.failOn == "remaining" || o.failOn == "fixed") && !o.apply {
+		return usagef("--fail-on %s goes with --apply", o.failOn)
+	}
+	if !slices.Contains([]string{"", "none", "file", "rule"}, o.groupBy) {
+		return usagef("--group-by takes none, file or rule, not %q", o.groupBy)
+	}
+	if o.configFrom != "" && o.config == "none" {
+		return usagef("--config none and --config-from exclude each other")
+	}
+	for _, p := range o.platforms {
+		if goos, arch, ok := strings.Cut(p, "/"); !ok || goos == "" || arch == "" {
+			return usagef("--platforms takes pairs as linux/amd64, not %q", p)
+		}
+	}
+	return nil
+}
+
+// checkTogether returns an error when flags are given that make no sense
+// together; formatted says that --format is given.
+func (o *options) checkTogether(formatted bool) error {
+	switch {
+	case o.diff && o.apply:
+		return usagef("--diff and --apply exclude each other")
+	case o.diff && slices.ContainsFunc(o.formats, func(f outputFormat) bool { return f.name != "text" && f.file == "" }):
+		return usagef("--diff prints the patch on stdout; give the report a file with --output or --format NAME=FILE")
+	case o.interactive && (o.diff || o.apply || o.staged || o.writeBaseline != "" || formatted):
+		return usagef("--interactive goes with no --diff, --apply, --staged, --format and --write-baseline")
+	case o.staged && o.changedSince != "":
+		return usagef("--staged and --changed-since exclude each other")
+	case o.stdinFilename != "" && (o.apply || o.interactive || o.staged || o.changedSince != "" || o.writeBaseline != "" || len(o.patterns) > 1 || len(o.patterns) == 1 && o.patterns[0] != "-"):
+		return usagef("--stdin-filename checks one file that is not written: it goes with no --apply, --interactive, --staged, --changed-since, --write-baseline and packages; try --diff -")
+	case o.stdinFilename == "" && slices.Contains(o.patterns, "-"):
+		return usagef("- stands for standard input: name the file that it is by --stdin-filename FILE")
+	case o.staged && o.apply:
+		return usagef("--staged reads the index, --apply writes files; try runtimefix --staged --diff | git apply --cached")
+	case o.writeBaseline != "" && (o.apply || o.diff || o.staged || o.changedSince != "" || o.baseline != ""):
+		return usagef("--write-baseline takes all findings: it goes with no --apply, --diff, --baseline, --staged and --changed-since")
+	}
+	return nil
+}
+
+// repeated returns the flags that a suggested command has again.
+func repeated(c *cli.Context) (flags []string) {
 	for _, name := range []string{"C", "rules", "skip", "only", "tags", "platforms", "changed-since", "baseline", "config", "config-from"} {
 		if v := c.String(name); v != "" {
 			dashes := "--"
 			if len(name) == 1 {
 				dashes = "-"
 			}
-			o.flags = append(o.flags, dashes+name, v)
+			flags = append(flags, dashes+name, v)
 		}
 	}
-	if !o.tests {
-		o.flags = append(o.flags, "--tests=false")
+	if !c.Bool("tests") {
+		flags = append(flags, "--tests=false")
 	}
-	return o, nil
+	return flags
 }
 
 func splitList(s string) []string {

@@ -17,6 +17,9 @@ import (
 // program builds the command and returns its path.
 func program(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it builds the command")
+	}
 	bin := filepath.Join(t.TempDir(), "runtimefix")
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
