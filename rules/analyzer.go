@@ -54,7 +54,7 @@ func Analyzer() *analysis.Analyzer {
 
 func analyzerOf(r *rule.Rule) *analysis.Analyzer {
 	a := newAnalyzer(r.Name, r.Title+"\n\n"+strings.TrimSpace(r.Doc))
-	a.URL += "#" + r.Name
+	a.URL += "/blob/main/rules/" + r.Name + "/README.md"
 	a.Run = func(pass *analysis.Pass) (any, error) { return nil, report(r, pass, admitted(a)) }
 	return a
 }

@@ -163,7 +163,7 @@ func (j *job) diff() (int, error) {
 			open = append(open, f)
 		}
 	}
-	if err := j.out.findings(j.stderr, open); err != nil {
+	if err := j.o.writeText(j.stderr, j.out, open); err != nil {
 		return 0, err
 	}
 	code := exitOK
@@ -183,7 +183,7 @@ func (j *job) apply(ctx context.Context) (int, error) {
 	j.res.Remaining = unwritten(j.res, failed)
 	j.out.written = len(written)
 	j.out.style(j.o.color, j.stderr)
-	if err := j.out.findings(j.stderr, j.res.Remaining); err != nil {
+	if err := j.o.writeText(j.stderr, j.out, j.res.Remaining); err != nil {
 		return 0, err
 	}
 	code := exitOK

@@ -59,12 +59,12 @@ func (o *options) text() bool {
 		!o.output && !slices.ContainsFunc(o.formats, func(f outputFormat) bool { return f.file == "" })
 }
 
-// writeText writes the findings for people, to stdout or to the file that was
-// named for them.
-func (o *options) writeText(stdout io.Writer, out *report, list []rewrite.Found) error {
+// writeText writes the findings for people, to w or to the file that was named
+// for them.
+func (o *options) writeText(w io.Writer, out *report, list []rewrite.Found) error {
 	i := slices.IndexFunc(o.formats, func(f outputFormat) bool { return f.name == "text" && f.file != "" })
 	if i < 0 {
-		return out.findings(stdout, list)
+		return out.findings(w, list)
 	}
 	var b bytes.Buffer
 	out.style(o.color, &b)

@@ -4,6 +4,7 @@ package golangci
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/golangci/plugin-module-register/register"
@@ -52,9 +53,28 @@ func (p *plugin) BuildAnalyzers() ([]*analysis.Analyzer, error) {
 				return nil, err
 			}
 		}
-		out = append(out, a)
+		out = append(out, inOneIssue(a))
 	}
 	return out, nil
+}
+
+// inOneIssue returns a with related places as text of its diagnostics.
+// golangci-lint makes an issue of each of them, which no fix takes away.
+func inOneIssue(a *analysis.Analyzer) *analysis.Analyzer {
+	wrapped := *a
+	wrapped.Run = func(pass *analysis.Pass) (any, error) {
+		inner := *pass
+		inner.Report = func(d analysis.Diagnostic) {
+			for _, r := range d.Related {
+				pos := pass.Fset.Position(r.Pos)
+				d.Message += fmt.Sprintf("; %s:%d: %s", filepath.Base(pos.Filename), pos.Line, r.Message)
+			}
+			d.Related = nil
+			pass.Report(d)
+		}
+		return a.Run(&inner)
+	}
+	return &wrapped
 }
 
 // GetLoadMode says that the rules need types.

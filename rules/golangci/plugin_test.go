@@ -9,6 +9,9 @@ import (
 
 	"github.com/golangci/plugin-module-register/register"
 	"github.com/runtimefix/runtimefix/rules"
+	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/analysis/checker"
+	"golang.org/x/tools/go/packages"
 )
 
 func TestSettings(t *testing.T) {
@@ -42,6 +45,59 @@ func TestSettings(t *testing.T) {
 		if _, err := newPlugin(bad); err == nil {
 			t.Errorf("no error for %v", bad)
 		}
+	}
+}
+
+// Related places are text of the issue: golangci-lint would make issues of them.
+func TestRelatedPlaces(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module example.com/m\n\ngo 1.24\n",
+		"a.go": `package m
+
+import "runtime"
+
+func work(stop func() bool) {
+	runtime.LockOSThread()
+	if stop() {
+		return
+	}
+	runtime.UnlockOSThread()
+}
+
+var _ = work
+`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pkgs, err := packages.Load(&packages.Config{Dir: dir, Mode: packages.LoadAllSyntax}, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	newPlugin, err := register.GetPlugin("runtimefix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPlugin(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := p.BuildAnalyzers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := checker.Analyze(list, pkgs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []analysis.Diagnostic
+	for a := range g.All() {
+		got = append(got, a.Diagnostics...)
+	}
+	if len(got) != 1 || len(got[0].Related) > 0 || !strings.HasSuffix(got[0].Message, "; a.go:8: still locked before this return") || len(got[0].SuggestedFixes) != 1 {
+		t.Errorf("diagnostics: %+v", got)
 	}
 }
 
