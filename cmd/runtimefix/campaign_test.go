@@ -109,8 +109,8 @@ package clean
 func F() int { return 1 }
 `
 
-// campaign is what a platform team meets.
-var campaign = []campaignRepo{
+// campaignRepos are what a platform team meets.
+var campaignRepos = []campaignRepo{
 	{name: "handler", files: hotHandler, commits: []string{"forcedgc"}, says: "Fix runtime.GC in a recurring place in 1 place"},
 	{name: "lock", files: early, commits: []string{"threadlock"}},
 	{name: "image", files: traced, commits: []string{"gctrace"}},
@@ -233,7 +233,7 @@ func TestCampaign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range campaign {
+	for _, r := range campaignRepos {
 		t.Run(r.name, func(t *testing.T) {
 			b := *b
 			b.t = t
