@@ -32,7 +32,7 @@ const (
 func main() {
 	ctx, stop := interruptible()
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(guarded(os.Stderr, func() int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) }))
 }
 
 // interruptible returns a context that the first interrupt ends: the run stops
@@ -82,6 +82,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	writeText(stderr, "runtimefix: %v", err)
 	return exitLoad
+}
+
+// guarded returns what f returns; a panic becomes a message with what a report of
+// it needs, and exit code 3.
+func guarded(stderr io.Writer, f func() int) (code int) {
+	defer func() {
+		if v := recover(); v != nil {
+			writeText(stderr, "runtimefix: internal error: %v; please report it with what follows\n%s", v, debug.Stack())
+			code = exitLoad
+		}
+	}()
+	return f()
 }
 
 // arrange puts the flags before the other arguments, and looks for mistakes that

@@ -92,6 +92,7 @@ func TestPreCommit(t *testing.T) {
 	write("app.service", "[Service]\nEnvironment=GODEBUG=gctrace=1\nExecStart=/app\n")
 	write("Procfile", "web: GODEBUG=gctrace=1 ./web\n")
 	write("fault.go", "package main\n\nimport \"runtime/debug\"\n\nfunc peek(p *int) int {\n\tdebug.SetPanicOnFault(true)\n\treturn *p\n}\n\nvar _ = peek\n")
+	write("--unsafe", "")
 	for _, args := range [][]string{{"init", "-q"}, {"add", "."}} {
 		if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
 			t.Fatalf("git %v: %v\n%s", args, err, out)
@@ -110,6 +111,9 @@ func TestPreCommit(t *testing.T) {
 			t.Errorf("%s is not fixed:\n%s\n%s", name, data, out)
 		}
 	}
+	if data, _ := os.ReadFile("fault.go"); strings.Contains(string(data), "defer") {
+		t.Errorf("the name of a file was taken for a flag:\n%s", data)
+	}
 	if out, err := hook("runtimefix-report"); err != nil || !strings.Contains(out, "panicfault") || !strings.Contains(out, "Procfile:1:") {
 		t.Errorf("the report: %v\n%s", err, out)
 	}
@@ -126,7 +130,10 @@ func TestHookFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var hooks []struct{ ID, Files string }
+	var hooks []struct {
+		ID, Files string
+		Args      []string
+	}
 	if err := yaml.Unmarshal(data, &hooks); err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +145,10 @@ func TestHookFiles(t *testing.T) {
 	for _, h := range hooks {
 		if h.ID == "runtimefix-repo" {
 			continue
+		}
+		// A file called --unsafe is a file.
+		if len(h.Args) == 0 || h.Args[len(h.Args)-1] != "--" {
+			t.Errorf("the hook %s takes names of files for flags: args %q", h.ID, h.Args)
 		}
 		re := regexp.MustCompile(h.Files) // Python's search is Go's match
 		for _, name := range names {

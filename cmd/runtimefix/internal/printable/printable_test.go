@@ -2,7 +2,9 @@ package printable
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestText(t *testing.T) {
@@ -44,4 +46,47 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal(safe, &back); err != nil || back != in {
 		t.Errorf("it decodes to %q (%v), want %q", back, err, in)
 	}
+}
+
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"", "a\x1b[31mb", "\r\n ::error::x", "##[x", "###vso[", "\u009b\u202e", "\xff\n\t::", "::\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		check := func(what, out, keep string) {
+			t.Helper()
+			for _, c := range out {
+				if isControl(c) && !strings.ContainsRune(keep, c) {
+					t.Errorf("%s(%q) holds %q: %q", what, s, c, out)
+				}
+			}
+			if !utf8.ValidString(out) || strings.Contains(out, "##[") || strings.Contains(out, "##vso[") {
+				t.Errorf("%s(%q): %q", what, s, out)
+			}
+		}
+		check("Line", Line(s), "\t")
+		check("Path", Path(s), "")
+		text := Text(s)
+		check("Text", text, "\t\n")
+		for i, line := range strings.Split(text, "\n") {
+			if i > 0 && strings.HasPrefix(strings.TrimSpace(line), "::") {
+				t.Errorf("Text(%q) has a line that is a command: %q", s, line)
+			}
+		}
+		if strings.HasPrefix(strings.TrimSpace(Path(s)), "::") {
+			t.Errorf("Path(%q) begins as a command: %q", s, Path(s))
+		}
+		data, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want, got string
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(JSON(data), &got); err != nil || got != want {
+			t.Errorf("JSON(%s) means %q (%v), want %q", data, got, err, want)
+		}
+		check("JSON", string(JSON(data)), "")
+	})
 }
