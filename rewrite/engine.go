@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -99,6 +98,7 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		ctx:      ctx,
 		finders:  finders,
 		admit:    opt.Admit,
+		known:    make(map[likeness][]int),
 		withheld: make(map[key]string),
 		fixed:    make(map[key]bool),
 		orig:     make(map[string][]byte),
@@ -119,19 +119,22 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	if err != nil || len(targets.groups) == 0 && len(targets.texts) == 0 {
 		return res, err
 	}
+	defer r.close()
 	if err := r.loadViews(opt, targets, res); err != nil {
 		return nil, err
 	}
 	for _, v := range r.views {
-		live, faults := r.suppress(v.snap, r.find(v))
+		found := r.find(v)
+		r.identify(v.snap, found)
+		live, faults := r.suppress(v.snap, found)
 		v.base = typeErrors(v.snap) // of the packages that a rule asked for, too
 		res.found = append(res.found, perView{v.snap, append(live, faults...)})
-		for _, p := range v.snap.Packages {
-			if !p.Wide {
-				res.Packages++
-				res.Problems = append(res.Problems, shorten(p.Reported())...)
-			}
-		}
+		asked := slices.DeleteFunc(slices.Clone(v.snap.Packages), func(p *load.Package) bool { return p.Wide })
+		res.Packages += len(asked)
+		res.Problems = append(res.Problems, load.Reported(asked)...)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // a rule may have missed what could not be loaded any more
 	}
 	res.Problems = load.Dedupe(res.Problems)
 	if sel := targets.narrow(opt.Select); sel != nil {
@@ -161,6 +164,13 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		}
 		res.Changes = r.changes()
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for _, l := range r.loaders {
+		res.Problems = append(res.Problems, l.Problems()...)
+	}
+	res.Problems = load.Dedupe(res.Problems)
 	for _, pv := range res.found {
 		res.Findings = append(res.Findings, r.resolve(pv.snap, pv.list)...)
 	}
@@ -171,14 +181,11 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	return res, nil
 }
 
-// shorten keeps the first of a package's errors and says how many follow.
-func shorten(errs []load.Problem) []load.Problem {
-	const most = 3
-	if len(errs) <= most {
-		return errs
+// close removes what the loaders keep on disk.
+func (r *runner) close() {
+	for _, l := range r.loaders {
+		l.Close()
 	}
-	out := slices.Clone(errs[:most])
-	return append(out, load.Problem{Pos: errs[most].Pos, Package: errs[most].Package, Message: fmt.Sprintf("%s (and %d more errors in package %s)", errs[most].Message, len(errs)-most-1, errs[most].Package)})
 }
 
 // merge sorts findings and joins what several platforms found at one place.

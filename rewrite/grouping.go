@@ -30,6 +30,7 @@ func (g *grouping) add(p scan.Package) error {
 		// Outside of a module the go command takes only files, and nothing else
 		// beside them.
 		group := g.group(origin{dir: p.Dir, loose: true}, false)
+		group.Paths["command-line-arguments"] = p.Dir
 		group.Patterns = append(group.Patterns, looseFiles(p.Dir)...)
 		return nil
 	}
@@ -40,6 +41,7 @@ func (g *grouping) add(p scan.Package) error {
 	}
 	if m.Work == "" {
 		group := g.group(origin{dir: m.Dir}, true)
+		group.Paths[m.Path] = m.Dir
 		group.Patterns = append(group.Patterns, pattern)
 		return nil
 	}
@@ -50,6 +52,7 @@ func (g *grouping) add(p scan.Package) error {
 	}
 	group := g.group(origin{dir: top}, false)
 	group.Patterns = append(group.Patterns, whole)
+	group.Paths[m.Path] = m.Dir
 	alone := group.Module(m.Dir)
 	alone.Patterns = append(alone.Patterns, pattern)
 	return nil
@@ -58,7 +61,7 @@ func (g *grouping) add(p scan.Package) error {
 func (g *grouping) group(from origin, noWork bool) *load.Group {
 	group := g.byOrigin[from]
 	if group == nil {
-		group = &load.Group{Dir: from.dir, NoWork: noWork}
+		group = &load.Group{Dir: from.dir, NoWork: noWork, Paths: make(map[string]string)}
 		g.byOrigin[from] = group
 	}
 	return group
@@ -74,6 +77,55 @@ func (g *grouping) list() []load.Group {
 		return cmp.Or(strings.Compare(a.Dir, b.Dir), slices.Compare(a.Patterns, b.Patterns))
 	})
 	return out
+}
+
+// worlds splits the targets such that no two modules of one world have the same
+// path: the go command, and all that goes by import paths, could not tell them
+// apart. A text file is in the world of the module that it is in, or the first.
+func (t targets) worlds() []targets {
+	var out []targets
+	for i := range t.groups {
+		g := t.groups[i]
+		at := slices.IndexFunc(out, func(w targets) bool {
+			return !slices.ContainsFunc(w.groups, func(h load.Group) bool { return g.Clashes(&h) })
+		})
+		if at < 0 {
+			at = len(out)
+			out = append(out, targets{emits: t.emits})
+		}
+		out[at].groups = append(out[at].groups, g)
+		for path, dir := range g.Paths {
+			if path != "command-line-arguments" {
+				out[at].mods = append(out[at].mods, dir)
+			}
+		}
+	}
+	if len(out) == 0 {
+		out = []targets{{emits: t.emits}}
+	}
+	for i := range out {
+		slices.Sort(out[i].mods)
+	}
+	for _, f := range t.texts {
+		at, longest := 0, 0
+		for i, w := range out {
+			for _, g := range w.groups {
+				for _, dir := range g.Paths {
+					if inside(dir, f.Path) && len(dir) > longest {
+						at, longest = i, len(dir)
+					}
+				}
+			}
+		}
+		out[at].texts = append(out[at].texts, f)
+	}
+	return out
+}
+
+// inside reports whether path is below dir.
+func inside(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // relPattern returns the package pattern for dir, seen from base.

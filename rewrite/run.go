@@ -86,9 +86,6 @@ func (s State) String() string {
 	return [...]string{"open", "fixed", "withheld"}[s]
 }
 
-// key identifies a finding over the rounds of a run, in which positions move.
-type key struct{ rule, path, text, message string }
-
 // candidate is a finding of the present round with the fix to be applied.
 type candidate struct {
 	finding Finding
@@ -96,7 +93,7 @@ type candidate struct {
 	key     key
 }
 
-// view is what one platform sees: its own package metadata and snapshot.
+// view is what one platform sees of one world (see targets.worlds): its own package metadata and snapshot.
 type view struct {
 	platform string
 	l        *load.Loader
@@ -110,8 +107,10 @@ type runner struct {
 	finders  []*Finder
 	admit    Safety
 	views    []*view
+	loaders  []*load.Loader
 	overlay  map[string][]byte
-	orig     map[string][]byte // what the files of overlay held before the first edit
+	orig     map[string][]byte  // what the files of overlay held before the first edit
+	known    map[likeness][]int // see identify
 	withheld map[key]string
 	fixed    map[key]bool
 	groups   [][]string // files that one fix changed together
@@ -142,7 +141,13 @@ func (r *runner) find(v *view) []Finding {
 // findOne runs one finder. When it panics, the packages are tried one by one
 // and then the text files, so that only what makes it panic is lost.
 func (r *runner) findOne(f *Finder, s *load.Snapshot) []Finding {
+	s.Blind()
 	out, err := guard.Call(func() []Finding { return f.Find(s) })
+	if s.Blind() {
+		for i := range out {
+			out[i].Fixes, out[i].NoFix = nil, "other packages, which matter here, could not be loaded"
+		}
+	}
 	if err != nil {
 		out = nil
 		failed := 0
@@ -186,20 +191,6 @@ func (r *runner) findOne(f *Finder, s *load.Snapshot) []Finding {
 	return kept
 }
 
-// identify returns the finding's key.
-func identify(s *load.Snapshot, f Finding) key {
-	k := key{rule: f.Rule, message: f.Message, path: s.Position(f.Pos).Filename}
-	if !f.End.IsValid() {
-		return k
-	}
-	if file := s.File(f.Pos); file != nil {
-		k.text = file.TextRange(f.Pos, f.End)
-	} else if t := s.Text(f.Pos); t != nil {
-		k.text = string(t.Src[t.Offset(f.Pos):t.Offset(f.End)])
-	}
-	return k
-}
-
 // choose returns the first of fixes that the admitted safety selects.
 func (r *runner) choose(fixes []*Fix) int {
 	for i, x := range fixes {
@@ -214,12 +205,14 @@ func (r *runner) choose(fixes []*Fix) int {
 func (r *runner) candidates(v *view) []candidate {
 	var out []candidate
 	live, _ := r.suppress(v.snap, r.find(v))
-	for _, f := range r.keepWanted(v.snap, live) {
+	wanted := r.keepWanted(v.snap, live)
+	keys := r.identify(v.snap, wanted)
+	for n, f := range wanted {
 		i := r.choose(f.Fixes)
 		if i < 0 {
 			continue
 		}
-		k := identify(v.snap, f)
+		k := keys[n]
 		if _, no := r.withheld[k]; no {
 			continue
 		}
@@ -374,7 +367,8 @@ func typeErrors(s *load.Snapshot) map[string]map[string]int {
 // resolve turns findings of s into Founds.
 func (r *runner) resolve(s *load.Snapshot, list []Finding) []Found {
 	var out []Found
-	for _, f := range list {
+	keys := r.identify(s, list)
+	for n, f := range list {
 		x := Found{
 			Rule: f.Rule, Pos: s.Position(f.Pos), End: s.Position(f.End), Message: f.Message,
 			Chosen: r.choose(f.Fixes), Source: s.Source(f.Pos),
@@ -397,7 +391,7 @@ func (r *runner) resolve(s *load.Snapshot, list []Finding) []Found {
 			lone := r.lone[fix]
 			x.Fixes = append(x.Fixes, FoundFix{Message: fix.Message, Safety: fix.Safety, Edits: lone.edits, Why: lone.why})
 		}
-		k := identify(s, f)
+		k := keys[n]
 		switch why, no := r.withheld[k]; {
 		case x.Chosen < 0: // another one of the file may read the same and be fixed
 		case no:

@@ -76,7 +76,8 @@ func (r *runner) lineBefore(s *load.Snapshot, pos token.Position) (line int, ok 
 		return pos.Line, true
 	}
 	shift := 0
-	for _, h := range diff.Lines(before, now) {
+	hunks := load.Memo(s, linesKey(pos.Filename), func() []diff.Hunk { return diff.Lines(before, now) })
+	for _, h := range hunks {
 		if pos.Line-1 < h.NewStart {
 			break
 		}
@@ -87,3 +88,7 @@ func (r *runner) lineBefore(s *load.Snapshot, pos token.Position) (line int, ok 
 	}
 	return pos.Line + shift, true
 }
+
+// linesKey is the key of the changed lines of a file. What the file held before
+// the first edit is the same for all snapshots that show an edited one.
+type linesKey string

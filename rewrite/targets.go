@@ -194,7 +194,7 @@ func problemAt(path, message string) load.Problem {
 	return load.Problem{Pos: token.Position{Filename: path}, Message: message}
 }
 
-// loadViews loads the candidates once for every platform.
+// loadViews loads the candidates once for every platform and world.
 func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 	if len(t.groups) > 0 {
 		if err := load.NeedGo(); err != nil {
@@ -208,16 +208,18 @@ func (r *runner) loadViews(opt Options, t targets, res *Result) error {
 	included := make(map[string]bool)
 	for _, platform := range platforms {
 		r.stage(strings.TrimSpace("loading " + platform))
-		v, err := r.loadView(opt, t, platform, res)
-		if err != nil {
-			return err
-		}
-		for _, p := range v.snap.Packages {
-			for _, f := range p.Files {
-				included[f.Path] = true
+		for _, world := range t.worlds() {
+			v, err := r.loadView(opt, world, platform, res)
+			if err != nil {
+				return err
 			}
+			for _, p := range v.snap.Packages {
+				for _, f := range p.Files {
+					included[f.Path] = true
+				}
+			}
+			r.views = append(r.views, v)
 		}
-		r.views = append(r.views, v)
 	}
 	res.Excluded = slices.DeleteFunc(res.Excluded, func(x Excluded) bool { return included[x.Path] })
 	return nil
@@ -235,13 +237,15 @@ func (r *runner) loadView(opt Options, t targets, platform string, res *Result) 
 		cfg.Env = append(slices.Clone(cfg.Env), "GOOS="+goos, "GOARCH="+goarch)
 	}
 	l := load.NewLoader(r.ctx, cfg, opt.Overlay)
+	r.loaders = append(r.loaders, l)
 	for _, g := range t.groups {
 		res.Problems = append(res.Problems, addGroup(l, g, opt.Tests)...)
+		res.Problems = append(res.Problems, l.Problems()...)
 		if err := r.ctx.Err(); err != nil {
 			return nil, err
 		}
 	}
-	l.Widen = func(names []string) map[string][]string { return r.mention(l, t, names) }
+	l.Widen = func(names []string) (map[string][]string, error) { return r.mention(l, t, names) }
 	snap := l.Snapshot(r.overlay, nil)
 	for _, f := range t.texts {
 		if err := snap.AddText(f); err != nil {
@@ -273,7 +277,7 @@ func addGroup(l *load.Loader, g load.Group, tests bool) []load.Problem {
 // mention returns the packages of the candidates' modules, by the directory to
 // list them from, that are not loaded yet and in whose files one of names
 // stands.
-func (r *runner) mention(l *load.Loader, t targets, names []string) map[string][]string {
+func (r *runner) mention(l *load.Loader, t targets, names []string) (map[string][]string, error) {
 	loaded := l.Dirs()
 	out := make(map[string][]string)
 	for _, mod := range t.mods {
@@ -281,7 +285,7 @@ func (r *runner) mention(l *load.Loader, t targets, names []string) map[string][
 			return !strings.HasSuffix(path, "_test.go") && slices.ContainsFunc(names, func(n string) bool { return scan.HasWord(data, n) })
 		})
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			continue
+			return out, err
 		}
 		for _, path := range paths {
 			dir := filepath.Dir(path)
@@ -294,5 +298,5 @@ func (r *runner) mention(l *load.Loader, t targets, names []string) map[string][
 			}
 		}
 	}
-	return out
+	return out, nil
 }

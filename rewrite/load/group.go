@@ -18,7 +18,10 @@ type Group struct {
 	Dir      string
 	NoWork   bool
 	Patterns []string
-	// modules are the modules of a workspace, each as a group of its own.
+	// Paths has the directories of the group's modules by module path; that of
+	// files in no module is "command-line-arguments".
+	Paths map[string]string
+	// Modules are the modules of a workspace, each as a group of its own.
 	Modules []*Group
 }
 
@@ -32,6 +35,17 @@ func (g *Group) Module(dir string) *Group {
 	m := &Group{Dir: dir, NoWork: true}
 	g.Modules = append(g.Modules, m)
 	return m
+}
+
+// Clashes reports whether the two groups have a module path in common that means
+// different directories. They cannot be loaded together.
+func (g *Group) Clashes(h *Group) bool {
+	for path, dir := range g.Paths {
+		if other, ok := h.Paths[path]; ok && other != dir {
+			return true
+		}
+	}
+	return false
 }
 
 // AddGroup makes the packages of g roots.

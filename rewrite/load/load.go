@@ -66,7 +66,14 @@ type Loader struct {
 	noWork   map[string]bool // directories in which the go command runs without a workspace
 	noVendor map[string]bool // and those in which it runs without their vendor directory
 	wide     map[string]bool // IDs of the roots that Widen added
-	Widen    func(names []string) map[string][]string
+
+	modFile  map[string]string // copies of go.mod that the go command may change, by the directory in which it runs
+	temps    []string          // directories to be removed
+	problems []Problem         // met in listing
+	unknown  map[string]bool   // names that Widen could not look for everywhere
+	// Widen returns, by the directory to list them from, the packages in which one
+	// of names occurs.
+	Widen func(names []string) (map[string][]string, error)
 }
 
 // NewLoader returns a loader without packages. overlay is what the go command is
@@ -90,6 +97,8 @@ func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Load
 		noWork:   make(map[string]bool),
 		noVendor: make(map[string]bool),
 		wide:     make(map[string]bool),
+		modFile:  make(map[string]string),
+		unknown:  make(map[string]bool),
 	}
 }
 
@@ -106,7 +115,10 @@ func (l *Loader) list(dir string, patterns []string, tests bool) ([]*packages.Pa
 	if len(l.cfg.Tags) > 0 {
 		pc.BuildFlags = append(pc.BuildFlags, "-tags="+strings.Join(l.cfg.Tags, ","))
 	}
-	if l.noVendor[dir] {
+	switch {
+	case l.modFile[dir] != "":
+		pc.BuildFlags = append(pc.BuildFlags, "-mod=mod", "-modfile="+l.modFile[dir])
+	case l.noVendor[dir]:
 		pc.BuildFlags = append(pc.BuildFlags, "-mod=readonly")
 	}
 	pkgs, err := packages.Load(pc, patterns...)
@@ -123,10 +135,16 @@ func (l *Loader) list(dir string, patterns []string, tests bool) ([]*packages.Pa
 		l.noVendor[dir] = true
 		return l.list(dir, patterns, tests)
 	}
+	if _, tried := l.modFile[dir]; err != nil && !tried && untidy(err) && l.ctx.Err() == nil {
+		if pkgs, ok := l.listTidied(dir, patterns, tests, err); ok {
+			return pkgs, nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing packages in %s: %w", displayDir(dir), err)
 	}
 	packages.Visit(pkgs, nil, func(p *packages.Package) {
+		l.ownGoMod(dir, p)
 		if old := l.meta[p.ID]; old != nil && (old.ExportFile != "" || p.ExportFile == "") {
 			return
 		}

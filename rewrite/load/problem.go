@@ -12,11 +12,11 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// Reported returns the errors of p that say something about p. C.x has no type
+// reported returns the errors of p that say something about p. C.x has no type
 // here, which makes for errors that the compiler does not see, in cgo files and
 // in those that use what they declare: where it made export data of the package,
 // those are none.
-func (p *Package) Reported() []Problem {
+func (p *Package) reported() []Problem {
 	if p.meta == nil || p.meta.ExportFile == "" || !slices.ContainsFunc(p.Files, func(f *File) bool { return f.Cgo }) {
 		return p.Errors
 	}
@@ -37,6 +37,9 @@ func listErrors(p *packages.Package) []Problem {
 		}
 		if strings.HasPrefix(e.Msg, "# ") || strings.Contains(e.Msg, "\n# ") {
 			continue // the compiler's output for a package that does not build
+		}
+		if strings.Contains(e.Msg, "build constraints exclude all Go files") {
+			continue // it has no file for this platform, as the scan knows
 		}
 		pos := parsePosition(e.Pos)
 		if pos.Filename != "" && !filepath.IsAbs(pos.Filename) {

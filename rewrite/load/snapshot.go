@@ -44,6 +44,7 @@ type Snapshot struct {
 	memo  map[any]any
 	refs  map[string][]Ref
 	asked map[string]bool // names that Widen looked for
+	blind bool            // some of them could not be looked for everywhere
 }
 
 // Package is one loaded package with its syntax and types.

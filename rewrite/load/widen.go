@@ -3,13 +3,15 @@ package load
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Widen loads the packages of the main modules in which one of names occurs as
 // an identifier, callers of an exported function say, beside those that were
 // asked for. They have Package.Wide set, and nothing is reported in them. Widen
 // asks the go command once for all names together; names asked for before cost
-// nothing. A package that cannot be loaded is left out.
+// nothing. What cannot be loaded is a problem of the Loader, and the snapshot is
+// Blind to it.
 //
 // It is the one thing that adds to a Snapshot; what was there stays as it is.
 func (s *Snapshot) Widen(names ...string) {
@@ -28,14 +30,21 @@ func (s *Snapshot) Widen(names ...string) {
 		}
 		return
 	}
+	defer func() {
+		s.blind = s.blind || slices.ContainsFunc(names, func(n string) bool { return s.l.unknown[n] })
+	}()
 	if len(fresh) == 0 || s.l.Widen == nil {
 		return
 	}
 	grown := false
-	dirs := s.l.Widen(fresh)
+	dirs, err := s.l.Widen(fresh)
+	if err != nil {
+		s.l.unseen(fresh, "", err)
+	}
 	for _, root := range slices.Sorted(maps.Keys(dirs)) {
 		added, err := s.l.add(root, dirs[root], false)
 		if err != nil {
+			s.l.unseen(fresh, root, err)
 			continue
 		}
 		for _, id := range added {
@@ -54,4 +63,24 @@ func (s *Snapshot) Widen(names ...string) {
 		s.refs = nil
 		clear(s.memo) // it may hold what was derived from the refs
 	}
+}
+
+// unseen notes that the users of names below dir are not known.
+func (l *Loader) unseen(names []string, dir string, err error) {
+	for _, n := range names {
+		l.unknown[n] = true
+	}
+	prob := Problem{Message: "not checked for uses of " + strings.Join(names, ", ") + ": " + err.Error()}
+	prob.Pos.Filename = dir
+	l.problems = append(l.problems, prob)
+}
+
+// Blind reports whether Widen, since the last call of Blind, was asked about a
+// name whose users are not all known.
+func (s *Snapshot) Blind() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	blind := s.blind
+	s.blind = false
+	return blind
 }
