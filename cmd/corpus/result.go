@@ -1,0 +1,225 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A result is what a run found, and what is committed as table.json.
+type result struct {
+	Date   string        `json:"date"`
+	Commit string        `json:"commit"`
+	Repos  []*repoResult `json:"repos"`
+	Scores []*score      `json:"scores"`
+}
+
+func newResult(ctx context.Context) *result {
+	out, _ := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
+	return &result{Date: time.Now().UTC().Format(time.DateOnly), Commit: strings.TrimSpace(string(out))}
+}
+
+// only leaves out the labels of rules that did not run.
+func (ls *labels) only(rules string) {
+	if rules == "" {
+		return
+	}
+	names := strings.Split(rules, ",")
+	ls.all = slices.DeleteFunc(ls.all, func(l *label) bool { return !slices.Contains(names, l.Rule) })
+}
+
+// label gives the findings their labels' words.
+func (r *result) label(ls *labels) {
+	for _, repo := range r.Repos {
+		for _, f := range repo.Findings {
+			f.Verdict, f.Fix = "?", ""
+			l := ls.of(f.place)
+			if l == nil {
+				continue
+			}
+			f.Verdict = l.Verdict
+			if word, hash, _ := strings.Cut(l.Fix, ":"); f.FixHash != "" && hash == f.FixHash {
+				f.Fix = word
+			}
+		}
+	}
+	r.Scores = ls.scores(r.Repos)
+}
+
+// report prints the tables, what changed since the committed one, and writes
+// both to the output folder, and to the data folder if asked.
+func (r *result) report(opt *options, ls *labels) error {
+	old, err := readResult(filepath.Join(opt.data, "table.json"))
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	r.print(&text)
+	fmt.Print(text.String())
+	printChanges(os.Stdout, old, r, opt.rules)
+	data, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	dirs := []string{opt.out}
+	if opt.commit {
+		if opt.only != "" || opt.rules != "" {
+			return errors.New("-update needs a run over all repositories with all rules")
+		}
+		dirs = append(dirs, opt.data)
+	}
+	for _, dir := range dirs {
+		if err := os.WriteFile(filepath.Join(dir, "table.txt"), []byte(text.String()), 0o666); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "table.json"), append(data, '\n'), 0o666); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("\nTables and patches: %s\n", opt.out)
+	return nil
+}
+
+func readResult(path string) (*result, error) {
+	out := new(result)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return out, nil
+}
+
+func (r *result) print(w io.Writer) {
+	fmt.Fprintf(w, "%s, commit %s, %d repositories\n\n", r.Date, r.Commit, len(r.Repos))
+	for _, repo := range r.Repos {
+		fmt.Fprintln(w, repo.line())
+	}
+	fmt.Fprintln(w)
+	for _, repo := range r.Repos {
+		for _, p := range repo.Problems {
+			fmt.Fprintf(w, "%s: %s\n", repo.Repo, p)
+		}
+	}
+	fmt.Fprintf(w, "\n%-15s %6s %6s %8s %6s %6s %8s %9s %7s %11s %10s %12s\n", "rule", "right", "wrong", "doubtful", "missed", "silent",
+		"unjudged", "precision", "recall", "right fixes", "wrong safe", "wrong unsafe")
+	total := &score{Rule: "all"}
+	for _, s := range r.Scores {
+		s.print(w)
+		total.plus(s)
+	}
+	total.print(w)
+}
+
+func (s *score) print(w io.Writer) {
+	fmt.Fprintf(w, "%-15s %6d %6d %8d %6d %6d %8d %9s %7s %11d %10d %12d\n", s.Rule, s.Right, s.Wrong, s.Doubtful, s.Missed, s.Silent,
+		s.Unjudged, ratio(s.precision()), ratio(s.recall()), s.RightFixes, s.WrongSafe, s.WrongUnsafe)
+}
+
+func ratio(x float64) string {
+	if x < 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", x)
+}
+
+func (s *score) plus(t *score) {
+	s.Right += t.Right
+	s.Wrong += t.Wrong
+	s.Doubtful += t.Doubtful
+	s.Missed += t.Missed
+	s.Silent += t.Silent
+	s.Unjudged += t.Unjudged
+	s.WrongSafe += t.WrongSafe
+	s.WrongUnsafe += t.WrongUnsafe
+	s.RightFixes += t.RightFixes
+	s.UnjudgedFixs += t.UnjudgedFixs
+}
+
+// printChanges prints the findings that are new, gone or of another safety
+// than in the committed table, for the repositories of this run.
+func printChanges(w io.Writer, old, now *result, rules string) {
+	before := make(map[place]*finding)
+	covered := make(map[string]bool)
+	for _, repo := range old.Repos {
+		covered[repo.Repo] = true
+		for _, f := range repo.Findings {
+			before[f.place] = f
+		}
+	}
+	var lines []string
+	add := func(what string, f *finding) {
+		lines = append(lines, fmt.Sprintf("%s\t%s\t%s:%d\t%s\t%s\t%s", f.Rule, what, f.Path, f.Line, f.Repo, f.Verdict, f.Message))
+	}
+	for _, repo := range now.Repos {
+		if !covered[repo.Repo] {
+			continue
+		}
+		for _, f := range repo.Findings {
+			switch o := before[f.place]; {
+			case o == nil:
+				add("new "+f.Safety, f)
+			case o.Safety != f.Safety:
+				add(o.Safety+" -> "+f.Safety, f)
+			case o.FixHash != f.FixHash:
+				add("other fix", f)
+			}
+			delete(before, f.place)
+		}
+	}
+	ran := func(f *finding) bool { return rules == "" || slices.Contains(strings.Split(rules, ","), f.Rule) }
+	for _, f := range before {
+		if ran(f) && slices.ContainsFunc(now.Repos, func(r *repoResult) bool { return r.Repo == f.Repo }) {
+			add("gone", f)
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	slices.Sort(lines)
+	fmt.Fprintf(w, "\nSince %s, commit %s:\n%s\n", old.Date, old.Commit, strings.Join(lines, "\n"))
+}
+
+// printSites prints every site as a line of labels.tsv, with what is known.
+func (r *result) printSites(w io.Writer, ls *labels) {
+	for _, repo := range r.Repos {
+		seen := make(map[place]bool)
+		for _, f := range repo.Findings {
+			seen[f.place] = true
+			fix := "-"
+			if f.FixHash != "" {
+				fix = cmp.Or(f.Fix, "?") + ":" + f.FixHash
+			}
+			printSite(w, f.place, f.Line, cmp.Or(f.Verdict, "?"), fix, f.Safety+": "+f.Message)
+		}
+		for _, s := range repo.sites {
+			if seen[s.place] {
+				continue
+			}
+			verdict := "??"
+			if l := ls.of(s.place); l != nil {
+				verdict = l.Verdict
+			}
+			printSite(w, s.place, s.Line, verdict, "-", s.Text)
+		}
+	}
+}
+
+func printSite(w io.Writer, p place, line int, verdict, fix, text string) {
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d: %s\n", p.Repo, p.Path, p.Rule, p.Func, p.Hash, verdict, fix, line, text)
+}
