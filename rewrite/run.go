@@ -99,6 +99,11 @@ type view struct {
 	l        *load.Loader
 	snap     *load.Snapshot
 	base     map[string]map[string]int // type errors before the first edit, by package ID
+
+	// found are the findings in the snapshot seen, which had so many packages.
+	found []Finding
+	seen  *load.Snapshot
+	size  int
 }
 
 // A runner carries out the rounds.
@@ -122,9 +127,18 @@ type runner struct {
 	unwanted map[place]bool // nil when all findings are wanted
 }
 
-// find runs all finders on v's snapshot. Findings are sorted by position and
-// carry their rule.
+// find returns the findings of all finders in v's snapshot, sorted by position and
+// with their rule. The finders run once for a snapshot: only Widen changes one,
+// and it only adds packages.
 func (r *runner) find(v *view) []Finding {
+	if v.seen != v.snap || v.size != len(v.snap.Packages) {
+		v.found = r.findAll(v)
+		v.seen, v.size = v.snap, len(v.snap.Packages)
+	}
+	return slices.Clone(v.found)
+}
+
+func (r *runner) findAll(v *view) []Finding {
 	var out []Finding
 	for _, f := range r.finders {
 		out = append(out, r.findOne(f, v.snap)...)
