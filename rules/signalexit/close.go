@@ -45,6 +45,7 @@ func stopClosable(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 	if look == nil || !namesError(look.Cond, errVar.Name) || look.Init != nil && look.Init != stmt && look != stmt {
 		return nil, "nothing looks at the error of " + w.Text + " right behind it"
 	}
+	x.ends = append(x.ends, endedValue{p: sc.p, x: recv})
 	closer := func(e *rewrite.Edit) {
 		e.InsertBefore(outer, rewrite.Stmts("go func() {\n<-$ctx.Done()\n$x.Close()\n}()", rewrite.Holes{"ctx": sc.ctx, "x": e.Clone(recv)})...)
 	}
@@ -55,6 +56,7 @@ func stopClosable(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 			return stmt, ""
 		}
 		sc.exits++
+		x.checked[look.Body.List[0]] = true
 		x.edits = append(x.edits, closer, func(e *rewrite.Edit) { e.InsertBefore(look.Body.List[0], sc.check(e)...) })
 		return stmt, ""
 	case op == token.EQL && look.Else == nil:

@@ -31,7 +31,7 @@ func (x *signalFix) farewell(e *rewrite.Edit, call *ast.CallExpr) []dst.Stmt {
 func (x *signalFix) exitCodes() string {
 	h := x.h
 	first, known := h.ExitCode(h.Exit)
-	for _, s := range h.Exits {
+	for _, s := range x.exits() {
 		call := h.ExitCall(s)
 		if h.ExitsInside(call) {
 			return "the goroutine exits inside of " + syntax.ExprText(call.Fun)
@@ -50,7 +50,7 @@ func (x *signalFix) exitCodes() string {
 	if known && first == 0 {
 		return ""
 	}
-	x.code = x.file.FreeName(x.main, "exitCode", "signalExitCode")
+	x.code, x.ownCode = x.file.FreeName(x.main, "exitCode", "signalExitCode"), true
 	if !known {
 		x.keep, x.codes = true, true
 		if len(x.links) > 0 {
@@ -66,6 +66,18 @@ func (x *signalFix) codeOf(e *rewrite.Edit, call *ast.CallExpr) dst.Expr {
 		return rewrite.Expr("1", nil)
 	}
 	return e.Clone(call.Args[0])
+}
+
+// forcedCode returns the exit code of a process that does not end in time: the one
+// that it has today.
+func (x *signalFix) forcedCode(e *rewrite.Edit) dst.Expr {
+	switch {
+	case x.codes:
+		return dst.NewIdent(x.code)
+	case x.ownCode:
+		return x.codeOf(e, x.h.Exit)
+	}
+	return rewrite.Expr("0", nil)
 }
 
 // explicitExit reports whether main may end with os.Exit itself: nothing that

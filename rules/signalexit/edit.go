@@ -100,7 +100,7 @@ func (x *signalFix) apply(e *rewrite.Edit) error {
 	start := rewrite.Stmts("$ctx, $stop := signal.NotifyContext($parent, $signals)", rewrite.Holes{"parent": x.root(e), "ctx": x.ctx, "stop": x.stop, "signals": cloneAll(e, x.signals)})
 	switch {
 	case x.limit:
-		start = append(start, rewrite.Stmts("go func() {\n<-$ctx.Done()\n$stop()\ntime.Sleep("+strconv.Itoa(x.limitSeconds())+" * time.Second)\nos.Exit(1)\n}()", rewrite.Holes{"ctx": x.ctx, "stop": x.stop})...)
+		start = append(start, rewrite.Stmts("go func() {\n<-$ctx.Done()\n$stop()\ntime.Sleep("+strconv.Itoa(limitSeconds)+" * time.Second)\nos.Exit($code)\n}()", rewrite.Holes{"ctx": x.ctx, "stop": x.stop, "code": x.forcedCode(e)})...)
 	case !x.explicitExit() || x.serve:
 		start = append(start, rewrite.Stmts("defer $stop()", rewrite.Holes{"stop": x.stop})...)
 	}

@@ -17,8 +17,19 @@ import (
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
 
-// describeExit is the finding of an exit, and of what is lost by it.
-func describeExit(h *handler.Handler, w *waits.Waiting, lost []handler.LostCall) rewrite.Finding {
+// describeExit is the finding of the exits of one main, and of what is lost by
+// them.
+func describeExit(group []*exit) rewrite.Finding {
+	slices.SortStableFunc(group, func(a, b *exit) int { return int(a.h.Gostmt.Pos() - b.h.Gostmt.Pos()) })
+	h, w := group[0].h, group[0].w
+	var lost []handler.LostCall
+	for _, g := range group {
+		for _, l := range g.lost {
+			if !slices.Contains(lost, l) {
+				lost = append(lost, l)
+			}
+		}
+	}
 	var names []string
 	for _, l := range lost {
 		if !slices.Contains(names, l.Text) {
@@ -37,6 +48,10 @@ func describeExit(h *handler.Handler, w *waits.Waiting, lost []handler.LostCall)
 		f.Notes = append(f.Notes, rewrite.Note{Pos: l.Stmt.Pos(), Message: "does not run: " + l.Text})
 	}
 	x := &signalFix{h: h, w: w, lost: lost}
+	for _, g := range group[1:] {
+		f.Notes = append(f.Notes, rewrite.Note{Pos: g.h.Exit.Pos(), Message: "another signal goroutine ends the process here"})
+		x.more = append(x.more, g.h)
+	}
 	if why := x.plan(); why != "" {
 		f.NoFix = why + "; let main wait for the signal itself, or make what it waits in return, and clean up behind that"
 		return f
@@ -45,28 +60,30 @@ func describeExit(h *handler.Handler, w *waits.Waiting, lost []handler.LostCall)
 	if len(x.left) > 0 {
 		msg += "; what main defers and the goroutine did, too, is left to the deferred call"
 	}
-	if slices.ContainsFunc(h.Exits, func(s *ast.ExprStmt) bool { return strings.HasPrefix(h.SayName(h.ExitCall(s)), "Error") }) {
+	if slices.ContainsFunc(x.exits(), func(s *ast.ExprStmt) bool { return strings.HasPrefix(h.SayName(h.ExitCall(s)), "Error") }) {
 		msg += "; what the exit says is an error"
 	}
 	if x.limit {
-		msg += fmt.Sprintf("; the process ends %d seconds after the signal in any case", x.limitSeconds())
+		msg += fmt.Sprintf("; the process ends %d seconds after the signal in any case", limitSeconds)
+	} else if x.drains {
+		msg += fmt.Sprintf("; requests under way get %d seconds", web.GraceSeconds)
+	}
+	if x.guarded {
+		msg += "; a goroutine that would end the process because of that returns"
 	}
 	f.Fixes = []*rewrite.Fix{{Message: msg, Safety: rewrite.Unsafe, Apply: x.apply}}
 	return f
 }
 
-// limitSeconds returns how many seconds after the signal the process ends in any
-// case: what waits for requests has its own limit before.
-func (x *signalFix) limitSeconds() int {
-	if x.drains {
-		return web.GraceSeconds + 5
-	}
-	return web.GraceSeconds
-}
+// limitSeconds is how many seconds after the signal the process ends in any
+// case: what waits for requests has its own limit before, and what runs the
+// process, docker say, kills it after 10.
+const limitSeconds = web.GraceSeconds + 2
 
 // signalFix turns the goroutine's exit into the end of a context.
 type signalFix struct {
 	h    *handler.Handler
+	more []*handler.Handler // others of the same main
 	w    *waits.Waiting
 	lost []handler.LostCall
 
@@ -79,6 +96,7 @@ type signalFix struct {
 	stop    string
 	done    string // name of the channel that says that requests are done
 	code    string // name of the variable with the exit code, "" for none
+	ownCode bool   // the code is not 0
 	codes   bool   // the goroutine sets it: it is computed, or differs from exit to exit
 
 	lead    []dst.Stmt             // what makes the context, where that goes in the place of the goroutine
@@ -98,6 +116,10 @@ type signalFix struct {
 	edits   []func(e *rewrite.Edit)
 	planned map[*ast.FuncDecl]bool
 
+	ends     []endedValue      // what the fix itself ends
+	scopes   []*scope          // code that the fix makes end
+	checked  map[ast.Stmt]bool // statements that are not come to when the context is done
+	guarded  bool              // a goroutine returns in the place of an exit
 	parent   *ast.Ident        // the context of main that the signal's is made from, nil for a new one
 	signed   map[ast.Expr]bool // contexts replaced by the signal's
 	literals []*ast.BlockStmt  // goroutines that main waits for
@@ -108,7 +130,7 @@ type signalFix struct {
 func (x *signalFix) plan() string {
 	h, w := x.h, x.w
 	x.planned, x.signed = make(map[*ast.FuncDecl]bool), make(map[ast.Expr]bool)
-	x.left = make(map[*ast.CallExpr]bool)
+	x.left, x.checked = make(map[*ast.CallExpr]bool), make(map[ast.Stmt]bool)
 	switch {
 	case version.Compare(h.File.Version(), "go1.16") < 0:
 		return "signal.NotifyContext needs Go 1.16"
@@ -127,7 +149,7 @@ func (x *signalFix) plan() string {
 		return "main is in a generated file"
 	}
 	x.keep = !syntax.IsMain(h.P, x.main)
-	for _, step := range []func() string{x.chain, x.movable, x.exitCodes, x.names, x.place} {
+	for _, step := range []func() string{x.chain, x.together, x.movable, x.locks, x.exitCodes, x.names, x.place} {
 		if why := step(); why != "" {
 			return why
 		}
@@ -139,11 +161,32 @@ func (x *signalFix) plan() string {
 		if why := x.staysInDefer(d); why != "" {
 			return why
 		}
-		if x.repeats(d) {
-			return "the goroutine makes a call that is deferred, too"
+		if why := x.each(func() string {
+			if x.repeats(d) {
+				return "the goroutine makes a call that is deferred, too"
+			}
+			return ""
+		}); why != "" {
+			return why
 		}
 	}
+	if why := x.guardOthers(); why != "" {
+		return why
+	}
+	if x.limit && x.tailMatters() {
+		// What it does is done today, however long main takes.
+		return x.stay()
+	}
 	return ""
+}
+
+// tailMatters reports whether the goroutine does more before the exit than to
+// say something.
+func (x *signalFix) tailMatters() bool {
+	return slices.ContainsFunc(x.h.Tail, func(s ast.Stmt) bool {
+		call := callOf(s)
+		return call == nil || !x.left[call] && !handler.TellsOnly(x.h.P, call)
+	})
 }
 
 // private reports whether main and the goroutine alone know the channel of
@@ -289,6 +332,12 @@ func (x *signalFix) pending() []*ast.DeferStmt {
 		bodies = append(bodies, d.Body)
 	}
 	bodies = append(bodies, x.literals...)
+	for _, f := range x.w.Frames {
+		// Those of the functions that call main's part, and of those it calls.
+		if !slices.Contains(bodies, f.Body) {
+			bodies = append(bodies, f.Body)
+		}
+	}
 	for _, b := range bodies {
 		ast.Inspect(b, func(n ast.Node) bool {
 			switch n := n.(type) {
@@ -345,6 +394,7 @@ func (x *signalFix) staysInDefer(d *ast.DeferStmt) string {
 	if len(w.List) > 0 {
 		return "the deferred " + callText(d) + " may wait for ever"
 	}
+	x.limit = x.limit || x.takesLock(p, d.Call, waits.MaxFrames)
 	for _, c := range w.Slow {
 		if id := syntax.LastName(c.Fun); id == nil || !cleanupName.MatchString(id.Name) || waits.HasContext(p, c) {
 			x.limit = true

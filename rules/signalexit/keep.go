@@ -111,12 +111,11 @@ func (x *signalFix) conditional() (cond bool, why string) {
 // applyKept leaves the goroutine in its place: it cancels the context where it
 // exited.
 func (x *signalFix) applyKept(e *rewrite.Edit) {
-	h := x.h
 	names := rewrite.Holes{"ctx": x.ctx, "stop": x.stop, "parent": x.root(e)}
 	start := rewrite.Stmts("$ctx, $stop := context.WithCancel($parent)", names)
 	switch {
 	case x.limit:
-		start = append(start, rewrite.Stmts("go func() {\n<-$ctx.Done()\ntime.Sleep("+strconv.Itoa(x.limitSeconds())+" * time.Second)\nos.Exit(1)\n}()", names)...)
+		start = append(start, rewrite.Stmts("go func() {\n<-$ctx.Done()\ntime.Sleep("+strconv.Itoa(limitSeconds)+" * time.Second)\nos.Exit($code)\n}()", rewrite.Holes{"ctx": x.ctx, "code": x.forcedCode(e)})...)
 	case !x.explicitExit():
 		start = append(start, rewrite.Stmts("defer $stop()", names)...)
 	}
@@ -140,14 +139,17 @@ func (x *signalFix) applyKept(e *rewrite.Edit) {
 			return nil
 		})
 	}
-	for _, s := range h.Tail {
-		if x.left[callOf(s)] {
-			e.Delete(s)
+	x.each(func() string {
+		for _, s := range x.h.Tail {
+			if x.left[callOf(s)] {
+				e.Delete(s)
+			}
 		}
-	}
-	for _, s := range h.Exits {
-		e.ReplaceStmt(s, x.insteadOf(e, s)...)
-	}
+		for _, s := range x.h.Exits {
+			e.ReplaceStmt(s, x.insteadOf(e, s)...)
+		}
+		return ""
+	})
 	for _, f := range x.edits {
 		f(e)
 	}

@@ -224,6 +224,7 @@ func (x *signalFix) inherits(from, sc *scope, call *ast.CallExpr, i int, v *type
 		return sc.name + " drops its context"
 	}
 	sc.ctx, sc.given = v.Name(), v
+	x.ends = append(x.ends, endedValue{v: v})
 	if why := x.sign(from, call.Args[i]); why != "" {
 		return why
 	}
@@ -295,6 +296,9 @@ func (x *signalFix) sign(from *scope, arg ast.Expr) string {
 			}
 			if !x.signed[init] {
 				x.signed[init] = true
+				for _, v := range vars {
+					x.ends = append(x.ends, endedValue{v: v})
+				}
 				x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(init, dst.NewIdent(from.ctx)) })
 			}
 			return ""

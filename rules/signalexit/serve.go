@@ -63,6 +63,13 @@ func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt) string {
 	}
 	x.limit = x.limit || sv.Late
 	x.drains = true
+	if sv.On != nil {
+		x.ends = append(x.ends, endedValue{p: p, x: sv.On})
+	}
+	x.checked[stmt] = true
+	if look != nil && len(look.Body.List) > 0 {
+		x.checked[look.Body.List[0]] = true
+	}
 	errName := p.File(stmt).FreeName(stmt, "err", "serveErr")
 	srv := sc.free("srv", "server", "httpServer")
 	drained := sc.free("drained", "httpDrained")
@@ -112,7 +119,11 @@ func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt) string {
 			if wrapped == nil {
 				return
 			}
-			w := wrapped[0].(*dst.ExprStmt).X.(*dst.CallExpr)
+			taken, ok := wrapped[0].(*dst.ExprStmt)
+			if !ok {
+				return // another fix has been here
+			}
+			w := taken.X.(*dst.CallExpr)
 			w.Args[slices.Index(outer.Args, ast.Expr(sv.Call))] = dst.NewIdent(errName)
 			decs := wrapped[0].Decorations()
 			decs.Start, decs.End, decs.Before, decs.After = nil, nil, dst.NewLine, dst.NewLine

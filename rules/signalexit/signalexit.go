@@ -8,6 +8,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/rule"
 	"github.com/runtimefix/runtimefix/rules/signalexit/handler"
+	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
 
 var Rule = &rule.Rule{
@@ -17,7 +18,9 @@ var Rule = &rule.Rule{
 
 A goroutine receives the signal and ends the process with os.Exit, which runs no deferred call of any goroutine (os.Exit, "deferred functions are not run"); log.Fatal does the same.
 
-The fix takes the signal as the end of a context, makes what main waits in return when the context is done, and moves the goroutine's last statements behind it: a loop gets a case for ctx.Done, a listener that it takes connections from is closed, an HTTP, gRPC, echo, fiber or gin server is shut down and its requests are waited for, goroutines that main waits for leave, and a function that takes a context gets this one. A function that others call, too, keeps its form beside one with a context. Where the statements cannot move (there are several exits or signals, or a helper of main starts the goroutine) the goroutine stays and cancels a context in the place of each exit. The fix is offered only where what main waits in is sure to return then; a context that nobody looks at would make the process ignore the signal. Where that takes a limit of time, the process ends 10 seconds after the signal in any case (15 where requests are waited for).
+The fix takes the signal as the end of a context, makes what main waits in return when the context is done, and moves the goroutine's last statements behind it: a loop gets a case for ctx.Done, a listener that it takes connections from is closed, an HTTP, gRPC, echo, fiber or gin server is shut down and its requests are waited for, goroutines that main waits for leave, and a function that takes a context gets this one. A function that others call, too, keeps its form beside one with a context. Where the statements cannot move (there are several exits or signals, or a helper of main starts the goroutine) the goroutine stays and cancels a context in the place of each exit. The fix is offered only where what main waits in is sure to return then; a context that nobody looks at would make the process ignore the signal. Where that takes a limit of time, the process ends 7 seconds after the signal in any case; requests under way get 5.
+
+What is pending runs after the fix, and closes, cancels or shuts down what other goroutines use. A goroutine that would end the process or panic because of that gets a look at the context before it does, or there is no fix; nor is there one where a lock would be held then.
 
 It fires when a goroutine exits on the first signal, or on one of several, while deferred calls with an effect beyond the process are pending in main, or in the functions that main waits in. It stays silent when those calls only release what the end of the process releases, when the goroutine makes them itself, when it tells main to stop, on that signal or another, and when it exits on a second signal only.`,
 	Before: `c := make(chan os.Signal, 1)
@@ -38,7 +41,7 @@ flushLogs()`,
 }
 
 func findSignalExits(s *rewrite.Snapshot) []rewrite.Finding {
-	var out []rewrite.Finding
+	var found []*exit
 	done := make(map[ast.Stmt]bool)
 	for call := range s.Calls("os/signal", "Notify") {
 		if call.Pkg.Wide || call.File.Test {
@@ -59,7 +62,39 @@ func findSignalExits(s *rewrite.Snapshot) []rewrite.Finding {
 			continue
 		}
 		// Have: deferred calls that matter and do not run.
-		out = append(out, describeExit(h, w, lost))
+		found = append(found, &exit{h: h, w: w, lost: lost})
+	}
+	var out []rewrite.Finding
+	for _, group := range sameMain(found) {
+		out = append(out, describeExit(group))
+	}
+	return out
+}
+
+// exit is a goroutine that ends the process while main waits, and what is lost
+// by it.
+type exit struct {
+	h    *handler.Handler
+	w    *waits.Waiting
+	lost []handler.LostCall
+}
+
+// sameMain groups the exits by the function that waits: they are mended
+// together.
+func sameMain(list []*exit) [][]*exit {
+	var out [][]*exit
+	at := make(map[ast.Node]int)
+	for _, x := range list {
+		if x.w.Host == nil {
+			out = append(out, []*exit{x})
+			continue
+		}
+		if i, ok := at[x.w.Host]; ok {
+			out[i] = append(out[i], x)
+			continue
+		}
+		at[x.w.Host] = len(out)
+		out = append(out, []*exit{x})
 	}
 	return out
 }

@@ -55,6 +55,7 @@ func stopperOf(k waits.Kind) stopper {
 // block plans that the scope ends when the context is done: every wait in it is
 // one that can be told to end, and every turn of a loop looks at the context.
 func (x *signalFix) block(sc *scope) string {
+	x.scopes = append(x.scopes, sc)
 	ws := waits.Loaded(sc.p, sc.code)
 	if len(ws.Slow) > 0 {
 		x.limit = true
@@ -68,6 +69,9 @@ func (x *signalFix) block(sc *scope) string {
 		stop := stopperOf(w.Kind)
 		if stop == nil {
 			return "main waits in " + w.Text + ", " + w.Obstacle(sc.p)
+		}
+		if lock := sc.holding(w.Node); lock != "" {
+			return sc.name + " holds " + lock + " while it waits in " + w.Text
 		}
 		end, why := stop(x, sc, at)
 		if why != "" {

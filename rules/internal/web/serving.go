@@ -14,7 +14,7 @@ import (
 
 // graceSeconds is how long requests and unfinished work may take after the
 // signal.
-const GraceSeconds = 10
+const GraceSeconds = 5
 
 // stoppable says how calls that serve until they are told to stop are told so.
 type stoppable struct {

@@ -308,6 +308,8 @@ var (
 	stayName = regexp.MustCompile(`^(Serve|ListenAndServe|Listen|Run|Start|Wait|Accept|Scan|Read|Recv|Receive|Copy|Join|Loop|Main|Execute|Subscribe|Consume|Block|Dispatch|Prompt|Readline|Poll|ShowAndRun)`)
 	// quickNet matches what of package net does not wait for the network.
 	quickNet = regexp.MustCompile(`^(Listen|Resolve|Parse|Close|Addr|LocalAddr|RemoteAddr|Timeout|Temporary|Join|Split)`)
+	// quickHTTP matches what of package net/http makes or sets a handler.
+	quickHTTP = regexp.MustCompile(`^(Handle|HandleFunc|HandlerFunc|\w+Handler|FileServer|FileServerFS|StripPrefix|FS|Error|Redirect|StatusText)$`)
 	// readsFile matches functions that read a file at most.
 	readsFile = regexp.MustCompile(`^(ReadFile|ReadDir|ReadInConfig|ReadConfig|ReadBuildInfo|ReadLink|Readlink|CopyFile)$`)
 	// soonName matches functions that build, register and tell.
@@ -333,6 +335,8 @@ func callSpeed(fn *types.Func) speed {
 	case path == "os" && fn.Name() != "Read" && !strings.HasPrefix(fn.Name(), "Wait"):
 		return returnsSoon
 	case soonPkgs[path], strings.HasPrefix(path, "encoding"), strings.HasPrefix(path, "math/"), strings.HasPrefix(path, "hash"):
+		return returnsSoon
+	case path == "net/http" && quickHTTP.MatchString(fn.Name()):
 		return returnsSoon
 	case path == "net" && quickNet.MatchString(fn.Name()), readsFile.MatchString(fn.Name()):
 		return returnsSoon

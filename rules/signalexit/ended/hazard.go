@@ -1,0 +1,225 @@
+package ended
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"regexp"
+	"slices"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// Hazard is a place in another goroutine than main's where the process ends, or
+// the goroutine panics, once what main ends is ended.
+type Hazard struct {
+	Pkg  *rewrite.Package
+	Call *ast.CallExpr // what ends the process; nil for a send or a receive
+	Stmt ast.Stmt      // the statement around it
+	// Lit is the goroutine's function, where that is a literal and the call is
+	// its own.
+	Lit  *ast.FuncLit
+	Text string // what happens, for messages
+}
+
+// Hazards returns those in goroutines that are started anywhere in the loaded
+// packages, but not by the go statements given.
+func (e *Set) Hazards(but ...*ast.GoStmt) []Hazard {
+	var out []Hazard
+	for _, p := range e.s.Packages {
+		if p.Types == nil || p.Module != nil && !p.Module.Main {
+			continue
+		}
+		for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil), (*ast.SendStmt)(nil), (*ast.UnaryExpr)(nil)) {
+			if f := p.File(c.Node()); f == nil || f.Test {
+				continue
+			}
+			if h, ok := e.hazard(p, c); ok {
+				w := &walk{e: e, but: but, seen: make(map[ast.Node]bool), uses: h.Call == nil}
+				if w.started(p, c, maxCalls) {
+					h.Lit = w.own
+					out = append(out, h)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// hazard returns what would happen at c, were it in a goroutine.
+func (e *Set) hazard(p *rewrite.Package, c inspector.Cursor) (h Hazard, ok bool) {
+	h.Pkg = p
+	h.Stmt, _ = syntax.EnclosingStmt(c)
+	switch n := c.Node().(type) {
+	case *ast.CallExpr:
+		h.Call, h.Text = n, syntax.ExprText(n.Fun)+" ends the process"
+		if syntax.EndsProcess(p, n) {
+			return h, true
+		}
+		h.Text = "panics"
+		return h, syntax.NeverReturns(p, n) && !p.IsCall(n, "runtime", "Goexit") && aboutError(p, c)
+	case *ast.SendStmt:
+		h.Text = "sends on " + syntax.ExprText(n.Chan) + ", which is closed by then"
+		return h, e.closed(p, n.Chan)
+	case *ast.UnaryExpr:
+		h.Text = "takes what a closed " + syntax.ExprText(n.X) + " gives for a value"
+		return h, n.Op == token.ARROW && e.closed(p, n.X) && takesValue(c)
+	}
+	return h, false
+}
+
+// aboutError reports whether the panic at c is one about an error: other panics
+// are about mistakes of the program.
+func aboutError(p *rewrite.Package, c inspector.Cursor) bool {
+	mentions := func(n ast.Node) bool {
+		return n != nil && syntax.ContainsNode(n, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			return ok && p.Info.TypeOf(id) != nil && isError(p.Info.TypeOf(id))
+		})
+	}
+	if mentions(c.Node()) {
+		return true
+	}
+	for d := range c.Enclosing((*ast.IfStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		n, ok := d.Node().(*ast.IfStmt)
+		return ok && mentions(n.Cond)
+	}
+	return false
+}
+
+// takesValue reports whether the receive at c uses the value, and does not ask
+// whether the channel is closed.
+func takesValue(c inspector.Cursor) bool {
+	switch n := c.Parent().Node().(type) {
+	case *ast.ExprStmt:
+		return false
+	case *ast.AssignStmt:
+		return len(n.Lhs) == 1
+	}
+	return true
+}
+
+// walk goes from a place up to the goroutines that come there.
+type walk struct {
+	e    *Set
+	but  []*ast.GoStmt
+	seen map[ast.Node]bool
+	uses bool         // a function on the way uses what is ended
+	own  *ast.FuncLit // the literal that is a goroutine and holds the place itself
+}
+
+// startName matches functions that run the function passed to them in another
+// goroutine.
+var startName = regexp.MustCompile(`^(Go|TryGo|AfterFunc|Submit|Schedule|Spawn|Async)`)
+
+// started reports whether a goroutine comes to c, through functions of which one
+// uses what is ended.
+func (w *walk) started(p *rewrite.Package, c inspector.Cursor, depth int) bool {
+	fn, ok := syntax.EnclosingFunc(c)
+	if !ok || depth < 0 || w.seen[fn.Node()] {
+		return false
+	}
+	before := w.uses
+	defer func() { w.uses = before }()
+	w.uses = w.uses || w.e.Mentions(p, syntax.BodyOf(fn.Node()))
+	switch n := fn.Node().(type) {
+	case *ast.FuncLit:
+		if w.starts(p, fn) {
+			if depth == maxCalls {
+				w.own = n
+			}
+			return w.uses
+		}
+		call, isCall := fn.Parent().Node().(*ast.CallExpr)
+		if _, isGo := fn.Parent().Parent().Node().(*ast.GoStmt); isCall && call.Fun == n && !isGo {
+			return w.started(p, fn.Parent(), depth-1) // called where it stands
+		}
+		return false
+	case *ast.FuncDecl:
+		w.seen[n] = true
+		return depth > 0 && w.called(p, n, depth)
+	}
+	return false
+}
+
+// called reports whether a goroutine comes to one of the calls of decl, or is
+// decl itself.
+func (w *walk) called(p *rewrite.Package, decl *ast.FuncDecl, depth int) bool {
+	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
+	if obj == nil {
+		return false
+	}
+	for _, r := range w.e.s.Refs(rewrite.ObjectKey(obj)) {
+		if r.File.Test {
+			continue
+		}
+		if w.starts(r.Pkg, r.Expr()) {
+			if w.uses {
+				return true
+			}
+			continue
+		}
+		call, ok := r.Call()
+		if !ok {
+			continue
+		}
+		if g, ok := call.Parent().Node().(*ast.GoStmt); ok {
+			if !slices.Contains(w.but, g) && (w.uses || w.e.Mentions(r.Pkg, g.Call)) {
+				return true
+			}
+			continue
+		}
+		if w.started(r.Pkg, call, depth-1) {
+			return true
+		}
+	}
+	return decl.Recv != nil && w.behindInterface(obj, depth)
+}
+
+// behindInterface reports whether a goroutine calls a method of an interface that
+// obj may stand for.
+func (w *walk) behindInterface(obj *types.Func, depth int) bool {
+	for _, p := range w.e.s.Packages {
+		for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
+			call := c.Node().(*ast.CallExpr)
+			sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+			if !ok || sel.Sel.Name != obj.Name() {
+				continue
+			}
+			fn := p.Callee(call)
+			if fn == nil || fn.Signature().Recv() == nil || !types.IsInterface(fn.Signature().Recv().Type()) || fn.Signature().Params().Len() != obj.Signature().Params().Len() {
+				continue
+			}
+			if f := p.File(call); f == nil || f.Test {
+				continue
+			}
+			if g, ok := c.Parent().Node().(*ast.GoStmt); ok {
+				if !slices.Contains(w.but, g) && (w.uses || w.e.Mentions(p, g.Call)) {
+					return true
+				}
+				continue
+			}
+			if w.started(p, c, depth-1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// starts reports whether the function at c is started as a goroutine: by a go
+// statement, or by a function that does so.
+func (w *walk) starts(p *rewrite.Package, c inspector.Cursor) bool {
+	call, ok := c.Parent().Node().(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	if call.Fun == c.Node() {
+		g, ok := c.Parent().Parent().Node().(*ast.GoStmt)
+		return ok && !slices.Contains(w.but, g)
+	}
+	id := syntax.LastName(call.Fun)
+	return id != nil && startName.MatchString(id.Name)
+}
