@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -59,7 +60,8 @@ func (e *Set) hazard(p *rewrite.Package, c inspector.Cursor) (h Hazard, ok bool)
 			return h, true
 		}
 		h.Text = "panics"
-		return h, syntax.NeverReturns(p, n) && !p.IsCall(n, "runtime", "Goexit") && aboutError(p, c)
+		panics := syntax.IsBuiltin(p, n, "panic") || knowledge.NoReturn(p.Callee(n)) && !p.IsCall(n, "runtime", "Goexit")
+		return h, panics && aboutError(p, c)
 	case *ast.SendStmt:
 		h.Text = "sends on " + syntax.ExprText(n.Chan) + ", which is closed by then"
 		return h, e.closed(p, n.Chan)
