@@ -18,22 +18,24 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const count = 50000
 
-type request struct{ cleaned int }
+type request struct{ cleaned atomic.Int32 }
 
 var (
-	mu   sync.Mutex
+	open atomic.Bool
 	left sync.WaitGroup
 )
 
 func cleanup(r *request) {
-	mu.Lock()
-	defer mu.Unlock()
-	r.cleaned++
+	for !open.Load() {
+		runtime.Gosched()
+	}
+	r.cleaned.Add(1)
 	left.Done()
 }
 
@@ -52,7 +54,6 @@ func main() {
 	}
 	batch := append([]*request(nil), all...)
 	left.Add(count)
-	mu.Lock()
 	schedule(batch)
 	clear(batch)
 	many := false
@@ -62,11 +63,11 @@ func main() {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-	mu.Unlock()
+	open.Store(true)
 	left.Wait()
 	for _, r := range all {
-		if r.cleaned != 1 {
-			fmt.Println("cleaned", r.cleaned, "times")
+		if r.cleaned.Load() != 1 {
+			fmt.Println("cleaned", r.cleaned.Load(), "times")
 			return
 		}
 	}
