@@ -21,16 +21,6 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
-// interrupts is a program that takes note of the first signal and goes on.
-func interrupts() {
-	ctx, stop := interruptible()
-	defer stop()
-	fmt.Println("ready")
-	<-ctx.Done()
-	fmt.Println("first")
-	select {}
-}
-
 // The first signal ends the run in order, the second ends the process.
 func TestSecondSignal(t *testing.T) {
 	bin, err := exec.LookPath("interrupts") // put there by TestMain

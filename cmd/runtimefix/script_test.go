@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,16 @@ func TestMain(m *testing.M) {
 		"runtimefix": main,
 		"interrupts": interrupts,
 	})
+}
+
+// interrupts is a program that takes note of the first signal and goes on.
+func interrupts() {
+	ctx, stop := interruptible()
+	defer stop()
+	fmt.Println("ready")
+	<-ctx.Done()
+	fmt.Println("first")
+	select {}
 }
 
 // TestScript drives the command as its users do.
