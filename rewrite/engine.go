@@ -21,6 +21,9 @@ type Options struct {
 	Platforms []string
 	// Admit is the least safety of the fixes to be made: Safe or Unsafe.
 	Admit Safety
+	// Write says that the changes are going to be written. What an interrupted run
+	// left is finished and removed first; without it, it is only named.
+	Write bool
 	// Fix says whether fixes are made at all. Without it Run only finds, and
 	// needs no verification rounds.
 	Fix bool
@@ -53,6 +56,9 @@ type Result struct {
 	Remaining []Found
 	// Changes are the files that the fixes change, in order of path.
 	Changes []Change
+	// Nested are the repositories within the one at hand, submodules say, and Ignored
+	// the files that git ignores in which a rule might fire. Neither are checked.
+	Nested, Ignored []string
 	// Problems say what could not be checked, and why.
 	Problems []load.Problem
 	// Internal are faults of this program: panics in rules.

@@ -91,7 +91,7 @@ func (t targets) worlds() []targets {
 		})
 		if at < 0 {
 			at = len(out)
-			out = append(out, targets{emits: t.emits})
+			out = append(out, targets{emits: t.emits, ignored: t.ignored})
 		}
 		out[at].groups = append(out[at].groups, g)
 		for path, dir := range g.Paths {

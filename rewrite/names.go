@@ -53,6 +53,9 @@ func Load(ctx context.Context, cfg Config, patterns ...string) (*Snapshot, error
 	return load.Load(ctx, cfg, patterns...)
 }
 
+// RealPath is load.RealPath.
+func RealPath(path string) string { return load.RealPath(path) }
+
 // Memo is load.Memo.
 func Memo[T any](s *Snapshot, key any, make func() T) T { return load.Memo(s, key, make) }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"go/token"
+	"math"
 	"slices"
 	"strings"
 
@@ -22,9 +23,9 @@ type Finder struct {
 	Find      func(*load.Snapshot) []Finding
 }
 
-// maxRounds bounds the rounds of find, edit and verify. Fixes that touch the
-// same place take turns, so that more than a few rounds mean that two rules
-// undo each other's work.
+// maxRounds bounds the rounds of find, edit and verify after which no fewer fixes
+// are to be made than after an earlier one. Fixes that touch the same place take
+// turns; where their number does not fall, two rules undo each other's work.
 const maxRounds = 10
 
 // Found is a Finding with resolved positions and what became of it.
@@ -237,13 +238,15 @@ func (r *runner) candidates(v *view) []candidate {
 
 // rounds finds, edits and verifies until nothing is left to do.
 func (r *runner) rounds() error {
-	for range maxRounds {
-		progress := false
+	least := math.MaxInt
+	for idle := 0; idle < maxRounds; idle++ {
+		progress, left := false, 0
 		for _, v := range r.views {
 			if err := r.ctx.Err(); err != nil {
 				return err
 			}
 			list := r.candidates(v)
+			left += len(list)
 			for len(list) > 0 {
 				res := r.edit(v.snap, list)
 				if len(res.applied) == 0 {
@@ -260,6 +263,9 @@ func (r *runner) rounds() error {
 		}
 		if !progress {
 			return nil
+		}
+		if left < least {
+			least, idle = left, 0
 		}
 	}
 	for _, v := range r.views {

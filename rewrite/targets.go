@@ -5,11 +5,13 @@ import (
 	"go/build"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/repo"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 	"github.com/runtimefix/runtimefix/rewrite/scan"
 )
@@ -23,28 +25,50 @@ type targets struct {
 	// named has, by directory without links, the names of the Go files that are
 	// wanted of the package there, where not all are.
 	named map[string][]string
+	// ignored are the candidates that git ignores: nothing is reported or changed
+	// in them.
+	ignored map[string]bool
+}
+
+// passIgnored takes the files that git ignores out of found, and notes them.
+func (t *targets) passIgnored(r *runner, found *scan.Result, res *Result) {
+	var files []string
+	for _, p := range found.Packages {
+		for _, f := range p.Files {
+			if !f.Asked {
+				files = append(files, f.Path)
+			}
+		}
+	}
+	for _, f := range found.Text {
+		if !f.Asked {
+			files = append(files, f.Path)
+		}
+	}
+	t.ignored = repo.Ignored(r.ctx, files)
+	res.Ignored = slices.Sorted(maps.Keys(t.ignored))
+	for i := range found.Packages {
+		p := &found.Packages[i]
+		p.Files = slices.DeleteFunc(p.Files, func(f scan.File) bool { return t.ignored[f.Path] })
+	}
+	found.Text = slices.DeleteFunc(found.Text, func(f scan.TextFile) bool { return t.ignored[f.Path] })
 }
 
 // wants reports whether findings in the file are.
 func (t targets) wants(path string) bool {
+	if t.ignored[path] {
+		return false
+	}
 	if len(t.named) == 0 || !strings.HasSuffix(path, ".go") {
 		return true
 	}
-	names, ok := t.named[RealPath(filepath.Dir(path))]
+	names, ok := t.named[load.RealPath(filepath.Dir(path))]
 	return !ok || slices.Contains(names, filepath.Base(path))
-}
-
-// RealPath returns path without symbolic links, path itself where that fails.
-func RealPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	return path
 }
 
 // narrow returns a Select for the files that are wanted, on top of sel.
 func (t targets) narrow(sel func([]Found) []bool) func([]Found) []bool {
-	if len(t.named) == 0 {
+	if len(t.named)+len(t.ignored) == 0 {
 		return sel
 	}
 	return func(list []Found) []bool {
@@ -68,6 +92,17 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	if err != nil {
 		return nil, targets{}, err
 	}
+	if left := recoverable(found.Litter); len(left) > 0 {
+		if opt.Write {
+			res.Problems = append(res.Problems, finish(left)...)
+			if found, err = r.scanPatterns(opt, res); err != nil {
+				return nil, targets{}, err
+			}
+		} else {
+			res.Problems = append(res.Problems, interrupted(left)...)
+		}
+	}
+	res.Nested = found.Nested
 	res.Files, res.Bytes = found.Files, found.Bytes
 	for _, p := range found.Unmatched {
 		res.Problems = append(res.Problems, load.Unmatched(p))
@@ -75,7 +110,9 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	for _, p := range found.Problems {
 		res.Problems = append(res.Problems, problemAt(p.Path, "not read: "+load.Reason(p.Err)))
 	}
-	t := targets{texts: found.Text}
+	var t targets
+	t.passIgnored(r, found, res)
+	t.texts = found.Text
 	fires := make(map[string]bool)
 	var blocked []load.Problem // modules that are not to be loaded
 	groups := grouping{found: found, byOrigin: make(map[origin]*load.Group)}
@@ -106,7 +143,7 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 			if t.named == nil {
 				t.named = make(map[string][]string)
 			}
-			t.named[RealPath(p.Dir)] = p.Named
+			t.named[load.RealPath(p.Dir)] = p.Named
 		}
 		if p.Module >= 0 && !slices.Contains(t.mods, found.Modules[p.Module].Dir) {
 			t.mods = append(t.mods, found.Modules[p.Module].Dir)
@@ -237,6 +274,9 @@ func (r *runner) loadView(opt Options, t targets, platform string, res *Result) 
 		cfg.Env = append(slices.Clone(cfg.Env), "GOOS="+goos, "GOARCH="+goarch)
 	}
 	l := load.NewLoader(r.ctx, cfg, opt.Overlay)
+	for path := range t.ignored {
+		l.ReadOnly[path] = "git ignores it"
+	}
 	r.loaders = append(r.loaders, l)
 	for _, g := range t.groups {
 		res.Problems = append(res.Problems, addGroup(l, g, opt.Tests)...)

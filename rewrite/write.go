@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
@@ -76,7 +77,28 @@ func writeGroup(list []Change) (written []Change, failed []load.Problem) {
 		}
 		todo = append(todo, p)
 	}
+	done, err := commit(todo)
+	if err != nil {
+		return abort(todo[done].change, err)
+	}
+	for _, p := range todo {
+		syncDir(filepath.Dir(p.target))
+		written = append(written, p.change)
+	}
+	return written, nil
+}
+
+// commit renames the new files over the old ones: all, or none where one is not
+// what it was any more, which is the one of the index returned. A kill on the way
+// leaves a journal, by which the next run ends what was begun.
+func commit(todo []pending) (failed int, err error) {
+	j, err := writeJournal(todo)
+	if err != nil {
+		return 0, err
+	}
+	defer j.remove()
 	for i, p := range todo {
+		step("rename")
 		err := unchanged(p.target, p.change.Old)
 		switch {
 		case err == nil:
@@ -86,21 +108,22 @@ func writeGroup(list []Change) (written []Change, failed []load.Problem) {
 			err = nil
 		}
 		if err != nil {
+			j.remove() // what follows goes back, not on
 			for _, q := range todo[:i] {
 				// Back to the old content: the fix is all or nothing.
 				if back, err := prepare(Change{Path: q.target, Old: q.change.New, New: q.change.Old}); err == nil {
 					os.Rename(back.temp, back.target)
 				}
 			}
-			return abort(p.change, err)
+			return i, err
 		}
 	}
-	for _, p := range todo {
-		syncDir(filepath.Dir(p.target))
-		written = append(written, p.change)
-	}
-	return written, nil
+	step("renamed")
+	return 0, nil
 }
+
+// step is called at each step of a write; the fault tests set it.
+var step = func(name string) {}
 
 // prepare writes c's new content beside the file, synced, with its mode.
 func prepare(c Change) (p pending, err error) {
@@ -121,9 +144,8 @@ func prepare(c Change) (p pending, err error) {
 	if err := unchanged(target, c.Old); err != nil {
 		return p, err
 	}
-	// The leading dot keeps the go command from taking a file that a kill
-	// left behind for source.
-	f, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".runtimefix-*")
+	step("prepare")
+	f, err := os.CreateTemp(filepath.Dir(target), tempPattern(filepath.Base(target)))
 	if err != nil {
 		return p, err
 	}
@@ -140,6 +162,7 @@ func prepare(c Change) (p pending, err error) {
 		return p, err
 	}
 	keepOwner(f, info)
+	step("written")
 	if err = f.Sync(); err != nil {
 		return p, err
 	}
@@ -150,7 +173,7 @@ func prepare(c Change) (p pending, err error) {
 }
 
 func unchanged(path string, want []byte) error {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path)
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,7 @@ func (j *job) prepare(ctx context.Context) (opt rewrite.Options, finders []*rewr
 		Platforms: o.platforms,
 		Admit:     rewrite.Safe,
 		Fix:       o.diff || o.apply,
+		Write:     o.apply,
 		Known:     rules.Names(),
 		Edits:     o.needsEdits(),
 		Select:    j.sel.keep,

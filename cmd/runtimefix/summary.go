@@ -147,6 +147,14 @@ type left struct {
 // leftOut says which files that the user named, or with --verbose which files at
 // all, were left out, and why.
 func (r *report) leftOut(w io.Writer) {
+	for _, dir := range r.res.Nested {
+		writeText(w, "%s: not checked: it is a repository of its own", printable.Path(r.path(dir)))
+	}
+	if r.o.verbose {
+		for _, path := range r.res.Ignored {
+			writeText(w, "%s: not checked: git ignores it", printable.Path(r.path(path)))
+		}
+	}
 	for _, x := range r.res.Excluded {
 		named := slices.ContainsFunc(r.o.patterns, func(p string) bool {
 			return p == x.Path || filepath.Join(r.dir, p) == x.Path

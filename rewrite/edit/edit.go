@@ -308,6 +308,10 @@ func (e *Edit) Splice(t *load.TextFile, off, end int, text string) {
 		e.fail("%s: splice %d to %d is outside of the file", t.Path, off, end)
 		return
 	}
+	if out := e.s.Outside(t.Path); out != "" {
+		e.fail("%w", errOutside(t.Path, out))
+		return
+	}
 	e.claims = append(e.claims, claim{path: t.Path, pos: off, end: end, kind: claimWrite})
 	e.ops = append(e.ops, func() error {
 		e.trees.splice(t, off, end, text)
@@ -327,6 +331,10 @@ func (e *Edit) Hold(t *load.TextFile, off, end int) {
 func (e *Edit) GoMod(m *load.Module, f func(*modfile.File) error) {
 	if m == nil || m.GoMod == "" {
 		e.fail("no go.mod to edit")
+		return
+	}
+	if out := e.s.Outside(m.GoMod); out != "" {
+		e.fail("%w", errOutside(m.GoMod, out))
 		return
 	}
 	e.claims = append(e.claims, claim{path: m.GoMod, pos: 0, end: 1 << 30, kind: claimWrite})

@@ -73,6 +73,9 @@ func (ts *Trees) of(f *load.File) (*tree, error) {
 	if t := ts.files[f.Path]; t != nil {
 		return t, nil
 	}
+	if out := ts.s.Outside(f.Path); out != "" {
+		return nil, errOutside(f.Path, out)
+	}
 	// The decorator gets no import resolver: pkg.Name stays the selector
 	// expression that stands in the file, and the import block stays as it is.
 	dec := decorator.NewDecorator(lineTable(f))
@@ -90,6 +93,10 @@ func (ts *Trees) of(f *load.File) (*tree, error) {
 	}
 	ts.files[f.Path] = t
 	return t, nil
+}
+
+func errOutside(path, target string) error {
+	return fmt.Errorf("%s is not changed: it is a link to %s, outside of the repository", path, target)
 }
 
 // lineTable returns a file set that holds f alone, at the positions of its tree,

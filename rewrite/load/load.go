@@ -71,6 +71,8 @@ type Loader struct {
 	temps    []string          // directories to be removed
 	problems []Problem         // met in listing
 	unknown  map[string]bool   // names that Widen could not look for everywhere
+	// ReadOnly says, by path, why no fix may change a file.
+	ReadOnly map[string]string
 	// Widen returns, by the directory to list them from, the packages in which one
 	// of names occurs.
 	Widen func(names []string) (map[string][]string, error)
@@ -99,6 +101,7 @@ func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Load
 		wide:     make(map[string]bool),
 		modFile:  make(map[string]string),
 		unknown:  make(map[string]bool),
+		ReadOnly: make(map[string]string),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/build"
 	"go/parser"
@@ -226,8 +227,13 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 			Generated: ast.IsGenerated(f),
 			Cgo:       importsC(f),
 		}
-		if perr != nil {
+		switch {
+		case perr != nil:
 			file.ReadOnly = "it has a syntax error"
+		case len(src) > maxEdited:
+			file.ReadOnly = fmt.Sprintf("it is bigger than %d MB", maxEdited>>20)
+		default:
+			file.ReadOnly = l.ReadOnly[path]
 		}
 		p.Files = append(p.Files, file)
 		asts = append(asts, f)
@@ -268,6 +274,10 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 	p.Errors = Dedupe(p.Errors)
 	return p
 }
+
+// maxEdited is the size in bytes of the biggest file that is changed: nobody writes
+// a bigger one by hand, and the tree to be edited takes 200 times its memory.
+const maxEdited = 2 << 20
 
 // failed makes p a package of which nothing is certain: the type checker, or the
 // reading of what the package imports, panicked.

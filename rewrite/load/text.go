@@ -155,3 +155,25 @@ func (t *TextFile) Generated() bool {
 	}
 	return false
 }
+
+// RealPath returns path without symbolic links, path itself where that fails.
+func RealPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
+// Outside returns where the file called path is when a symbolic link leads out of
+// its repository, "" when none does. Nothing is written there.
+func (s *Snapshot) Outside(path string) string {
+	if s.unit != nil {
+		return "" // the other program writes
+	}
+	real := RealPath(path)
+	rel, err := filepath.Rel(RealPath(s.Root(path)), real)
+	if err == nil && filepath.IsLocal(rel) {
+		return ""
+	}
+	return real
+}

@@ -156,7 +156,7 @@ func (s *scanner) work() {
 		if len(rules) == 0 || isGenerated(data) {
 			continue
 		}
-		f := File{Path: j.path, Rules: rules, Excluded: s.cfg.excluded(j.path, data), Test: test}
+		f := File{Path: j.path, Rules: rules, Excluded: s.cfg.excluded(j.path, data), Test: test, Asked: j.asked}
 		s.mu.Lock()
 		s.files[j.dir] = append(s.files[j.dir], f)
 		s.mu.Unlock()
@@ -176,7 +176,7 @@ func (s *scanner) text(j job, data []byte) {
 		}
 	}
 	if len(rules) > 0 {
-		s.res.Text = append(s.res.Text, TextFile{Path: j.path, Kinds: j.text, Rules: rules})
+		s.res.Text = append(s.res.Text, TextFile{Path: j.path, Kinds: j.text, Rules: rules, Asked: j.asked})
 	}
 }
 

@@ -106,7 +106,7 @@ func (s *scanner) local(ctx context.Context, i int, root, pattern string) error 
 		return nil
 	}
 	if !strings.Contains(pattern, "...") {
-		s.readDir(i, root)
+		s.readDir(i, root, true)
 		return nil
 	}
 	if strings.HasSuffix(pattern, "/...") {
@@ -161,6 +161,10 @@ func (s *scanner) walk(ctx context.Context, i int, root string, match func(strin
 				}
 				return fs.SkipDir
 			}
+			if _, err := os.Lstat(filepath.Join(p, ".git")); err == nil {
+				s.res.Nested = append(s.res.Nested, p)
+				return fs.SkipDir
+			}
 			if more := s.mods.ignoredHere(p); more != nil {
 				ignored = append(ignored, more...)
 			}
@@ -169,7 +173,7 @@ func (s *scanner) walk(ctx context.Context, i int, root string, match func(strin
 			}
 		}
 		if match(filepath.ToSlash(p)) {
-			s.readDir(i, p)
+			s.readDir(i, p, false)
 		}
 		return nil
 	})
@@ -206,8 +210,8 @@ func (s *scanner) textTree(ctx context.Context, i int, dir string) error {
 	})
 }
 
-// readDir queues the files of one directory.
-func (s *scanner) readDir(i int, dir string) {
+// readDir queues the files of one directory, which the user named if asked is set.
+func (s *scanner) readDir(i int, dir string, asked bool) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		s.problem(dir, err)
@@ -226,7 +230,10 @@ func (s *scanner) readDir(i int, dir string) {
 		if strings.HasSuffix(name, ".go") {
 			s.match(i)
 		}
-		s.file(job{path: filepath.Join(dir, name), dir: dir, pattern: i}, name, false)
+		if name[0] == '.' && strings.Contains(name, "runtimefix-") {
+			s.res.Litter = append(s.res.Litter, filepath.Join(dir, name))
+		}
+		s.file(job{path: filepath.Join(dir, name), dir: dir, pattern: i, asked: asked}, name, false)
 	}
 }
 
@@ -265,7 +272,7 @@ func (s *scanner) namedFile(i int, p string) {
 	dir, name := filepath.Split(p)
 	dir = filepath.Clean(dir)
 	s.named[dir] = append(s.named[dir], name)
-	s.file(job{path: p, dir: dir, pattern: i, named: true}, name, false)
+	s.file(job{path: p, dir: dir, pattern: i, named: true, asked: true}, name, false)
 }
 
 // file queues one file unless its name says that no rule reads it.

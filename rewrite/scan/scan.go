@@ -65,6 +65,10 @@ type Result struct {
 	GoPatterns []string
 	// Unmatched are the patterns that matched nothing.
 	Unmatched []string
+	// Litter are files that an interrupted write may have left.
+	Litter []string
+	// Nested are the repositories within the one at hand, which are not read.
+	Nested []string
 	// Problems are the files that could not be read.
 	Problems []Problem
 	// Files and Bytes say how much was read.
@@ -104,6 +108,8 @@ type File struct {
 	// not.
 	Excluded string
 	Test     bool
+	// Asked reports whether the user named the file or its directory.
+	Asked bool
 }
 
 // TextFile is a candidate text file.
@@ -113,6 +119,8 @@ type TextFile struct {
 	Kinds []TextKind
 	// Rules are the rules that may fire in it, in order.
 	Rules []string
+	// Asked reports whether the user named the file or its directory.
+	Asked bool
 }
 
 // Problem is a file that could not be read.
@@ -159,6 +167,7 @@ type job struct {
 	sniff   bool       // it is of these kinds only if its first line says so
 	pattern int        // index of the pattern that led here
 	named   bool       // the user named the file itself
+	asked   bool       // or its directory
 }
 
 type scanner struct {
@@ -204,6 +213,7 @@ func (s *scanner) collect() {
 		}
 		s.res.Packages = append(s.res.Packages, p)
 	}
+	slices.Sort(s.res.Litter)
 	slices.SortFunc(s.res.Text, func(a, b TextFile) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(s.res.Problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
 }

@@ -1,0 +1,66 @@
+// Package repo asks git about the files of a repository.
+package repo
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Root returns the top of the repository that dir is in: the directory with a
+// .git entry. It is "" where there is none.
+func Root(dir string) string {
+	for {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return ""
+		}
+		dir = up
+	}
+}
+
+// Ignored returns those of files that git ignores: they match .gitignore and the
+// like, and are not tracked. Where git cannot tell, none are.
+func Ignored(ctx context.Context, files []string) map[string]bool {
+	byRoot := make(map[string][]string)
+	roots := make(map[string]string) // by directory
+	for _, f := range files {
+		dir := filepath.Dir(f)
+		root, known := roots[dir]
+		if !known {
+			root = Root(dir)
+			roots[dir] = root
+		}
+		if root != "" {
+			byRoot[root] = append(byRoot[root], f)
+		}
+	}
+	out := make(map[string]bool)
+	for root, list := range byRoot {
+		// No program that the repository's own configuration names is to be run.
+		cmd := exec.CommandContext(ctx, "git", "-C", root, "-c", "core.fsmonitor=false", "check-ignore", "-z", "--stdin")
+		cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0")
+		var in bytes.Buffer
+		for _, f := range list {
+			rel, err := filepath.Rel(root, f)
+			if err == nil {
+				in.WriteString(filepath.ToSlash(rel) + "\x00")
+			}
+		}
+		cmd.Stdin = &in
+		text, err := cmd.Output()
+		if err != nil {
+			continue // exit 1: none is ignored
+		}
+		for name := range strings.SplitSeq(strings.TrimSuffix(string(text), "\x00"), "\x00") {
+			out[filepath.Join(root, filepath.FromSlash(name))] = true
+		}
+	}
+	return out
+}
