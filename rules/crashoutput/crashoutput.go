@@ -4,10 +4,8 @@ package crashoutput
 import (
 	"fmt"
 	"go/ast"
-	"go/constant"
 	"go/token"
 	"go/types"
-	"go/version"
 	"regexp"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -23,9 +21,9 @@ var Rule = &rule.Rule{
 
 A file that os.Create or O_TRUNC opens is emptied by the process that the supervisor starts after the crash. One that is opened without O_APPEND has a file offset of its own, so that a second report, or another opening of the path, overwrites what is there. An error that debug.SetCrashOutput returns means that nothing will be written at all. The runtime writes to a duplicate of the descriptor (runtime/debug/stack.go), so the file can be closed at once.
 
-The file is opened with O_APPEND, the error is returned or logged as that of opening the file is, and the file is closed.
+The file is opened with O_APPEND, the error is returned or logged as that of opening the file is, and the file is closed. A new file gets the mode 0600, unless the program changes modes or owners of files.
 
-It fires when a file that the same function opens by name goes to debug.SetCrashOutput and is emptied or not opened for appending, when the error of the call is dropped, when the file stays open for nothing, and when the operational log is written to the file too; then it only reports. It stays silent about emptying where the name is new in every run, O_EXCL is set, or the program renames or reads what is there, and about pipes, temporary files and nil. In tests it only reports.`,
+It fires when a file that the same function opens by name goes to debug.SetCrashOutput and is emptied or not opened for appending, when the error of opening it or of the call is dropped, when the file stays open for nothing, and when the operational log is written to the file too; then it only reports. It stays silent about emptying where the name is new in every run, O_EXCL is set, or the program, in whatever package of the module, renames or reads what is there, and about pipes, temporary files and nil. In tests it only reports.`,
 	Before: `f, err := os.Create("/var/log/crash.log")
 if err != nil {
 	log.Fatal(err)
@@ -38,7 +36,7 @@ if err != nil {
 if err := debug.SetCrashOutput(f, debug.CrashOptions{}); err != nil {
 	log.Printf("debug.SetCrashOutput: %v", err)
 }
-f.Close() // the runtime writes to its own duplicate`,
+_ = f.Close() // the runtime writes to its own duplicate`,
 	Needs: []rewrite.Need{{Import: "runtime/debug", Idents: []string{"SetCrashOutput"}, Tests: true}},
 	Emits: []string{"log", "fmt", "os"},
 	Find:  crashFiles,
@@ -65,6 +63,9 @@ func crashFiles(s *rewrite.Snapshot) []rewrite.Finding {
 		if call.File.Test {
 			continue
 		}
+		if x, ok := f.openingUnchecked(); ok {
+			out = append(out, x)
+		}
 		if x, ok := f.errorDropped(); ok {
 			out = append(out, x)
 		}
@@ -89,6 +90,7 @@ type crashFile struct {
 	check   *ast.IfStmt
 	failed  *ast.BlockStmt
 	errv    types.Object
+	asked   map[*types.Func]bool // whether they rename files
 
 	fileUses
 }
@@ -108,7 +110,7 @@ type fileUses struct {
 // crashFileOf returns the file that goes to SetCrashOutput, nil when the
 // function around the call does not open it by name.
 func crashFileOf(call rewrite.Call) *crashFile {
-	f := &crashFile{call: call, p: call.Pkg}
+	f := &crashFile{call: call, p: call.Pkg, asked: make(map[*types.Func]bool)}
 	id := syntax.LastName(call.Call.Args[0])
 	if id == nil {
 		return nil
@@ -131,6 +133,8 @@ func crashFileOf(call rewrite.Call) *crashFile {
 			return nil
 		case !assigned:
 			f.use(at)
+		case f.isFallback(value):
+			f.kept = true // it is not for us to close
 		case value != nil:
 			if f.open != nil || !f.opens(c, value) {
 				return nil
@@ -145,6 +149,19 @@ func crashFileOf(call rewrite.Call) *crashFile {
 	}
 	f.findCheck()
 	return f
+}
+
+// isFallback reports whether x is what takes the place of a file that cannot be
+// opened.
+func (f *crashFile) isFallback(x ast.Expr) bool {
+	if x == nil {
+		return false
+	}
+	if sel, ok := ast.Unparen(x).(*ast.SelectorExpr); ok {
+		obj := f.p.Info.Uses[sel.Sel]
+		return obj != nil && obj.Pkg() != nil && obj.Pkg().Path() == "os" && (obj.Name() == "Stderr" || obj.Name() == "Stdout")
+	}
+	return syntax.IsNil(f.p, x)
 }
 
 // wholeName returns the selector expression whose last name is at c, else c.
@@ -378,184 +395,6 @@ func redirectsTo(p *rewrite.Package, c inspector.Cursor) bool {
 		}
 	}
 	return false
-}
-
-// shared reports a file that the operational log goes to as well.
-func (f *crashFile) shared() rewrite.Finding {
-	out := rewrite.Finding{
-		Pos: f.call.Call.Pos(), End: f.call.Call.End(),
-		Message: "crash reports go to the file of the operational log, where they mix with its lines and rotation loses them",
-		NoFix:   "open another file for crash reports, with os.O_APPEND",
-	}
-	if how, _ := f.empties(); how != "" {
-		out.Notes = append(out.Notes, rewrite.Note{Pos: f.open.Pos(), Message: how})
-	}
-	return out
-}
-
-// emptied reports a file that loses its content.
-func (f *crashFile) emptied() (rewrite.Finding, bool) {
-	how, fix := f.empties()
-	if how == "" || f.freshName() || f.pickedUp() {
-		return rewrite.Finding{}, false
-	}
-	out := rewrite.Finding{Pos: f.open.Pos(), End: f.open.End(), Message: how}
-	if other := f.openedTwice(); other != nil {
-		out.Notes = append(out.Notes, rewrite.Note{Pos: other.Pos(), Message: "the file is opened here too; what is written there and the reports overwrite each other"})
-	}
-	switch {
-	case f.call.File.Test:
-		out.NoFix = "tests are only reported"
-	case f.placed:
-		out.NoFix = "the function chooses the position in the file; open it with os.O_APPEND and leave the position alone"
-	case fix == nil:
-		out.NoFix = "the flags are not written out here; replace os.O_TRUNC by os.O_APPEND in them"
-	default:
-		out.Fixes = []*rewrite.Fix{fix}
-		if f.othersRead() {
-			out.Notes = append(out.Notes, rewrite.Note{Pos: f.open.Args[2].Pos(), Message: "the permission lets other accounts read the reports"})
-		}
-	}
-	return out, true
-}
-
-// empties says how the opening of the file endangers earlier reports, "" when
-// it does not, and how to mend it, nil when the flags are not in sight.
-func (f *crashFile) empties() (how string, fix *rewrite.Fix) {
-	if len(f.open.Args) == 1 {
-		perm := "0o600"
-		if version.Compare(f.call.File.Version(), "go1.13") < 0 {
-			perm = "0600"
-		}
-		return "os.Create empties the crash file: the restart after a crash destroys the report", &rewrite.Fix{
-			Message: "open the file with os.O_APPEND; its mode becomes 0600 when it is created",
-			Safety:  rewrite.Safe,
-			Apply: func(e *rewrite.Edit) error {
-				e.Replace(f.open, rewrite.Expr("os.OpenFile($name, os.O_RDWR|os.O_CREATE|os.O_APPEND, "+perm+")", rewrite.Holes{"name": e.Clone(f.open.Args[0])}))
-				return nil
-			},
-		}
-	}
-	flags := f.open.Args[1]
-	val := f.p.Info.Types[flags].Value
-	if val == nil {
-		return "", nil
-	}
-	has := func(name string) bool {
-		flag, ok := f.osConst(name)
-		return ok && constant.Compare(constant.BinaryOp(val, token.AND, flag), token.EQL, flag)
-	}
-	switch {
-	case has("O_EXCL"):
-		return "", nil
-	case has("O_TRUNC"):
-		return "os.O_TRUNC empties the crash file: the restart after a crash destroys the report", f.appendForTrunc(has("O_APPEND"))
-	case has("O_APPEND") || !has("O_WRONLY") && !has("O_RDWR"):
-		return "", nil
-	}
-	return "the crash file is opened without os.O_APPEND: a report overwrites the beginning of earlier ones", &rewrite.Fix{
-		Message: "open the file with os.O_APPEND",
-		Safety:  rewrite.Safe,
-		Apply: func(e *rewrite.Edit) error {
-			e.Replace(flags, rewrite.Expr("$flags|os.O_APPEND", rewrite.Holes{"flags": e.Clone(flags)}))
-			return nil
-		},
-	}
-}
-
-// osConst returns the value of a constant of package os, as the platform has it.
-func (f *crashFile) osConst(name string) (constant.Value, bool) {
-	fn := f.p.Callee(f.open)
-	if fn == nil || fn.Pkg() == nil {
-		return nil, false
-	}
-	c, ok := fn.Pkg().Scope().Lookup(name).(*types.Const)
-	if !ok {
-		return nil, false
-	}
-	return c.Val(), true
-}
-
-// appendForTrunc puts O_APPEND in the place of O_TRUNC, or drops O_TRUNC where
-// O_APPEND is there already.
-func (f *crashFile) appendForTrunc(appends bool) *rewrite.Fix {
-	var trunc ast.Expr
-	for c := range f.p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
-		id := c.Node().(*ast.Ident)
-		if id.Pos() < f.open.Args[1].Pos() || id.End() > f.open.Args[1].End() || id.Name != "O_TRUNC" {
-			continue
-		}
-		if obj := f.p.Info.Uses[id]; obj == nil || obj.Pkg() == nil || obj.Pkg() == f.p.Types {
-			continue
-		}
-		trunc = id
-		if sel, ok := c.Parent().Node().(*ast.SelectorExpr); ok {
-			trunc = sel
-		}
-	}
-	if trunc == nil {
-		return nil
-	}
-	if !appends {
-		return &rewrite.Fix{
-			Message: "open the file with os.O_APPEND instead of os.O_TRUNC",
-			Safety:  rewrite.Safe,
-			Apply: func(e *rewrite.Edit) error {
-				e.Replace(trunc, rewrite.Expr("os.O_APPEND", nil))
-				return nil
-			},
-		}
-	}
-	cur, _ := f.p.Cursor(trunc)
-	sum, ok := cur.Parent().Node().(*ast.BinaryExpr)
-	if !ok || sum.Op != token.OR {
-		return nil
-	}
-	rest := sum.X
-	if rest == trunc {
-		rest = sum.Y
-	}
-	return &rewrite.Fix{
-		Message: "open the file without os.O_TRUNC",
-		Safety:  rewrite.Safe,
-		Apply: func(e *rewrite.Edit) error {
-			e.Replace(sum, e.Clone(rest))
-			return nil
-		},
-	}
-}
-
-// othersRead reports whether the permission for a new file lets other accounts
-// read it.
-func (f *crashFile) othersRead() bool {
-	if len(f.open.Args) != 3 {
-		return false
-	}
-	v := f.p.Info.Types[f.open.Args[2]].Value
-	if v == nil {
-		return false
-	}
-	perm, ok := constant.Int64Val(constant.ToInt(v))
-	return ok && perm&0o004 != 0
-}
-
-// openedTwice returns another opening of the same path by the package, nil when
-// there is none in sight.
-func (f *crashFile) openedTwice() *ast.CallExpr {
-	path, ok := syntax.ConstString(f.p, f.open.Args[0])
-	if !ok {
-		return nil
-	}
-	for c := range f.p.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
-		call := c.Node().(*ast.CallExpr)
-		if call == f.open || !f.p.IsCall(call, "os", "Create", "OpenFile") || len(call.Args) == 0 {
-			continue
-		}
-		if s, ok := syntax.ConstString(f.p, call.Args[0]); ok && s == path {
-			return call
-		}
-	}
-	return nil
 }
 
 // errorDropped reports a call whose error nobody looks at.
