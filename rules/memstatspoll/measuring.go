@@ -2,7 +2,6 @@ package memstatspoll
 
 import (
 	"go/ast"
-	"go/token"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/collect"
@@ -112,38 +111,6 @@ func nextToCollection(call rewrite.Call) bool {
 			return true
 		}
 		stmt = prev
-	}
-	return false
-}
-
-// onlyOnce reports whether an if statement lets the call pass once: it asks for
-// a flag that its body sets, "if !started { started = true }".
-func onlyOnce(call rewrite.Call) bool {
-	for c := range call.At.Enclosing((*ast.IfStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
-		n, ok := c.Node().(*ast.IfStmt)
-		if !ok {
-			return false
-		}
-		not, ok := ast.Unparen(n.Cond).(*ast.UnaryExpr)
-		if !ok || not.Op != token.NOT {
-			continue
-		}
-		id := syntax.LastName(not.X)
-		if id == nil || call.Pkg.Info.Uses[id] == nil {
-			continue
-		}
-		flag := call.Pkg.Info.Uses[id]
-		if syntax.ContainsNode(n.Body, func(n ast.Node) bool {
-			as, ok := n.(*ast.AssignStmt)
-			if !ok || len(as.Lhs) != 1 || len(as.Rhs) != 1 {
-				return false
-			}
-			l := syntax.LastName(as.Lhs[0])
-			tv := call.Pkg.Info.Types[as.Rhs[0]]
-			return l != nil && call.Pkg.Info.Uses[l] == flag && tv.Value != nil && tv.Value.String() == "true"
-		}) {
-			return true
-		}
 	}
 	return false
 }

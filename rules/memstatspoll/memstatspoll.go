@@ -40,7 +40,7 @@ func memPolls(s *rewrite.Snapshot) []rewrite.Finding {
 			continue
 		}
 		h := heat.Of(call.Pkg, call.At)
-		if h.Kind != heat.Recurring || heat.LastTurn(call.At) || onlyOnce(call) {
+		if h.Kind != heat.Recurring || heat.LastTurn(call.At) {
 			continue
 		}
 		// Have: a reading that is taken again and again.

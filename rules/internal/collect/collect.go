@@ -40,42 +40,85 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		if decl == nil || purposeful(call.Pkg, decl) || heat.IsBenchmark(call.File) {
 			continue
 		}
-		if isAskedFor(call.Pkg, call.At) || isEndpoint(s, call) || isTimed(call.Pkg, call.At.Parent()) || isWatched(call.Pkg, call.At.Parent()) {
+		if isAskedFor(call.Pkg, call.At) || isEndpoint(call) {
 			continue
 		}
-		h := heat.Of(call.Pkg, call.At)
-		if h.Kind != heat.Recurring {
+		h := heat.OfUnless(call.Pkg, call.At, decidesByMemory)
+		if h.Kind != heat.Recurring || h.Dynamic {
 			continue
 		}
 		if c.Stage != nil && c.Stage.MatchString(decl.Name.Name) && !inLoop(call.At) && !heat.IsHandlerDecl(call.Pkg, decl) {
 			continue
 		}
-		f := rewrite.Finding{
-			Pos: call.Call.Pos(), End: call.Call.End(),
-			Message: c.Pkg[strings.LastIndexByte(c.Pkg, '/')+1:] + "." + c.Name + " runs " + h.Why + ": " + c.Harm,
-		}
-		switch {
-		case h.Guarded || guardsMemory(call.Pkg, call.At):
-			f.NoFix = "this is a memory limit made by hand; debug.SetMemoryLimit or GOMEMLIMIT (Go 1.19) does it without stopping callers"
-		case heat.Measures(call.Pkg, decl):
+		limit := h.Guarded || decidesByMemory(call.Pkg, call.At)
+		if !limit && measured(call, decl, h) || usesFinalization(call.Pkg) && yields(call.Pkg, call.At.Parent()) {
 			continue
-		case profiles(call.Pkg, decl):
-			continue
-		case usesFinalization(call.Pkg) && yields(call.Pkg, call.At.Parent()):
-			continue
-		case usesFinalization(call.Pkg):
-			f.NoFix = "the package uses finalizers, cleanups or weak pointers, which the call may be there to drive"
-		case twice(call.Pkg, call.At):
-			f.NoFix = "two collections in a row empty sync.Pools and run finalizers, which may be meant"
-		default:
-			f.Fixes = []*rewrite.Fix{c.fix(s, call, stmt, h)}
 		}
-		if f.NoFix == "" && version.Compare(call.File.Version(), "go1.19") >= 0 {
-			f.Notes = append(f.Notes, rewrite.Note{Message: "set GOMEMLIMIT or call debug.SetMemoryLimit if memory must be bounded"})
-		}
-		out = append(out, f)
+		// Have: a collection that is nobody's wish and no part of a measurement.
+		out = append(out, c.finding(s, call, stmt, h, limit))
 	}
 	return append(out, c.values(s)...)
+}
+
+// measured reports whether the collection belongs to a measurement: of memory or
+// time, by the function that calls it or by those on the way there.
+func measured(call rewrite.Call, decl *ast.FuncDecl, h heat.Heat) bool {
+	if heat.HasTesting(call.Pkg, decl) {
+		return true
+	}
+	for _, place := range append([]heat.Place{{Pkg: call.Pkg, At: call.At}}, h.Path...) {
+		if _, ok := place.At.Node().(*ast.CallExpr); ok && (isTimed(place.Pkg, place.At) || follows(place.Pkg, place.At)) {
+			return true
+		}
+	}
+	return false
+}
+
+// finding says what the call costs, with its fix or why there is none. limit says
+// that memory decides whether it is reached.
+func (c Collector) finding(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt, h heat.Heat, limit bool) rewrite.Finding {
+	f := rewrite.Finding{
+		Pos: call.Call.Pos(), End: call.Call.End(),
+		Message: c.Pkg[strings.LastIndexByte(c.Pkg, '/')+1:] + "." + c.Name + " runs " + h.Why + ": " + c.Harm,
+	}
+	if limit {
+		f.NoFix = "this is a memory limit made by hand; debug.SetMemoryLimit or GOMEMLIMIT (Go 1.19) does it without stopping callers"
+		return f
+	}
+	if f.NoFix = whyNot(call, h); f.NoFix != "" {
+		return f
+	}
+	state := stateOf(call.Pkg)
+	if state == collectorOff {
+		f.NoFix = "the collector is switched off, so that these are the only collections; let it run and bound memory with debug.SetMemoryLimit or GOMEMLIMIT"
+		return f
+	}
+	if version.Compare(call.File.Version(), "go1.19") >= 0 {
+		f.Notes = append(f.Notes, rewrite.Note{Message: "set GOMEMLIMIT or call debug.SetMemoryLimit if memory must be bounded"})
+	}
+	if g := idleGoroutine(s, call); g != nil {
+		f.Fixes = []*rewrite.Fix{c.dropGoroutine(g)}
+		return f
+	}
+	if why := leftIdle(call.Pkg, call.At); why != "" {
+		f.Notes, f.NoFix = nil, why
+		return f
+	}
+	f.Fixes = []*rewrite.Fix{c.dropCall(call, stmt, h, state)}
+	return f
+}
+
+// whyNot says why the collection may be meant, "" when nothing speaks for that.
+func whyNot(call rewrite.Call, h heat.Heat) string {
+	for _, place := range append([]heat.Place{{Pkg: call.Pkg}}, h.Path...) {
+		if usesFinalization(place.Pkg) {
+			return "the package uses finalizers, cleanups or weak pointers, which the call may be there to drive"
+		}
+	}
+	if twice(call.Pkg, call.At) {
+		return "two collections in a row empty sync.Pools and run finalizers, which may be meant"
+	}
+	return ""
 }
 
 // inLoop reports whether a loop of the enclosing declaration is around cur.
@@ -86,38 +129,61 @@ func inLoop(cur inspector.Cursor) bool {
 	return false
 }
 
-// fix removes the call, or the whole goroutine when it does nothing else.
-func (c Collector) fix(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt, h heat.Heat) *rewrite.Fix {
-	if idle, decl := idleGoroutine(s, call); idle != nil {
-		return &rewrite.Fix{
-			Message: "remove the goroutine, which does nothing else; memory then goes back to the system at the runtime's own pace",
-			Safety:  rewrite.Unsafe,
-			Apply: func(e *rewrite.Edit) error {
-				e.Delete(idle, c.Words...)
-				if decl != nil {
-					e.DeleteDecl(decl)
-				}
-				return nil
-			},
-		}
-	}
-	fix := &rewrite.Fix{
-		Message: "remove the call", Safety: rewrite.Safe,
+// dropGoroutine removes a goroutine that does nothing but wait and collect.
+func (c Collector) dropGoroutine(g *goroutine) *rewrite.Fix {
+	return &rewrite.Fix{
+		Message: "remove the goroutine, which does nothing else; memory then goes back to the system at the runtime's own pace",
+		Safety:  rewrite.Unsafe,
 		Apply: func(e *rewrite.Edit) error {
-			e.Delete(stmt, c.Words...)
+			e.Delete(g.start, c.Words...)
+			for _, s := range g.rest {
+				e.Delete(s)
+			}
+			if g.decl != nil {
+				e.DeleteDecl(g.decl)
+			}
 			return nil
 		},
 	}
+}
+
+// dropCall removes the call, and what is without an effect then.
+func (c Collector) dropCall(call rewrite.Call, stmt ast.Stmt, h heat.Heat, state collectorState) *rewrite.Fix {
+	rest := leftoversOf(call, stmt, c.Words)
+	fix := &rewrite.Fix{
+		Message: "remove the call", Safety: rewrite.Safe,
+		Apply: func(e *rewrite.Edit) error {
+			e.Delete(rest.stmt, c.Words...)
+			for _, s := range rest.more {
+				e.Delete(s)
+			}
+			for _, d := range rest.decls {
+				e.DeleteDecl(d)
+			}
+			return nil
+		},
+	}
+	if len(rest.more)+len(rest.decls) > 0 {
+		fix.Message += ", and what only its condition needed"
+	}
+	why := ""
 	switch {
 	case h.Paced:
-		fix.Safety = rewrite.Unsafe
-		fix.Message += "; memory is then collected when the heap has grown, not by the clock"
-	case h.Finite && syntax.EnclosingDecl(call.At).Name.Name == "main" && call.Pkg.Name == "main":
-		fix.Safety = rewrite.Unsafe
-		fix.Message += "; the program goes over its input once, and may be meant to begin each part of it with a small heap"
+		why = "memory is then collected when the heap has grown, not by the clock"
+	case operatorAction(call, h):
+		why = "somebody may ask for it on purpose there"
+	case h.Mixed:
+		why = "it also stands in for callers that come by once"
+	case h.Finite && syntax.IsMain(call.Pkg, syntax.EnclosingDecl(call.At)):
+		why = "the program goes over its input once, and may be meant to begin each part of it with a small heap"
 	case h.Conditional:
+		why = "the condition that guards it may have been chosen with care"
+	case state == collectorTuned:
+		why = "the program sets the collector's percentage, and may count on it"
+	}
+	if why != "" {
 		fix.Safety = rewrite.Unsafe
-		fix.Message += "; the condition that guards it may have been chosen with care"
+		fix.Message += "; " + why
 	}
 	return fix
 }

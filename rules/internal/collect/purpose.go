@@ -38,30 +38,40 @@ var endOfClause = regexp.MustCompile(`[.,;:(] | (?:and|then|but|while|after|befo
 
 // isEndpoint reports whether the call belongs to a handler through which an
 // operator collects: one that does nothing else, or whose route names it.
-func isEndpoint(s *rewrite.Snapshot, call rewrite.Call) bool {
+func isEndpoint(call rewrite.Call) bool {
 	p := call.Pkg
 	fn, ok := syntax.EnclosingFunc(call.At)
 	if !ok {
 		return false
 	}
-	switch n := fn.Node().(type) {
+	if !onRequest(p, fn.Node()) {
+		return false
+	}
+	d, declared := fn.Node().(*ast.FuncDecl)
+	return collectsFirst(p, syntax.BodyOf(fn.Node()), call.At) || declared && asksFor.MatchString(d.Name.Name) || routed(p, fn, asksFor)
+}
+
+// onRequest reports whether fn, a declared function or a literal, is a handler.
+func onRequest(p *rewrite.Package, fn ast.Node) bool {
+	switch n := fn.(type) {
 	case *ast.FuncLit:
-		return web.IsHandler(syntax.SignatureOf(p, n)) && (collectsFirst(p, n.Body, call.At) || namesCollection(p, fn.Parent().Node()))
+		return web.IsHandler(syntax.SignatureOf(p, n))
 	case *ast.FuncDecl:
-		if !heat.IsHandlerDecl(p, n) {
-			return false
-		}
-		if collectsFirst(p, n.Body, call.At) || asksFor.MatchString(n.Name.Name) {
+		return heat.IsHandlerDecl(p, n)
+	}
+	return false
+}
+
+// routed reports whether the handler at fn is handed to a call with a constant
+// that matches, as its route does.
+func routed(p *rewrite.Package, fn inspector.Cursor, re *regexp.Regexp) bool {
+	n, ok := fn.Node().(*ast.FuncDecl)
+	if !ok {
+		return routes(p, fn.Parent(), re)
+	}
+	for _, r := range p.Snapshot().Refs(rewrite.ObjectKey(p.Info.Defs[n.Name].(*types.Func))) {
+		if routes(r.Pkg, r.Expr().Parent(), re) {
 			return true
-		}
-		for _, r := range s.Refs(rewrite.ObjectKey(p.Info.Defs[n.Name].(*types.Func))) {
-			at := r.Expr().Parent()
-			if conv, ok := at.Node().(*ast.CallExpr); ok && r.Pkg.Info.Types[conv.Fun].IsType() {
-				at = at.Parent() // http.HandlerFunc(f)
-			}
-			if namesCollection(r.Pkg, at.Node()) {
-				return true
-			}
 		}
 	}
 	return false
@@ -105,15 +115,18 @@ func writesReply(p *rewrite.Package, n ast.Node) bool {
 	return slices.ContainsFunc(call.Args, isWriter)
 }
 
-// namesCollection reports whether n is a call with a constant that names the
-// collection, as the route of a handler does.
-func namesCollection(p *rewrite.Package, n ast.Node) bool {
-	call, ok := n.(*ast.CallExpr)
+// routes reports whether the call at c, or the one that a conversion there is an
+// argument of, has a constant that matches.
+func routes(p *rewrite.Package, c inspector.Cursor, re *regexp.Regexp) bool {
+	call, ok := c.Node().(*ast.CallExpr)
+	if ok && p.Info.Types[call.Fun].IsType() {
+		call, ok = c.Parent().Node().(*ast.CallExpr) // http.HandlerFunc(f)
+	}
 	if !ok {
 		return false
 	}
 	for _, arg := range call.Args {
-		if v := p.Info.Types[arg].Value; v != nil && v.Kind() == constant.String && asksFor.MatchString(constant.StringVal(v)) {
+		if v := p.Info.Types[arg].Value; v != nil && v.Kind() == constant.String && re.MatchString(constant.StringVal(v)) {
 			return true
 		}
 	}
@@ -155,7 +168,7 @@ func onlyCollects(p *rewrite.Package, body *ast.BlockStmt) bool {
 }
 
 // replyName matches functions and methods that log, or answer a request.
-var replyName = regexp.MustCompile(`^(?i:f?print|s?log|info|debug|warn|err|trace|notice|write|reply|respond|json|text|string|html|xml|status|send|no_?content|ok|encode|abort|audit|set|header|add|del|flush|now|since|new_?encoder)`)
+var replyName = regexp.MustCompile(`^(?i:f?print|s?log|info|debug|warn|err|trace|notice|write|reply|respond|json|text|string|html|xml|status|send|no_?content|ok|encode|abort|audit|redirect|set|header|add|del|flush|now|since|new_?encoder)`)
 
 // replies reports whether call logs or writes a constant reply.
 func replies(p *rewrite.Package, call *ast.CallExpr) bool {

@@ -5,12 +5,14 @@ import (
 	"go/ast"
 	"go/types"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/settings"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
+	"golang.org/x/tools/go/ast/edge"
 )
 
 // isScraped reports whether fn makes a metric of Prometheus from a function that
@@ -44,8 +46,8 @@ func (f *heatFinder) function(p *rewrite.Package, decl *ast.FuncDecl, depth int)
 	if decl.Recv == nil && (decl.Name.Name == "init" || decl.Name.Name == "main" && p.Name == "main" || decl.Name.Name == "TestMain") {
 		return Heat{Kind: OneShot}
 	}
-	h, callers := f.callers(obj, decl, depth)
-	if h.Kind == unknownHeat && callers == 0 && web.LooksLikeHandler(decl, sig) {
+	h, calls := f.callers(obj, decl, depth)
+	if h.Kind == unknownHeat && calls == 0 && web.LooksLikeHandler(decl, sig) {
 		if obj.Exported() {
 			f.s.Widen(obj.Name()) // that nobody calls it must be known
 		}
@@ -55,8 +57,8 @@ func (f *heatFinder) function(p *rewrite.Package, decl *ast.FuncDecl, depth int)
 }
 
 // callers combines the heat of the places that call obj, and says how many
-// there are.
-func (f *heatFinder) callers(obj *types.Func, decl *ast.FuncDecl, depth int) (Heat, int) {
+// calls there are.
+func (f *heatFinder) callers(obj *types.Func, decl *ast.FuncDecl, depth int) (best Heat, calls int) {
 	key := rewrite.ObjectKey(obj)
 	if depth == 0 || f.busy[key] {
 		return Heat{}, 1
@@ -66,58 +68,97 @@ func (f *heatFinder) callers(obj *types.Func, decl *ast.FuncDecl, depth int) (He
 	if obj.Exported() {
 		f.s.TryWiden(obj.Name())
 	}
-	refs := f.s.Refs(append(interfaceKeys(f.s, obj), key)...)
-	var best Heat
-	count, once := 0, 0
+	one, many := interfaceKeys(f.s, obj)
+	refs := f.s.Refs(append(append(many, one...), key)...)
+	recurring, once, count := 0, 0, 0
 	for _, r := range refs {
 		if r.File.Test {
 			continue
 		}
 		count++
-		var h Heat
-		if call, ok := r.Call(); ok {
-			h = f.at(r.Pkg, call, depth-1)
-			if h.Finite && loads.MatchString(decl.Name.Name) {
-				// What is loaded piece by piece is loaded once, unless the whole
-				// is loaded again and again.
-				h = Heat{}
-				for loop := range call.Enclosing((*ast.RangeStmt)(nil)) {
-					h = f.at(r.Pkg, loop, depth-1)
-					break
-				}
-			}
-			if caller := syntax.EnclosingDecl(call); caller != nil && Measures(r.Pkg, caller) {
-				h.Guarded = true
-			}
-		} else {
-			h = ValueUse(r)
+		h, called := f.ref(r, decl, depth)
+		if called {
+			calls++
 		}
-		if h.Kind == OneShot {
+		switch h.Kind {
+		case OneShot:
 			once++
+			continue
+		case Recurring:
+			recurring++
+		default:
+			continue
 		}
-		if h.Kind == Recurring {
-			pos := f.s.Position(r.Ident.Pos())
-			h.Why = fmt.Sprintf("%s, through %s at %s:%d", strings.SplitN(h.Why, ", through ", 2)[0], decl.Name.Name, filepath.Base(pos.Filename), pos.Line)
-			if best.Kind != Recurring || best.Guarded && !h.Guarded || best.Guarded == h.Guarded && h.hot() && !best.hot() {
-				best = h
-			}
+		h.Dynamic = h.Dynamic || slices.Contains(many, rewrite.ObjectKey(r.Obj))
+		pos := f.s.Position(r.Ident.Pos())
+		h.Why = fmt.Sprintf("%s, through %s at %s:%d", strings.SplitN(h.Why, ", through ", 2)[0], decl.Name.Name, filepath.Base(pos.Filename), pos.Line)
+		if best.Kind != Recurring || best.Guarded && !h.Guarded || best.Guarded == h.Guarded && h.hot() && !best.hot() {
+			best = h
 		}
 	}
-	if best.Kind == Recurring {
-		return best, count
+	switch {
+	case best.Kind == Recurring:
+		best.Mixed = best.Mixed || recurring < count
+		return best, calls
+	case count > 0 && once == count:
+		return Heat{Kind: OneShot}, calls
 	}
-	if count > 0 && once == count {
-		return Heat{Kind: OneShot}, count
-	}
-	return Heat{}, count
+	return Heat{}, calls
 }
 
-// ValueUse returns the heat of a function used as a value.
+// ref returns the heat of one use of the function decl, and whether it is a call.
+func (f *heatFinder) ref(r rewrite.Ref, decl *ast.FuncDecl, depth int) (h Heat, called bool) {
+	call, ok := r.Call()
+	if !ok {
+		return f.value(r, depth), false
+	}
+	h = f.at(r.Pkg, call, depth-1)
+	if h.Finite && loads.MatchString(decl.Name.Name) {
+		// What is loaded piece by piece is loaded once, unless the whole is
+		// loaded again and again.
+		h = Heat{}
+		for loop := range call.Enclosing((*ast.RangeStmt)(nil)) {
+			h = f.at(r.Pkg, loop, depth-1)
+			break
+		}
+	}
+	h.Guarded = h.Guarded || f.guard != nil && f.guard(r.Pkg, call)
+	if h.Kind == Recurring {
+		h.Path = append([]Place{{r.Pkg, call}}, h.Path...)
+	}
+	return h, true
+}
+
+// value returns the heat of a function used as a value.
+func (f *heatFinder) value(r rewrite.Ref, depth int) Heat {
+	if h := ValueUse(r); h.Kind != unknownHeat {
+		return h
+	}
+	e := r.Expr()
+	sig, _ := r.Obj.Type().(*types.Signature)
+	if isRegistered(r.Pkg, e, sig) {
+		return Heat{Kind: Recurring, Why: "for every request", Path: []Place{{r.Pkg, e}}}
+	}
+	if e.ParentEdgeKind() != edge.CallExpr_Args {
+		return Heat{}
+	}
+	h, on := f.passed(r.Pkg, e.Parent(), e.ParentEdgeIndex(), depth)
+	if on && depth > 0 {
+		h = f.at(r.Pkg, e.Parent(), depth-1)
+	}
+	return h
+}
+
+// ValueUse returns the heat of a function that is handed, as a value, to what is
+// known to call it once or again and again.
 func ValueUse(r rewrite.Ref) Heat {
 	e := r.Expr()
 	call, ok := e.Parent().Node().(*ast.CallExpr)
 	if !ok {
 		return Heat{}
+	}
+	if tv := r.Pkg.Info.Types[call.Fun]; tv.IsType() && syntax.IsType(tv.Type, "expvar", "Func") {
+		return Heat{Kind: Recurring, Why: "for every request"}
 	}
 	fn := r.Pkg.Callee(call)
 	if fn == nil {
@@ -133,6 +174,8 @@ func ValueUse(r rewrite.Ref) Heat {
 		}
 	case isSchedule(fn):
 		return Heat{Kind: Recurring, Paced: true, Why: "on a schedule"}
+	case isScraped(fn):
+		return Heat{Kind: Recurring, Why: "for every scrape"}
 	case fn.Pkg() != nil && strings.HasSuffix(fn.Pkg().Path(), "aws-lambda-go/lambda") && strings.HasPrefix(fn.Name(), "Start"):
 		return Heat{Kind: Recurring, Why: "for every invocation"}
 	}
@@ -140,11 +183,12 @@ func ValueUse(r rewrite.Ref) Heat {
 }
 
 // interfaceKeys returns the keys of interface methods through which obj may be
-// called, for interfaces that nothing else in the loaded packages implements.
-func interfaceKeys(s *rewrite.Snapshot, obj *types.Func) []string {
+// called: one for interfaces that nothing else in the loaded packages implements,
+// many for others.
+func interfaceKeys(s *rewrite.Snapshot, obj *types.Func) (one, many []string) {
 	recv := obj.Signature().Recv()
 	if recv == nil {
-		return nil
+		return nil, nil
 	}
 	type decl struct{ named []*types.TypeName }
 	all := rewrite.Memo(s, "named types", func() decl {
@@ -161,7 +205,6 @@ func interfaceKeys(s *rewrite.Snapshot, obj *types.Func) []string {
 		}
 		return d
 	})
-	var keys []string
 	for _, tn := range all.named {
 		iface, ok := tn.Type().Underlying().(*types.Interface)
 		if !ok {
@@ -186,8 +229,10 @@ func interfaceKeys(s *rewrite.Snapshot, obj *types.Func) []string {
 			}
 		}
 		if impls == 1 {
-			keys = append(keys, rewrite.ObjectKey(method))
+			one = append(one, rewrite.ObjectKey(method))
+		} else {
+			many = append(many, rewrite.ObjectKey(method))
 		}
 	}
-	return keys
+	return one, many
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
-	"github.com/runtimefix/runtimefix/rules/internal/web"
 	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -22,11 +21,26 @@ type Heat struct {
 	Conditional bool
 	// finite: the loop around it goes over elements that are all there.
 	Finite bool
-	// guarded: a function on the way there reads memory statistics, to decide by
-	// them.
+	// Guarded: the guard that OfUnless was given holds for a call on the way there.
 	Guarded bool
+	// Mixed: there are callers on the way that are not known to recur.
+	Mixed bool
+	// Dynamic: the way there leads through an interface that several types
+	// implement.
+	Dynamic bool
+	// Typed: the loop around it reads what somebody types.
+	Typed bool
+	// Path are the calls that lead there, the nearest first, and the loop's body
+	// or the handler as the last one.
+	Path []Place
 	// why is the evidence: "in a loop", "for every request".
 	Why string
+}
+
+// Place is a node of a package.
+type Place struct {
+	Pkg *rewrite.Package
+	At  inspector.Cursor
 }
 
 type heatKind int
@@ -35,6 +49,7 @@ const (
 	unknownHeat heatKind = iota
 	OneShot              // at most once in the life of the process, or nearly so
 	Recurring            // again and again
+	passedOn             // as often as the function that is told where to stop
 )
 
 // hot reports whether the place is reached again and again without a pause or
@@ -46,18 +61,28 @@ const MaxCallers = 4
 
 // Of returns the heat of the node at cur.
 func Of(p *rewrite.Package, cur inspector.Cursor) Heat {
-	return (&heatFinder{s: p.Snapshot(), busy: make(map[string]bool)}).at(p, cur, MaxCallers)
+	return OfUnless(p, cur, nil)
+}
+
+// OfUnless is Of that would rather follow callers for whose call guard does not
+// hold, and says where it had to.
+func OfUnless(p *rewrite.Package, cur inspector.Cursor, guard func(*rewrite.Package, inspector.Cursor) bool) Heat {
+	f := &heatFinder{s: p.Snapshot(), guard: guard, busy: make(map[string]bool)}
+	return f.at(p, cur, MaxCallers)
 }
 
 type heatFinder struct {
-	s    *rewrite.Snapshot
-	busy map[string]bool // functions whose callers are being looked at
+	s     *rewrite.Snapshot
+	guard func(*rewrite.Package, inspector.Cursor) bool // nil for none
+	busy  map[string]bool                               // functions whose callers are being looked at
+	stop  *ast.FuncDecl                                 // where to stop climbing
 }
 
 // at climbs from cur to the loop, handler or function that decides.
 func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) Heat {
 	conditional := false
 	returns := false // the function returns right after it, which ends its loops
+	once := false    // only one turn of the next loop gets there
 	for c := cur; ; c = c.Parent() {
 		parent := c.Parent()
 		kind := c.ParentEdgeKind()
@@ -65,11 +90,21 @@ func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) Hea
 		case nil, *ast.File:
 			return Heat{}
 		case *ast.IfStmt:
-			if kind == edge.IfStmt_Body || kind == edge.IfStmt_Else {
-				conditional = true
+			if kind != edge.IfStmt_Body && kind != edge.IfStmt_Else {
+				continue
+			}
+			conditional = true
+			if kind == edge.IfStmt_Body {
+				switch passes(p, parent) {
+				case oncePerLoop:
+					once = true
+				case onceForAll:
+					return Heat{Kind: OneShot}
+				}
 			}
 		case *ast.CaseClause:
 			conditional = true
+			once = once || isTurn(p, parent)
 			returns = returns || leavesBy(n.Body, c.Node()) == token.RETURN
 		case *ast.CommClause:
 			returns = returns || leavesBy(n.Body, c.Node()) == token.RETURN
@@ -87,41 +122,67 @@ func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) Hea
 				conditional = true
 				returns = returns || by == token.RETURN
 			}
-		case *ast.ForStmt:
-			if kind == edge.ForStmt_Body && !returns && !fewTurns(p, n) {
-				if awaitsSignal(p, n.Body) {
-					return Heat{Kind: OneShot}
-				}
-				return Heat{Kind: Recurring, Paced: pacedBody(p, n.Body) || n.Post != nil && WaitsForClock(p, n.Post), Conditional: conditional, Why: "in a loop"}
+		case *ast.ForStmt, *ast.RangeStmt:
+			if kind != edge.ForStmt_Body && kind != edge.RangeStmt_Body {
+				continue
 			}
-		case *ast.RangeStmt:
-			if kind == edge.RangeStmt_Body && !returns && !fewElements(p, n.X) {
-				if isSignals(p, n.X) || awaitsSignal(p, n.Body) {
-					return Heat{Kind: OneShot}
-				}
-				return Heat{Kind: Recurring, Paced: syntax.IsClock(p, n.X) || pacedBody(p, n.Body), Conditional: conditional, Finite: isFinite(p, n.X), Why: "in a loop"}
+			if once {
+				once = false
+			} else if h := loopHeat(p, n, c); h.Kind != unknownHeat && !returns {
+				h.Conditional = h.Conditional || conditional
+				return h
 			}
 		case *ast.FuncLit:
 			if kind != edge.FuncLit_Body {
 				continue
 			}
-			if web.IsHandler(syntax.SignatureOf(p, n)) {
-				return Heat{Kind: Recurring, Conditional: conditional, Why: "for every request"}
-			}
-			h, on := literalUse(p, parent)
+			h, on := f.literal(p, parent, depth)
 			if on {
 				returns = false
 				continue
 			}
-			if named, ok := f.namedLiteral(p, parent, depth); ok {
-				h = named
-			}
 			h.Conditional = h.Conditional || conditional
 			return h
 		case *ast.FuncDecl:
+			if n == f.stop {
+				return Heat{Kind: passedOn, Conditional: conditional}
+			}
 			h := f.function(p, n, depth)
+			if h.Kind == Recurring && len(h.Path) == 0 {
+				h.Path = []Place{{p, parent}}
+			}
 			h.Conditional = h.Conditional || conditional
 			return h
 		}
 	}
+}
+
+// loopHeat returns the heat of the body, at c, of the loop n: unknown where n has
+// but a few turns.
+func loopHeat(p *rewrite.Package, n ast.Node, c inspector.Cursor) Heat {
+	h := Heat{Kind: Recurring, Why: "in a loop", Path: []Place{{p, c}}}
+	var body *ast.BlockStmt
+	switch n := n.(type) {
+	case *ast.ForStmt:
+		if fewTurns(p, n) {
+			return Heat{}
+		}
+		body = n.Body
+		h.Paced = n.Post != nil && WaitsForClock(p, n.Post)
+	case *ast.RangeStmt:
+		if fewElements(p, n.X) {
+			return Heat{}
+		}
+		if isSignals(p, n.X) {
+			return Heat{Kind: OneShot}
+		}
+		body = n.Body
+		h.Paced, h.Finite = syntax.IsClock(p, n.X), isFinite(p, n.X)
+	}
+	if awaitsSignal(p, body) {
+		return Heat{Kind: OneShot}
+	}
+	h.Paced = h.Paced || pacedBody(p, body)
+	h.Typed = readsTyped(p, c.Parent())
+	return h
 }

@@ -9,18 +9,42 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/internal/web"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// literalUse says what becomes of a function literal: on means that it runs
+// literal returns the heat of the function literal at lit: on means that it runs
 // where it stands, so that its surroundings decide.
-func literalUse(p *rewrite.Package, lit inspector.Cursor) (h Heat, on bool) {
+func (f *heatFinder) literal(p *rewrite.Package, lit inspector.Cursor, depth int) (h Heat, on bool) {
+	n := lit.Node().(*ast.FuncLit)
+	request := Heat{Kind: Recurring, Why: "for every request", Path: []Place{{p, lit}}}
+	if web.IsHandler(syntax.SignatureOf(p, n)) {
+		return request, false
+	}
+	if h, on = f.literalUse(p, lit, depth); on || h.Kind != unknownHeat {
+		return h, on
+	}
+	if wrapsCalls(p, lit) {
+		return request, false
+	}
+	if named, ok := f.namedLiteral(p, lit, depth); ok {
+		return named, false
+	}
+	return Heat{}, false
+}
+
+// literalUse says what becomes of a function literal that is called, or handed
+// to a call.
+func (f *heatFinder) literalUse(p *rewrite.Package, lit inspector.Cursor, depth int) (h Heat, on bool) {
 	c := lit
 	for {
 		if _, ok := c.Parent().Node().(*ast.ParenExpr); !ok {
 			break
 		}
 		c = c.Parent()
+	}
+	if isRegistered(p, c, syntax.SignatureOf(p, lit.Node().(*ast.FuncLit))) {
+		return Heat{Kind: Recurring, Why: "for every request", Path: []Place{{p, lit}}}, false
 	}
 	call, ok := c.Parent().Node().(*ast.CallExpr)
 	if !ok {
@@ -50,7 +74,7 @@ func literalUse(p *rewrite.Package, lit inspector.Cursor) (h Heat, on bool) {
 	case isScraped(fn):
 		return Heat{Kind: Recurring, Why: "for every scrape"}, false
 	}
-	return Heat{}, false
+	return f.passed(p, c.Parent(), c.ParentEdgeIndex(), depth)
 }
 
 // namedLiteral returns the heat of a function literal that a local variable

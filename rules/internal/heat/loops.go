@@ -82,7 +82,14 @@ func leavesBy(list []ast.Stmt, child ast.Node) token.Token {
 	return token.ILLEGAL
 }
 
-// fewTurns reports whether the loop's trip count is a constant of at most 3.
+// A handful of turns or of fixed phases is no loop that matters.
+const (
+	maxTurns  = 5
+	maxPhases = 12
+)
+
+// fewTurns reports whether the loop's trip count is a constant of at most
+// maxTurns.
 func fewTurns(p *rewrite.Package, n *ast.ForStmt) bool {
 	cond, ok := n.Cond.(*ast.BinaryExpr)
 	if !ok || n.Init == nil || n.Post == nil {
@@ -104,20 +111,26 @@ func fewTurns(p *rewrite.Package, n *ast.ForStmt) bool {
 	if cond.Op == token.LEQ || cond.Op == token.GEQ {
 		turns++
 	}
-	return turns <= 3
+	return turns <= maxTurns
 }
 
-// fewElements reports whether a range over x has at most 3 turns for sure.
+// fewElements reports whether a range over x has but a handful of turns for
+// sure: a small constant, or a list that is written out.
 func fewElements(p *rewrite.Package, x ast.Expr) bool {
 	if n, ok := syntax.ConstInt(p, x); ok {
-		return n <= 3
+		return n <= maxTurns
+	}
+	if id, ok := ast.Unparen(x).(*ast.Ident); ok {
+		if d := syntax.Definition(p, id); d != nil && d.Value != nil {
+			x = d.Value
+		}
 	}
 	if lit, ok := ast.Unparen(x).(*ast.CompositeLit); ok {
-		return len(lit.Elts) <= 3
+		return len(lit.Elts) <= maxPhases
 	}
 	if t := p.Info.TypeOf(x); t != nil {
 		if arr, ok := t.Underlying().(*types.Array); ok {
-			return arr.Len() <= 3
+			return arr.Len() <= maxPhases
 		}
 	}
 	return false

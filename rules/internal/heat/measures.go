@@ -14,7 +14,7 @@ import (
 )
 
 // harness matches elements of the import paths of packages that help tests.
-var harness = regexp.MustCompile(`^(?i:tests?|testing|test_?utils?|\w*leak|leak_?check\w*)$`)
+var harness = regexp.MustCompile(`^(?i:x?tests?|testing|test[-_]?(?:utils?|util\w*|kits?|helpers?|help|libs?|lib\w*|support|suites?|harness|tools?|tools\w*|infra|env|case|common|framework|fixtures?|x)|(?:gc|leak|mem|memory|unit|integration|load|soak|fuzz|chaos|e2e|smoke|perf|api|db|http|net|io|fs|k8s|kube|docker|server)[-_]?test(?:s|ing|er|kit|util|utils|helpers?)?|\w+[-_]tests?|e2e|\w*leak|leak_?\w*|go_?leak\w*)$`)
 
 // IsBenchmark reports whether the file belongs to a program that measures or
 // tests, which wants each measurement to begin with the same heap.
@@ -28,21 +28,16 @@ func IsHandlerDecl(p *rewrite.Package, decl *ast.FuncDecl) bool {
 	return obj != nil && web.IsHandler(obj.Signature())
 }
 
-// Measures reports whether the function reads memory statistics or is part of a
-// test harness: a collection next to that belongs to the measurement.
-func Measures(p *rewrite.Package, decl *ast.FuncDecl) bool {
-	if decl.Type.Params != nil {
-		for _, f := range decl.Type.Params.List {
-			if t := p.Info.TypeOf(f.Type); t != nil && strings.HasPrefix(strings.TrimPrefix(syntax.TypeKey(t), "*"), "testing.") {
-				return true
-			}
+// HasTesting reports whether a parameter of the function is one of package
+// testing's.
+func HasTesting(p *rewrite.Package, decl *ast.FuncDecl) bool {
+	for _, f := range decl.Type.Params.List {
+		if t := p.Info.TypeOf(f.Type); t != nil && strings.HasPrefix(strings.TrimPrefix(syntax.TypeKey(t), "*"), "testing.") {
+			return true
 		}
 	}
-	return syntax.InDecl(decl, func(n ast.Node) bool {
-		return p.IsCall(n, "runtime", "ReadMemStats") || p.IsCall(n, "runtime/debug", "ReadGCStats") ||
-			p.IsCall(n, "runtime/metrics", "Read") || p.IsCall(n, "testing", "AllocsPerRun", "Benchmark")
-	})
+	return false
 }
 
-// benchName matches names of programs and functions that measure.
-var BenchName = regexp.MustCompile(`(?i)bench|stress|load_?test|profil`)
+// BenchName matches names of programs and functions that measure.
+var BenchName = regexp.MustCompile(`(?i)bench|stress|load_?test`)

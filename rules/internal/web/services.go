@@ -22,7 +22,7 @@ var (
 // generated servers embed, or implements what is registered.
 func IsServiceMethod(s *rewrite.Snapshot, obj *types.Func) bool {
 	sig := obj.Signature()
-	if sig.Recv() == nil || !obj.Exported() || !remoteShape(sig) {
+	if sig.Recv() == nil || !obj.Exported() || !IsRemote(sig) {
 		return false
 	}
 	if embedsUnimplemented(sig.Recv().Type()) {
@@ -41,9 +41,9 @@ func IsServiceMethod(s *rewrite.Snapshot, obj *types.Func) bool {
 	return false
 }
 
-// remoteShape reports whether sig is that of a gRPC method, unary or streaming,
+// IsRemote reports whether sig is that of a gRPC method, unary or streaming,
 // or of a net/rpc method.
-func remoteShape(sig *types.Signature) bool {
+func IsRemote(sig *types.Signature) bool {
 	params, results := sig.Params(), sig.Results()
 	if params.Len() == 0 || results.Len() == 0 || !types.Identical(results.At(results.Len()-1).Type(), types.Universe.Lookup("error").Type()) {
 		return false

@@ -1,0 +1,125 @@
+package collect
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+)
+
+// collectorState says whether the collector runs by itself.
+type collectorState int
+
+const (
+	collectorOn    collectorState = iota
+	collectorTuned                // the program sets its percentage to what is not known
+	collectorOff
+)
+
+// stateOf says whether the collector runs by itself in the programs that p is
+// part of: not where the program sets its percentage to less than zero, or where
+// the environment of an image or a service switches it off.
+func stateOf(p *rewrite.Package) collectorState {
+	type key struct{ path string }
+	return rewrite.Memo(p.Snapshot(), key{p.Path}, func() collectorState {
+		state := collectorOn
+		if p.Module != nil {
+			files, err := p.Snapshot().FilesUsing(p.Module, "runtime/debug", "SetGCPercent")
+			if err != nil {
+				files = nil
+				for _, f := range p.Files {
+					files = append(files, f.Path)
+				}
+			}
+			for _, file := range files {
+				if !strings.HasSuffix(file, "_test.go") {
+					state = max(state, percentIn(p, file))
+				}
+			}
+		}
+		if state != collectorOff && switchedOff(p) {
+			state = collectorOff
+		}
+		return state
+	})
+}
+
+// percentIn says what the calls of SetGCPercent in a file mean for p: those of
+// another program mean nothing.
+func percentIn(p *rewrite.Package, file string) collectorState {
+	src, err := p.Snapshot().Read(file)
+	if err != nil {
+		return collectorOn
+	}
+	f, _ := parser.ParseFile(token.NewFileSet(), file, src, parser.SkipObjectResolution)
+	if f == nil || f.Name.Name == "main" && p.Name == "main" && filepath.Dir(file) != p.Dir && filepath.Dir(file) != dirOf(p) {
+		return collectorOn
+	}
+	state := collectorOn
+	ast.Inspect(f, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) != 1 {
+			return true
+		}
+		if id := syntax.LastName(call.Fun); id == nil || id.Name != "SetGCPercent" {
+			return true
+		}
+		switch arg := ast.Unparen(call.Args[0]).(type) {
+		case *ast.UnaryExpr:
+			if arg.Op == token.SUB {
+				state = collectorOff
+			}
+		case *ast.BasicLit:
+		default:
+			state = max(state, collectorTuned)
+		}
+		return true
+	})
+	return state
+}
+
+func dirOf(p *rewrite.Package) string {
+	if len(p.Files) == 0 {
+		return ""
+	}
+	return filepath.Dir(p.Files[0].Path)
+}
+
+var (
+	// gogcOff matches what switches the collector off in an environment, on one
+	// line or, in a manifest, on two.
+	gogcOff = regexp.MustCompile(`(?m)^[^\n#]*\bGOGC\b["']?\s*[=: ]\s*["']?(?:off|-\d)[^\n]*$|name:\s*["']?GOGC["']?\s*\n\s*value:\s*["']?(?:off|-\d)`)
+	// toolCommand matches lines that set it for Go's own tools.
+	toolCommand = regexp.MustCompile(`\bgo\s+(?:build|test|vet|run|install|generate|list)\b|lint|staticcheck`)
+)
+
+// switchedOff reports whether a file of the repository, other than documents and
+// tests, switches the collector off in an environment.
+func switchedOff(p *rewrite.Package) bool {
+	s := p.Snapshot()
+	if len(p.Files) == 0 {
+		return false
+	}
+	type key struct{ root string }
+	root := s.Root(p.Files[0].Path)
+	return rewrite.Memo(s, key{root}, func() bool {
+		files, err := s.FilesWith(root, func(path string, data []byte) bool {
+			switch ext := strings.ToLower(filepath.Ext(path)); {
+			case ext == ".md" || ext == ".rst" || ext == ".adoc" || ext == ".html" || strings.HasSuffix(path, "_test.go"):
+				return false
+			}
+			for _, m := range gogcOff.FindAll(data, -1) {
+				if !toolCommand.Match(m) {
+					return true
+				}
+			}
+			return false
+		})
+		return err == nil && len(files) > 0
+	})
+}

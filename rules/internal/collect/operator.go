@@ -1,0 +1,67 @@
+package collect
+
+import (
+	"go/ast"
+	"regexp"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/heat"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+)
+
+var (
+	// actions matches names of functions for what an operator or user asks for
+	// now and then.
+	actions = regexp.MustCompile(`(?i)reload|apply|re_?config|set_?option|settings|command|^cmd|_cmd|admin|maintenance|restart|console|button`)
+	// actionRoutes matches routes, and the words of handlers' names, for the same.
+	actionRoutes = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:reload|apply|settings?|config\w*|setoption|admin|maintenance|debug|console|clean\w*|clear\w*|purge|flush|trim|shrink|compact|vacuum|free\w*|release|unload|evict|drop\w*|collect|gc)(?:$|[^a-z])`)
+	// redirects matches functions that send the browser elsewhere.
+	redirects = regexp.MustCompile(`(?i)redirect`)
+)
+
+// operatorAction reports whether the path to the call is one that somebody takes
+// on purpose, now and then: a function or a route is named so, a page goes back to
+// another one after it, a command was typed.
+func operatorAction(call rewrite.Call, h heat.Heat) bool {
+	if h.Typed {
+		return true
+	}
+	for _, place := range append([]heat.Place{{Pkg: call.Pkg, At: call.At}}, h.Path...) {
+		fn, ok := place.At, true
+		switch fn.Node().(type) {
+		case *ast.FuncLit, *ast.FuncDecl:
+		default:
+			fn, ok = syntax.EnclosingFunc(place.At)
+		}
+		if !ok {
+			continue
+		}
+		name := ""
+		if d, isDecl := fn.Node().(*ast.FuncDecl); isDecl {
+			name = d.Name.Name
+		}
+		if actions.MatchString(name) {
+			return true
+		}
+		if !onRequest(place.Pkg, fn.Node()) {
+			continue
+		}
+		sends := syntax.ContainsNode(syntax.BodyOf(fn.Node()), func(n ast.Node) bool {
+			c, ok := n.(*ast.CallExpr)
+			if !ok {
+				return false
+			}
+			id := syntax.LastName(c.Fun)
+			return id != nil && redirects.MatchString(id.Name)
+		})
+		if sends || actionRoutes.MatchString(spelled(name)) || routed(place.Pkg, fn, actionRoutes) {
+			return true
+		}
+	}
+	return false
+}
+
+// spelled puts an underscore between the words of a name.
+func spelled(name string) string { return words.ReplaceAllString(name, "${1}_${2}") }
+
+var words = regexp.MustCompile(`([a-z])([A-Z])`)

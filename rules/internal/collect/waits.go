@@ -1,0 +1,114 @@
+package collect
+
+import (
+	"go/ast"
+	"go/token"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/heat"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// leftIdle says why the loop around cur must keep its collection: it waits for
+// what the collection brings about, or would turn without doing anything; "" where
+// it does more.
+func leftIdle(p *rewrite.Package, cur inspector.Cursor) string {
+	for c := range cur.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		var body *ast.BlockStmt
+		asks := false
+		switch n := c.Node().(type) {
+		case *ast.ForStmt:
+			body = n.Body
+			asks = n.Cond != nil && (n.Post == nil || syntax.ContainsNode(n.Cond, isCall))
+		case *ast.RangeStmt:
+			body = n.Body
+		default:
+			return ""
+		}
+		w := &waiting{p: p, asks: asks}
+		if !w.idle(body.List) {
+			continue
+		}
+		if w.asks {
+			return "the loop waits for what the collection brings about, and would turn in vain without it"
+		}
+		if !w.says {
+			return "the loop does nothing else, and would turn without doing anything"
+		}
+	}
+	return ""
+}
+
+func isCall(n ast.Node) bool {
+	_, ok := n.(*ast.CallExpr)
+	return ok
+}
+
+// waiting looks at what the body of a loop does beside collecting.
+type waiting struct {
+	p    *rewrite.Package
+	asks bool // a condition ends the loop
+	says bool // it logs
+}
+
+// idle reports whether statements only collect, wait, count, log, or leave.
+func (w *waiting) idle(list []ast.Stmt) bool {
+	for _, stmt := range list {
+		if !w.idleStmt(stmt) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *waiting) idleStmt(stmt ast.Stmt) bool {
+	if heat.WaitsForClock(w.p, stmt) {
+		return true
+	}
+	switch s := stmt.(type) {
+	case *ast.ExprStmt:
+		if IsCollection(w.p, s.X) || w.p.IsCall(s.X, "runtime", "Gosched") {
+			return true
+		}
+		if u, ok := ast.Unparen(s.X).(*ast.UnaryExpr); ok && u.Op == token.ARROW {
+			return true
+		}
+		call, ok := s.X.(*ast.CallExpr)
+		w.says = true
+		return ok && logs(w.p, call)
+	case *ast.GoStmt:
+		return IsCollection(w.p, s.Call)
+	case *ast.IncDecStmt, *ast.EmptyStmt:
+		return true
+	case *ast.ReturnStmt, *ast.BranchStmt:
+		return true
+	case *ast.BlockStmt:
+		return w.idle(s.List)
+	case *ast.IfStmt:
+		if syntax.Leaves(s.Body) {
+			w.asks = true
+		} else if s.Init != nil || !harmless(w.p, s.Cond) {
+			return false
+		}
+		if s.Else != nil && !w.idleStmt(s.Else) {
+			return false
+		}
+		return w.idle(s.Body.List)
+	case *ast.SelectStmt:
+		for _, c := range s.Body.List {
+			comm := c.(*ast.CommClause)
+			if comm.Comm != nil && !receives(comm.Comm) || !w.idle(comm.Body) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// logs reports whether call writes a line for people.
+func logs(p *rewrite.Package, call *ast.CallExpr) bool {
+	id := syntax.LastName(call.Fun)
+	return id != nil && replyName.MatchString(id.Name) && replies(p, call)
+}

@@ -1,0 +1,257 @@
+package heat
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"regexp"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// passing says how often an if statement lets its body pass.
+type passing int
+
+const (
+	asOften     passing = iota // as often as its condition holds
+	oncePerLoop                // in one turn of the loop around it
+	onceForAll
+)
+
+// passes says how often the if statement at c lets its body pass: one that asks
+// for a certain turn of the loop around it does so once in that loop, and so does
+// one that asks for a flag of the function and sets it; where the flag outlives
+// the function, once for all.
+func passes(p *rewrite.Package, c inspector.Cursor) passing {
+	n := c.Node().(*ast.IfStmt)
+	if asksTurn(p, n.Cond, counters(p, c)) {
+		return oncePerLoop
+	}
+	flag := flagOf(p, n)
+	switch {
+	case flag == nil:
+		return asOften
+	case flag.IsField() || flag.Parent() == p.Types.Scope():
+		return onceForAll
+	case declaredWithin(flag, c):
+		return asOften
+	}
+	return oncePerLoop
+}
+
+// flagOf returns the flag that the condition of n asks for and that its body
+// sets to the other value and nothing else sets back; nil where there is none.
+func flagOf(p *rewrite.Package, n *ast.IfStmt) *types.Var {
+	x, want := ast.Unparen(n.Cond), "false"
+	if not, ok := x.(*ast.UnaryExpr); ok && not.Op == token.NOT {
+		x, want = ast.Unparen(not.X), "true"
+	}
+	id := syntax.VariableOf(x)
+	if sel, ok := x.(*ast.SelectorExpr); ok {
+		id = sel.Sel
+	}
+	if id == nil {
+		return nil
+	}
+	flag, ok := p.Info.Uses[id].(*types.Var)
+	if !ok {
+		return nil
+	}
+	sets := func(body ast.Node, value string) bool {
+		return syntax.ContainsNode(body, func(n ast.Node) bool {
+			as, ok := n.(*ast.AssignStmt)
+			if !ok || as.Tok != token.ASSIGN || len(as.Lhs) != 1 || len(as.Rhs) != 1 || syntax.BaseVar(p, as.Lhs[0]) != flag {
+				return false
+			}
+			tv := p.Info.Types[as.Rhs[0]]
+			return tv.Value != nil && tv.Value.String() == value
+		})
+	}
+	if !sets(n.Body, want) {
+		return nil
+	}
+	back := "true"
+	if want == "true" {
+		back = "false"
+	}
+	for _, f := range p.Files {
+		if sets(f.AST, back) {
+			return nil
+		}
+	}
+	return flag
+}
+
+// declaredWithin reports whether v is declared in the body of the innermost loop
+// around c, so that each turn has its own.
+func declaredWithin(v *types.Var, c inspector.Cursor) bool {
+	for loop := range c.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		switch n := loop.Node().(type) {
+		case *ast.ForStmt:
+			return n.Body.Pos() <= v.Pos() && v.Pos() < n.Body.End()
+		case *ast.RangeStmt:
+			return n.Body.Pos() <= v.Pos() && v.Pos() < n.Body.End()
+		}
+		return false
+	}
+	return false
+}
+
+// isTurn reports whether the case clause at c is for one turn of the loop around
+// it: a value of a switch over the loop's counter.
+func isTurn(p *rewrite.Package, c inspector.Cursor) bool {
+	clause, ok := c.Node().(*ast.CaseClause)
+	sw, isSwitch := c.Parent().Parent().Node().(*ast.SwitchStmt)
+	if !ok || !isSwitch || len(clause.List) != 1 {
+		return false
+	}
+	count := counters(p, c)
+	if sw.Tag == nil {
+		return asksTurn(p, clause.List[0], count)
+	}
+	id, ok := ast.Unparen(sw.Tag).(*ast.Ident)
+	return ok && count[p.Info.Uses[id]]
+}
+
+// counters returns the variables that are another number in each turn of the
+// innermost loop around c.
+func counters(p *rewrite.Package, c inspector.Cursor) map[types.Object]bool {
+	out := make(map[types.Object]bool)
+	for loop := range c.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		switch n := loop.Node().(type) {
+		case *ast.ForStmt:
+			if inc, ok := n.Post.(*ast.IncDecStmt); ok {
+				if id, ok := inc.X.(*ast.Ident); ok {
+					out[p.Info.Uses[id]] = true
+				}
+			}
+		case *ast.RangeStmt:
+			if id, ok := n.Key.(*ast.Ident); ok && isFiniteIndex(p, n.X) {
+				out[p.Info.Defs[id]] = true
+			}
+		}
+		break
+	}
+	delete(out, nil)
+	return out
+}
+
+// isFiniteIndex reports whether the keys of a range over x are numbers that go
+// up.
+func isFiniteIndex(p *rewrite.Package, x ast.Expr) bool {
+	t := p.Info.TypeOf(x)
+	if t == nil {
+		return false
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Slice, *types.Array, *types.Pointer:
+		return true
+	case *types.Basic:
+		return u.Info()&types.IsInteger != 0
+	}
+	return false
+}
+
+// asksTurn reports whether cond holds in one turn at most: it compares a counter
+// with something that does not change by ==, alone or with more conditions.
+func asksTurn(p *rewrite.Package, cond ast.Expr, count map[types.Object]bool) bool {
+	b, ok := ast.Unparen(cond).(*ast.BinaryExpr)
+	if !ok || len(count) == 0 {
+		return false
+	}
+	switch b.Op {
+	case token.LAND:
+		return asksTurn(p, b.X, count) || asksTurn(p, b.Y, count)
+	case token.EQL:
+		is := func(x ast.Expr) bool {
+			id, ok := ast.Unparen(x).(*ast.Ident)
+			return ok && count[p.Info.Uses[id]]
+		}
+		mentions := func(x ast.Expr) bool {
+			return syntax.ContainsNode(x, func(n ast.Node) bool {
+				id, ok := n.(*ast.Ident)
+				return ok && count[p.Info.Uses[id]]
+			})
+		}
+		return is(b.X) && !mentions(b.Y) || is(b.Y) && !mentions(b.X)
+	}
+	return false
+}
+
+// prompts matches libraries that read what somebody types.
+var prompts = regexp.MustCompile(`readline|/liner$|go-prompt|promptui|/survey|golang\.org/x/term$|/bubbletea|/cli-prompt`)
+
+// readsTyped reports whether the loop at c reads the program's input, each turn a
+// command that somebody types.
+func readsTyped(p *rewrite.Package, c inspector.Cursor) bool {
+	decl := syntax.EnclosingDecl(c)
+	typed := make(map[types.Object]bool) // variables that the input is behind
+	reads := func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Ident:
+			v := p.Info.Uses[n]
+			return v != nil && (typed[v] || v.Pkg() != nil && v.Pkg().Path() == "os" && v.Name() == "Stdin")
+		case *ast.CallExpr:
+			fn := p.Callee(n)
+			if fn == nil || fn.Pkg() == nil {
+				return false
+			}
+			return p.IsCall(n, "fmt", "Scan", "Scanf", "Scanln") || prompts.MatchString(fn.Pkg().Path())
+		}
+		return false
+	}
+	if decl != nil {
+		ast.Inspect(decl, func(n ast.Node) bool {
+			as, ok := n.(*ast.AssignStmt)
+			if !ok || len(as.Lhs) == 0 {
+				return true
+			}
+			for _, r := range as.Rhs {
+				if syntax.ContainsNode(r, reads) {
+					if id := syntax.VariableOf(as.Lhs[0]); id != nil && p.Info.ObjectOf(id) != nil {
+						typed[p.Info.ObjectOf(id)] = true
+					}
+				}
+			}
+			return true
+		})
+	}
+	helper := func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return false
+		}
+		fn := p.Callee(call)
+		if fn == nil {
+			return false
+		}
+		callee := syntax.DeclOf(p, fn)
+		return callee != nil && callee.Body != nil && syntax.ContainsNode(callee.Body, reads)
+	}
+	within := func(n ast.Node) bool {
+		return syntax.ContainsNode(n, func(n ast.Node) bool { return reads(n) || helper(n) })
+	}
+	switch n := c.Node().(type) {
+	case *ast.RangeStmt:
+		return within(n.X)
+	case *ast.ForStmt:
+		if n.Cond != nil && within(n.Cond) {
+			return true
+		}
+		for _, stmt := range n.Body.List {
+			switch s := stmt.(type) {
+			case *ast.AssignStmt, *ast.ExprStmt:
+				if within(s) {
+					return true
+				}
+			case *ast.IfStmt:
+				if s.Init != nil && within(s.Init) || within(s.Cond) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
