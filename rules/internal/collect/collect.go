@@ -2,9 +2,11 @@
 package collect
 
 import (
+	"fmt"
 	"go/ast"
 	"go/version"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -150,10 +152,14 @@ func (c Collector) dropGoroutine(g *goroutine) *rewrite.Fix {
 // dropCall removes the call, and what is without an effect then.
 func (c Collector) dropCall(call rewrite.Call, stmt ast.Stmt, h heat.Heat, state collectorState) *rewrite.Fix {
 	rest := leftoversOf(call, stmt, c.Words)
+	words := c.Words
+	if rest.comment != "" {
+		words = append(slices.Clone(words), rest.comment)
+	}
 	fix := &rewrite.Fix{
 		Message: "remove the call", Safety: rewrite.Safe,
 		Apply: func(e *rewrite.Edit) error {
-			e.Delete(rest.stmt, c.Words...)
+			e.Delete(rest.stmt, words...)
 			for _, s := range rest.more {
 				e.Delete(s)
 			}
@@ -165,6 +171,9 @@ func (c Collector) dropCall(call rewrite.Call, stmt ast.Stmt, h heat.Heat, state
 	}
 	if len(rest.more)+len(rest.decls) > 0 {
 		fix.Message += ", and what only its condition needed"
+	}
+	if rest.comment != "" {
+		fix.Message += fmt.Sprintf(", with the comment %q", rest.comment)
 	}
 	why := ""
 	switch {

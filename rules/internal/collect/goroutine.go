@@ -56,7 +56,7 @@ func idleGoroutine(s *rewrite.Snapshot, call rewrite.Call) *goroutine {
 		at, g.decl = c.Parent(), n
 	}
 	start, ok := at.Node().(*ast.GoStmt)
-	if !ok || !onlyClosed(p, body) || !goesOn(p, start) {
+	if !ok || !onlyClosed(p, body) || !goesOn(p, start, fn.Node()) {
 		return nil
 	}
 	for _, arg := range start.Call.Args {
@@ -195,22 +195,26 @@ func argumentsClose(p *rewrite.Package, v *types.Var, depth int) bool {
 	return false
 }
 
-// goesOn reports whether the program has more than the goroutine of start: where
-// main waits for nothing that could come, the runtime calls it a deadlock.
-func goesOn(p *rewrite.Package, start *ast.GoStmt) bool {
+// goesOn reports whether the program has more than the goroutine of start, which
+// runs fn: where main waits for nothing that could come, the runtime calls it a
+// deadlock.
+func goesOn(p *rewrite.Package, start *ast.GoStmt, fn ast.Node) bool {
 	if p.Name != "main" {
 		return true
 	}
 	blocks, more := false, false
 	for _, f := range p.Files {
 		ast.Inspect(f.AST, func(n ast.Node) bool {
+			if n == fn || n == ast.Node(start) {
+				return false
+			}
 			switch n := n.(type) {
 			case *ast.SelectStmt:
 				blocks = blocks || len(n.Body.List) == 0
 			case *ast.UnaryExpr:
 				blocks = blocks || n.Op == token.ARROW
 			case *ast.GoStmt:
-				more = more || n != start
+				more = true
 			case *ast.CallExpr:
 				fn := p.Callee(n)
 				if fn == nil || fn.Pkg() == nil {
@@ -239,7 +243,7 @@ func inert(p *rewrite.Package, list []ast.Stmt) bool {
 		}
 		switch s := stmt.(type) {
 		case *ast.ExprStmt:
-			if IsCollection(p, s.X) {
+			if IsCollection(p, s.X) || stopsClock(p, s.X) {
 				continue
 			}
 		case *ast.ReturnStmt:
@@ -277,7 +281,11 @@ func makesClock(p *rewrite.Package, stmt ast.Stmt) bool {
 	case *ast.AssignStmt:
 		return len(s.Rhs) == 1 && p.IsCall(ast.Unparen(s.Rhs[0]), "time", "NewTicker", "NewTimer", "Tick")
 	case *ast.DeferStmt:
-		return p.IsCall(s.Call, "", "(*time.Ticker).Stop", "(*time.Timer).Stop")
+		return stopsClock(p, s.Call)
 	}
 	return false
+}
+
+func stopsClock(p *rewrite.Package, x ast.Expr) bool {
+	return p.IsCall(x, "", "(*time.Ticker).Stop", "(*time.Timer).Stop")
 }

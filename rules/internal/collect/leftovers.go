@@ -14,9 +14,10 @@ import (
 
 // removal is what goes with a call.
 type removal struct {
-	stmt  ast.Stmt   // the call's statement, or the if statement that guards nothing else
-	more  []ast.Stmt // what only served its condition
-	decls []ast.Decl
+	stmt    ast.Stmt   // the call's statement, or the if statement that guards nothing else
+	more    []ast.Stmt // what only served its condition
+	decls   []ast.Decl
+	comment string // the line above the if statement, which says when it held
 }
 
 // leftovers looks for what is without an effect once nodes are gone.
@@ -52,9 +53,26 @@ func leftoversOf(call rewrite.Call, stmt ast.Stmt, words []string) removal {
 		return removal{stmt: stmt}
 	}
 	r.more = more
+	if r.stmt != stmt {
+		r.comment = lineAbove(call.File, r.stmt)
+	}
 	r.decls = l.unusedDecls()
 	return r
 }
+
+// lineAbove returns the comment of one line right above the statement, "" where
+// there is none or it asks for something.
+func lineAbove(f *rewrite.File, stmt ast.Stmt) string {
+	line := func(p token.Pos) int { return f.Pkg.Snapshot().Position(p).Line }
+	for _, c := range f.AST.Comments {
+		if len(c.List) == 1 && line(c.End()) == line(stmt.Pos())-1 && line(c.Pos()) == line(c.End()) && !todo.MatchString(c.Text()) {
+			return c.List[0].Text
+		}
+	}
+	return ""
+}
+
+var todo = regexp.MustCompile(`TODO|FIXME|BUG|XXX|nolint|^//\S`)
 
 var aboutMemory = regexp.MustCompile(`(?i)\bgc\b|garbage|collect|memory|\bheap\b|\bfree\b|\brss\b`)
 
@@ -65,7 +83,7 @@ func aboutCollection(f *rewrite.File, n ast.Node, words []string) bool {
 			continue
 		}
 		text := c.Text()
-		if !aboutMemory.MatchString(text) && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) }) || strings.Contains(text, "TODO") || strings.Contains(text, "FIXME") {
+		if !aboutMemory.MatchString(text) && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) }) || todo.MatchString(text) {
 			return false
 		}
 	}
@@ -130,7 +148,7 @@ func (l *leftovers) stored(s ast.Stmt) *types.Var {
 // stopped returns the clock that x stops.
 func (l *leftovers) stopped(x ast.Expr) *types.Var {
 	call, ok := x.(*ast.CallExpr)
-	if !ok || !l.p.IsCall(call, "", "(*time.Ticker).Stop", "(*time.Timer).Stop") {
+	if !ok || !stopsClock(l.p, call) {
 		return nil
 	}
 	id, ok := call.Fun.(*ast.SelectorExpr).X.(*ast.Ident)

@@ -68,7 +68,7 @@ func (w *waiting) idleStmt(stmt ast.Stmt) bool {
 	}
 	switch s := stmt.(type) {
 	case *ast.ExprStmt:
-		if IsCollection(w.p, s.X) || w.p.IsCall(s.X, "runtime", "Gosched") {
+		if IsCollection(w.p, s.X) || stopsClock(w.p, s.X) || w.p.IsCall(s.X, "runtime", "Gosched") {
 			return true
 		}
 		if u, ok := ast.Unparen(s.X).(*ast.UnaryExpr); ok && u.Op == token.ARROW {

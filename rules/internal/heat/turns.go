@@ -26,7 +26,7 @@ const (
 // the function, once for all.
 func passes(p *rewrite.Package, c inspector.Cursor) passing {
 	n := c.Node().(*ast.IfStmt)
-	if asksTurn(p, n.Cond, counters(p, c)) {
+	if turnsOf(p, c).asks(n.Cond) {
 		return oncePerLoop
 	}
 	flag := flagOf(p, n)
@@ -107,35 +107,89 @@ func isTurn(p *rewrite.Package, c inspector.Cursor) bool {
 	if !ok || !isSwitch || len(clause.List) != 1 {
 		return false
 	}
-	count := counters(p, c)
+	t := turnsOf(p, c)
 	if sw.Tag == nil {
-		return asksTurn(p, clause.List[0], count)
+		return t.asks(clause.List[0])
 	}
-	id, ok := ast.Unparen(sw.Tag).(*ast.Ident)
-	return ok && count[p.Info.Uses[id]]
+	return t.counts(sw.Tag) && t.same(clause.List[0])
 }
 
-// counters returns the variables that are another number in each turn of the
-// innermost loop around c.
-func counters(p *rewrite.Package, c inspector.Cursor) map[types.Object]bool {
-	out := make(map[types.Object]bool)
+// turns knows the innermost loop around a place.
+type turns struct {
+	p       *rewrite.Package
+	loop    ast.Node // nil for none
+	counter types.Object
+}
+
+// turnsOf returns the loop around c with the variable that is another number in
+// each of its turns.
+func turnsOf(p *rewrite.Package, c inspector.Cursor) *turns {
+	t := &turns{p: p}
 	for loop := range c.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
 		switch n := loop.Node().(type) {
 		case *ast.ForStmt:
+			t.loop = n
 			if inc, ok := n.Post.(*ast.IncDecStmt); ok {
 				if id, ok := inc.X.(*ast.Ident); ok {
-					out[p.Info.Uses[id]] = true
+					t.counter = p.Info.Uses[id]
 				}
 			}
 		case *ast.RangeStmt:
+			t.loop = n
 			if id, ok := n.Key.(*ast.Ident); ok && isFiniteIndex(p, n.X) {
-				out[p.Info.Defs[id]] = true
+				t.counter = p.Info.Defs[id]
 			}
 		}
 		break
 	}
-	delete(out, nil)
-	return out
+	if v, ok := t.counter.(*types.Var); ok && syntax.ContainsNode(syntax.LoopBody(t.loop), func(n ast.Node) bool {
+		as, ok := n.(*ast.AssignStmt)
+		return ok && syntax.Sets(p, as, v)
+	}) {
+		t.counter = nil // it may come to the same number again
+	}
+	return t
+}
+
+// counts reports whether x is the counter.
+func (t *turns) counts(x ast.Expr) bool {
+	id, ok := ast.Unparen(x).(*ast.Ident)
+	return ok && t.counter != nil && t.p.Info.Uses[id] == t.counter
+}
+
+// same reports whether x is the same in each turn: it calls nothing but len, and
+// the loop neither declares nor sets its variables.
+func (t *turns) same(x ast.Expr) bool {
+	return !syntax.ContainsNode(x, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			return !syntax.IsBuiltin(t.p, n, "len") && !t.p.Info.Types[n.Fun].IsType()
+		case *ast.Ident:
+			v, ok := t.p.Info.Uses[n].(*types.Var)
+			return ok && (t.loop.Pos() <= v.Pos() && v.Pos() < t.loop.End() || syntax.ContainsNode(t.loop, func(n ast.Node) bool {
+				as, ok := n.(*ast.AssignStmt)
+				return ok && syntax.Sets(t.p, as, v)
+			}))
+		}
+		return false
+	})
+}
+
+// asks reports whether cond holds in one turn at most: it compares the counter
+// with something that is the same in each turn by ==, alone or with more
+// conditions.
+func (t *turns) asks(cond ast.Expr) bool {
+	b, ok := ast.Unparen(cond).(*ast.BinaryExpr)
+	if !ok || t.counter == nil {
+		return false
+	}
+	switch b.Op {
+	case token.LAND:
+		return t.asks(b.X) || t.asks(b.Y)
+	case token.EQL:
+		return t.counts(b.X) && t.same(b.Y) || t.counts(b.Y) && t.same(b.X)
+	}
+	return false
 }
 
 // isFiniteIndex reports whether the keys of a range over x are numbers that go
@@ -150,32 +204,6 @@ func isFiniteIndex(p *rewrite.Package, x ast.Expr) bool {
 		return true
 	case *types.Basic:
 		return u.Info()&types.IsInteger != 0
-	}
-	return false
-}
-
-// asksTurn reports whether cond holds in one turn at most: it compares a counter
-// with something that does not change by ==, alone or with more conditions.
-func asksTurn(p *rewrite.Package, cond ast.Expr, count map[types.Object]bool) bool {
-	b, ok := ast.Unparen(cond).(*ast.BinaryExpr)
-	if !ok || len(count) == 0 {
-		return false
-	}
-	switch b.Op {
-	case token.LAND:
-		return asksTurn(p, b.X, count) || asksTurn(p, b.Y, count)
-	case token.EQL:
-		is := func(x ast.Expr) bool {
-			id, ok := ast.Unparen(x).(*ast.Ident)
-			return ok && count[p.Info.Uses[id]]
-		}
-		mentions := func(x ast.Expr) bool {
-			return syntax.ContainsNode(x, func(n ast.Node) bool {
-				id, ok := n.(*ast.Ident)
-				return ok && count[p.Info.Uses[id]]
-			})
-		}
-		return is(b.X) && !mentions(b.Y) || is(b.Y) && !mentions(b.X)
 	}
 	return false
 }

@@ -36,6 +36,17 @@ func breaksWithin(s ast.Stmt, b *ast.BranchStmt) bool {
 	})
 }
 
+// LoopBody returns the body of a for or range statement, nil of other nodes.
+func LoopBody(n ast.Node) *ast.BlockStmt {
+	switch n := n.(type) {
+	case *ast.ForStmt:
+		return n.Body
+	case *ast.RangeStmt:
+		return n.Body
+	}
+	return nil
+}
+
 // InLoop reports whether c is in a loop of its function.
 func InLoop(c inspector.Cursor) bool {
 	for ; c.Node() != nil; c = c.Parent() {
