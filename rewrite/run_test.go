@@ -183,7 +183,7 @@ func TestDelete(t *testing.T) {
 		{
 			"if with else inverts",
 			"package m\n\nimport \"runtime\"\n\nfunc f(n int) {\n\tif n > 3 {\n\t\truntime.GC()\n\t} else {\n\t\tprintln()\n\t}\n}\n",
-			"package m\n\nfunc f(n int) {\n\tif !(n > 3) {\n\t\tprintln()\n\t}\n}\n",
+			"package m\n\nfunc f(n int) {\n\tif n <= 3 {\n\t\tprintln()\n\t}\n}\n",
 		},
 		{
 			"init function and its doc comment",
