@@ -24,7 +24,7 @@ debug.SetPanicOnFault(true) makes faults at addresses other than nil's recoverab
 
 The call goes from init and main; a function that reads mapped memory and recovers gets the setting for itself, as one deferred call that sets it now and restores it on return. The same form replaces a setting that is not restored on every path.
 
-It fires when the setting is switched on in init or main, or in another function that can return or panic without putting it back, when the setting is deferred by mistake, and for the form defer debug.SetPanicOnFault(true)(), which does not compile. It stays silent when a deferred call or another function restores the setting, when the function is only started as a goroutine, and in tests.`,
+It fires when the setting is switched on in init or main or by a package variable, or in another function that can return or panic without putting it back, when the setting is deferred by mistake, and for the form defer debug.SetPanicOnFault(true)(), which does not compile. It stays silent when a deferred call or another function restores the setting, with false or the old value: what a parameter or a flag says restores nothing; and when the function is only started as a goroutine, and in tests.`,
 	Before: `func readMmap(m []byte) (n int, err error) {
 	debug.SetPanicOnFault(true)
 	defer recoverAs(&err)
@@ -47,7 +47,9 @@ func panicFaults(s *rewrite.Snapshot) []rewrite.Finding {
 		if call.File.Test || call.Pkg.Wide || !switchesOn(call.Pkg, call.Call) {
 			continue
 		}
-		if f := faultSettingOf(call); f != nil {
+		if x, ok := packageSetting(call); ok {
+			out = append(out, x)
+		} else if f := faultSettingOf(call); f != nil {
 			if x, ok := f.finding(); ok {
 				out = append(out, x)
 			}
@@ -69,12 +71,6 @@ func switchesOn(p *rewrite.Package, n ast.Node) bool {
 	return v != nil && v.Kind() == constant.Bool && constant.BoolVal(v)
 }
 
-// restores reports whether n is a call of debug.SetPanicOnFault with anything
-// but true.
-func restores(p *rewrite.Package, n ast.Node) bool {
-	return p.IsCall(n, debugPath, "SetPanicOnFault") && !switchesOn(p, n)
-}
-
 // faultSetting is a call of debug.SetPanicOnFault(true) that may stay on.
 type faultSetting struct {
 	call rewrite.Call
@@ -87,6 +83,7 @@ type faultSetting struct {
 	// does not compile.
 	deferred, broken bool
 	old              *types.Var // holds the old value, nil when it is dropped
+	kept             bool       // the old value goes to a variable or field from elsewhere
 }
 
 func faultSettingOf(call rewrite.Call) *faultSetting {
@@ -123,18 +120,16 @@ func faultSettingOf(call rewrite.Call) *faultSetting {
 		if len(n.Lhs) != 1 || len(n.Rhs) != 1 {
 			return nil
 		}
+		f.stmt = n
 		id, ok := n.Lhs[0].(*ast.Ident)
-		if !ok {
+		if ok && id.Name == "_" {
+			break
+		}
+		if f.old, f.kept = f.defined(id, n), true; f.old != nil {
+			f.kept = false
+		} else if !f.inMain() {
 			return nil
 		}
-		if id.Name != "_" {
-			v, ok := f.p.Info.Defs[id].(*types.Var)
-			if !ok || n.Tok != token.DEFINE {
-				return nil // kept elsewhere
-			}
-			f.old = v
-		}
-		f.stmt = n
 	default:
 		return nil
 	}
@@ -142,6 +137,16 @@ func faultSettingOf(call rewrite.Call) *faultSetting {
 		return nil
 	}
 	return f
+}
+
+// defined returns the variable that the assignment declares at id, nil when it
+// declares none.
+func (f *faultSetting) defined(id *ast.Ident, n *ast.AssignStmt) *types.Var {
+	if id == nil || n.Tok != token.DEFINE {
+		return nil
+	}
+	v, _ := f.p.Info.Defs[id].(*types.Var)
+	return v
 }
 
 // inMain reports whether the setting is made by init or main, for the main
@@ -174,7 +179,13 @@ func (f *faultSetting) finding() (rewrite.Finding, bool) {
 			return out, false
 		}
 		out.Message = "debug.SetPanicOnFault(true) in " + f.decl.Name.Name + " makes faults recoverable in all that the main goroutine does, so that a wild read goes unnoticed"
+		if f.kept && f.restoredElsewhere() {
+			return out, false
+		}
 		fix, why := f.remove(cur)
+		if f.kept {
+			fix, why = nil, "the old value is kept for later; make the setting where memory is read that the program did not allocate, and drop the variable"
+		}
 		if why != "" {
 			noFix(why)
 		} else {
@@ -233,148 +244,6 @@ func (f *faultSetting) scoped(safety rewrite.Safety, message string, restoring [
 
 func scopedSetting() []dst.Stmt {
 	return rewrite.Stmts("defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))", nil)
-}
-
-// own reports whether match holds for a node of the function's body; function
-// literals in it count when deep says so.
-func (f *faultSetting) own(deep bool, match func(ast.Node) bool) bool {
-	found := false
-	ast.Inspect(f.body, func(n ast.Node) bool {
-		if _, isLit := n.(*ast.FuncLit); isLit && !deep {
-			return false
-		}
-		if n != nil && !found && match(n) {
-			found = true
-		}
-		return !found
-	})
-	return found
-}
-
-// fullyRestored reports whether a deferred call or a function literal, which
-// may be deferred or returned, restores the setting.
-func (f *faultSetting) fullyRestored() bool {
-	return f.own(true, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.DeferStmt:
-			if restores(f.p, n.Call) {
-				return true
-			}
-			if fn := f.p.Callee(n.Call); fn != nil && fn.Pkg() == f.p.Types {
-				decl := syntax.DeclOf(f.p, fn)
-				return decl != nil && syntax.ContainsNode(decl, func(n ast.Node) bool { return restores(f.p, n) })
-			}
-		case *ast.FuncLit:
-			return syntax.ContainsNode(n.Body, func(n ast.Node) bool { return restores(f.p, n) })
-		}
-		return false
-	})
-}
-
-// plainRestores returns the statements of the function that restore the setting
-// without defer.
-func (f *faultSetting) plainRestores() []ast.Stmt {
-	var out []ast.Stmt
-	f.own(false, func(n ast.Node) bool {
-		if s, ok := n.(ast.Stmt); ok && s != f.stmt {
-			switch s := s.(type) {
-			case *ast.ExprStmt:
-				if restores(f.p, ast.Unparen(s.X)) {
-					out = append(out, s)
-				}
-			case *ast.AssignStmt:
-				if len(s.Rhs) == 1 && len(s.Lhs) == 1 && restores(f.p, ast.Unparen(s.Rhs[0])) && types.ExprString(s.Lhs[0]) == "_" {
-					out = append(out, s)
-				}
-			}
-		}
-		return false
-	})
-	return out
-}
-
-func (f *faultSetting) usesOf(v *types.Var) int {
-	n := 0
-	f.own(true, func(x ast.Node) bool {
-		if id, ok := x.(*ast.Ident); ok && f.p.Info.Uses[id] == v {
-			n++
-		}
-		return false
-	})
-	return n
-}
-
-// settings returns how often the function itself switches the setting on.
-func (f *faultSetting) settings() int {
-	n := 0
-	f.own(false, func(x ast.Node) bool {
-		if switchesOn(f.p, x) {
-			n++
-		}
-		return false
-	})
-	return n
-}
-
-// endsWithGoroutine reports whether the function runs only as a goroutine of
-// its own, with which the setting ends.
-func (f *faultSetting) endsWithGoroutine() bool {
-	if f.decl == nil {
-		call, ok := f.fn.Parent().Node().(*ast.CallExpr)
-		if !ok {
-			return false
-		}
-		if call.Fun == f.fn.Node() {
-			_, isGo := f.fn.Parent().Parent().Node().(*ast.GoStmt)
-			return isGo
-		}
-		name := syntax.LastName(call.Fun)
-		return name != nil && (name.Name == "Go" || name.Name == "TryGo")
-	}
-	fn, ok := f.p.Info.Defs[f.decl.Name].(*types.Func)
-	if !ok {
-		return false
-	}
-	if fn.Exported() {
-		f.p.Snapshot().Widen(fn.Name())
-	}
-	refs := f.p.Snapshot().Refs(rewrite.ObjectKey(fn))
-	if len(refs) == 0 {
-		return false
-	}
-	for _, r := range refs {
-		call, ok := r.Call()
-		if !ok {
-			return false
-		}
-		if _, isGo := call.Parent().Node().(*ast.GoStmt); !isGo {
-			return false
-		}
-	}
-	return true
-}
-
-// restoredElsewhere reports whether another function of the package restores
-// the setting: it may be the other half of a pair.
-func (f *faultSetting) restoredElsewhere() bool {
-	for _, r := range f.p.Snapshot().Refs(debugPath + ".SetPanicOnFault") {
-		if r.Pkg != f.p || r.File.Test {
-			continue
-		}
-		call, ok := r.Call()
-		if !ok {
-			return true
-		}
-		fn, inFunc := syntax.EnclosingFunc(call)
-		if !inFunc || fn.Node() == f.fn.Node() || !restores(f.p, call.Node()) {
-			continue
-		}
-		// A function that saves and restores for itself is no half.
-		if !syntax.ContainsNode(fn.Node(), func(n ast.Node) bool { return switchesOn(f.p, n) }) {
-			return true
-		}
-	}
-	return false
 }
 
 // guarded reports whether the setting is restored in the same list, and all

@@ -26,6 +26,14 @@ func (f *faultSetting) remove(cur inspector.Cursor) (fix *rewrite.Fix, why strin
 		}
 		return nil, "the call is not a statement of the function's own; make the setting where the memory is read"
 	}
+	return f.moved(func(e *rewrite.Edit) {
+		e.Delete(f.stmt, "SetPanicOnFault", "panic", "segfault", "sigsegv", "sigbus", "crash")
+	})
+}
+
+// moved returns the fix that erases the setting for the whole goroutine, and
+// makes it where the program reads memory that it did not allocate.
+func (f *faultSetting) moved(erase func(*rewrite.Edit)) (fix *rewrite.Fix, why string) {
 	m := &mappings{p: f.p, foreign: make(map[types.Object]bool)}
 	m.spread()
 	var regions []*ast.FuncDecl
@@ -45,7 +53,7 @@ func (f *faultSetting) remove(cur inspector.Cursor) (fix *rewrite.Fix, why strin
 		message = "make the setting where mapped memory is read, only there; a fault elsewhere in the main goroutine crashes the program"
 	}
 	return &rewrite.Fix{Message: message, Safety: rewrite.Unsafe, Apply: func(e *rewrite.Edit) error {
-		e.Delete(f.stmt, "SetPanicOnFault", "panic", "segfault", "sigsegv", "sigbus", "crash")
+		erase(e)
 		for _, d := range regions {
 			e.Prepend(d.Body, scopedSetting()...)
 			e.Modify(d.Name, func(dst.Node) error { return nil }) // one at a time

@@ -1,0 +1,234 @@
+package panicfault
+
+import (
+	"go/ast"
+	"go/constant"
+	"go/types"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+)
+
+// restores reports whether n is a call of debug.SetPanicOnFault that puts the
+// setting back: with false, or with what another call returned. A value from
+// elsewhere, a parameter or a flag of the configuration, restores nothing.
+func restores(p *rewrite.Package, n ast.Node) bool {
+	if !p.IsCall(n, debugPath, "SetPanicOnFault") || len(n.(*ast.CallExpr).Args) != 1 {
+		return false
+	}
+	return isOld(p, n.(*ast.CallExpr).Args[0], make(map[types.Object]bool))
+}
+
+// isOld reports whether x is false or the old value of the setting.
+func isOld(p *rewrite.Package, x ast.Expr, seen map[types.Object]bool) bool {
+	if v := p.Info.Types[x].Value; v != nil {
+		return v.Kind() == constant.Bool && !constant.BoolVal(v)
+	}
+	if p.IsCall(ast.Unparen(x), debugPath, "SetPanicOnFault") {
+		return true
+	}
+	v, _ := syntax.BaseVar(p, x).(*types.Var)
+	if v == nil || seen[v] {
+		return false
+	}
+	seen[v] = true
+	for value := range syntax.ValuesOf(p, v) {
+		if isOld(p, value, seen) {
+			return true
+		}
+	}
+	for arg, q := range argumentsFor(p, v) {
+		if isOld(q, arg, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// argumentsFor yields what is passed for the parameter v, of a function literal
+// that is called where it stands or of a declared function, each with the package
+// of the call.
+func argumentsFor(p *rewrite.Package, v *types.Var) func(yield func(ast.Expr, *rewrite.Package) bool) {
+	return func(yield func(ast.Expr, *rewrite.Package) bool) {
+		for c := range p.Inspector.Root().Preorder((*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+			var typ *ast.FuncType
+			switch n := c.Node().(type) {
+			case *ast.FuncLit:
+				typ = n.Type
+			case *ast.FuncDecl:
+				typ = n.Type
+			}
+			i := indexOf(syntax.ParamObjects(p, typ), v)
+			if i < 0 {
+				continue
+			}
+			if decl, ok := c.Node().(*ast.FuncDecl); ok {
+				fn, _ := p.Info.Defs[decl.Name].(*types.Func)
+				if fn == nil {
+					return
+				}
+				for _, r := range p.Snapshot().Refs(rewrite.ObjectKey(fn)) {
+					if call, ok := r.Call(); ok && i < len(call.Node().(*ast.CallExpr).Args) && !yield(call.Node().(*ast.CallExpr).Args[i], r.Pkg) {
+						return
+					}
+				}
+				return
+			}
+			if call, ok := c.Parent().Node().(*ast.CallExpr); ok && call.Fun == c.Node() && i < len(call.Args) {
+				yield(call.Args[i], p)
+			}
+			return
+		}
+	}
+}
+
+func indexOf(list []types.Object, v *types.Var) int {
+	for i, o := range list {
+		if o == v {
+			return i
+		}
+	}
+	return -1
+}
+
+// own reports whether match holds for a node of the function's body; function
+// literals in it count when deep says so.
+func (f *faultSetting) own(deep bool, match func(ast.Node) bool) bool {
+	found := false
+	ast.Inspect(f.body, func(n ast.Node) bool {
+		if _, isLit := n.(*ast.FuncLit); isLit && !deep {
+			return false
+		}
+		if n != nil && !found && match(n) {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
+// fullyRestored reports whether a deferred call or a function literal, which
+// may be deferred or returned, restores the setting.
+func (f *faultSetting) fullyRestored() bool {
+	return f.own(true, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.DeferStmt:
+			if restores(f.p, n.Call) {
+				return true
+			}
+			if fn := f.p.Callee(n.Call); fn != nil {
+				decl, q := syntax.DeclarationOf(f.p.Snapshot(), fn)
+				return decl != nil && syntax.ContainsNode(decl, func(n ast.Node) bool { return restores(q, n) })
+			}
+		case *ast.FuncLit:
+			return syntax.ContainsNode(n.Body, func(n ast.Node) bool { return restores(f.p, n) })
+		}
+		return false
+	})
+}
+
+// plainRestores returns the statements of the function that restore the setting
+// without defer.
+func (f *faultSetting) plainRestores() []ast.Stmt {
+	var out []ast.Stmt
+	f.own(false, func(n ast.Node) bool {
+		if s, ok := n.(ast.Stmt); ok && s != f.stmt {
+			switch s := s.(type) {
+			case *ast.ExprStmt:
+				if restores(f.p, ast.Unparen(s.X)) {
+					out = append(out, s)
+				}
+			case *ast.AssignStmt:
+				if len(s.Rhs) == 1 && len(s.Lhs) == 1 && restores(f.p, ast.Unparen(s.Rhs[0])) && types.ExprString(s.Lhs[0]) == "_" {
+					out = append(out, s)
+				}
+			}
+		}
+		return false
+	})
+	return out
+}
+
+func (f *faultSetting) usesOf(v *types.Var) int {
+	n := 0
+	f.own(true, func(x ast.Node) bool {
+		if id, ok := x.(*ast.Ident); ok && f.p.Info.Uses[id] == v {
+			n++
+		}
+		return false
+	})
+	return n
+}
+
+// settings returns how often the function itself switches the setting on.
+func (f *faultSetting) settings() int {
+	n := 0
+	f.own(false, func(x ast.Node) bool {
+		if switchesOn(f.p, x) {
+			n++
+		}
+		return false
+	})
+	return n
+}
+
+// endsWithGoroutine reports whether the function runs only as a goroutine of
+// its own, with which the setting ends.
+func (f *faultSetting) endsWithGoroutine() bool {
+	if f.decl == nil {
+		call, ok := f.fn.Parent().Node().(*ast.CallExpr)
+		if !ok {
+			return false
+		}
+		if call.Fun == f.fn.Node() {
+			_, isGo := f.fn.Parent().Parent().Node().(*ast.GoStmt)
+			return isGo
+		}
+		name := syntax.LastName(call.Fun)
+		return name != nil && (name.Name == "Go" || name.Name == "TryGo")
+	}
+	fn, ok := f.p.Info.Defs[f.decl.Name].(*types.Func)
+	if !ok {
+		return false
+	}
+	if fn.Exported() {
+		f.p.Snapshot().Widen(fn.Name())
+	}
+	refs := f.p.Snapshot().Refs(rewrite.ObjectKey(fn))
+	if len(refs) == 0 {
+		return false
+	}
+	for _, r := range refs {
+		call, ok := r.Call()
+		if !ok {
+			return false
+		}
+		if _, isGo := call.Parent().Node().(*ast.GoStmt); !isGo {
+			return false
+		}
+	}
+	return true
+}
+
+// restoredElsewhere reports whether another function of the package restores
+// the setting: it may be the other half of a pair.
+func (f *faultSetting) restoredElsewhere() bool {
+	for _, r := range f.p.Snapshot().Refs(debugPath + ".SetPanicOnFault") {
+		if r.Pkg != f.p || r.File.Test {
+			continue
+		}
+		call, ok := r.Call()
+		if !ok {
+			return true
+		}
+		fn, inFunc := syntax.EnclosingFunc(call)
+		if !inFunc || fn.Node() == f.fn.Node() || !restores(f.p, call.Node()) {
+			continue
+		}
+		// A function that saves and restores for itself is no half.
+		if !syntax.ContainsNode(fn.Node(), func(n ast.Node) bool { return switchesOn(f.p, n) }) {
+			return true
+		}
+	}
+	return false
+}
