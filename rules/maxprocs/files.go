@@ -178,7 +178,10 @@ func (l *cpuLimits) service(m manifest, doc, svc *yaml.Node) {
 	if env != nil && (hasVariable(env, "GOMAXPROCS") || yamledit.Get(env, "<<") != nil && l.mentioned) {
 		return
 	}
-	for _, key := range []string{"env_file", "extends", "<<"} {
+	if l.envFileSets(m, svc) {
+		return
+	}
+	for _, key := range []string{"extends", "<<"} {
 		if yamledit.Get(svc, key) != nil && l.mentioned {
 			return
 		}
@@ -215,6 +218,27 @@ func (l *cpuLimits) service(m manifest, doc, svc *yaml.Node) {
 		list, err = m.f.InsertAfter(svc, keyBefore(svc, place), yamledit.Scalar("environment"), newEnvironment(doc, procs.Value))
 	}
 	l.report(x, "set GOMAXPROCS to the limit, rounded up; fewer goroutines run at once, none is throttled", list, err)
+}
+
+// envFileSets reports whether a file that the service names in env_file sets
+// GOMAXPROCS, or cannot be read while some file does.
+func (l *cpuLimits) envFileSets(m manifest, svc *yaml.Node) bool {
+	n := yamledit.Get(svc, "env_file")
+	list := yamledit.Items(n)
+	if n != nil && n.Kind == yaml.ScalarNode {
+		list = []*yaml.Node{n}
+	}
+	for _, item := range list {
+		name := item.Value
+		if item.Kind == yaml.MappingNode {
+			name = yamledit.Text(item, "path")
+		}
+		data, err := l.s.Read(filepath.Join(filepath.Dir(m.t.Path), filepath.FromSlash(name)))
+		if err != nil && l.mentioned || err == nil && bytes.Contains(data, []byte("GOMAXPROCS")) {
+			return true
+		}
+	}
+	return false
 }
 
 // numberLike returns a node for the number in the style in which the mapping

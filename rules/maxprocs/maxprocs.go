@@ -14,7 +14,6 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/image"
 	"github.com/runtimefix/runtimefix/rules/internal/rule"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
-	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -70,20 +69,26 @@ func (q *quotas) nativelyQuota(m *rewrite.Module) bool {
 	}
 	v, ok := q.native[m]
 	if !ok {
-		v = version.Compare("go"+m.GoVersion, "go1.25") >= 0 && !q.switchedOff(m)
+		set, on := q.setting(m)
+		v = on || !set && version.Compare("go"+m.GoVersion, "go1.25") >= 0
 		q.native[m] = v
 	}
 	return v
 }
 
-// switchedOff reports whether go.mod or a //go:debug line of a loaded file sets
-// containermaxprocs=0 or the defaults of an older release.
-func (q *quotas) switchedOff(m *rewrite.Module) bool {
+// setting returns what go.mod or a //go:debug line of a loaded file says about
+// the quota: whether there is such a setting, and whether it turns the quota on.
+// Where several say different things, it is off.
+func (q *quotas) setting(m *rewrite.Module) (set, on bool) {
+	on = true
+	note := func(key, value string) {
+		if isSet, isOn := image.QuotaSetting(key, value); isSet {
+			set, on = true, on && isOn
+		}
+	}
 	if mod, err := q.s.GoModOf(m); err == nil {
 		for _, g := range mod.Godebug {
-			if oldProcs(g.Key, g.Value) {
-				return true
-			}
+			note(g.Key, g.Value)
 		}
 	}
 	for _, p := range q.s.Packages {
@@ -98,21 +103,13 @@ func (q *quotas) switchedOff(m *rewrite.Module) bool {
 				for _, line := range c.List {
 					if kv, ok := strings.CutPrefix(line.Text, "//go:debug "); ok {
 						k, v, _ := strings.Cut(strings.TrimSpace(kv), "=")
-						if oldProcs(k, v) {
-							return true
-						}
+						note(k, v)
 					}
 				}
 			}
 		}
 	}
-	return false
-}
-
-// oldProcs reports whether a GODEBUG setting turns the quota handling off.
-func oldProcs(key, value string) bool {
-	return key == "containermaxprocs" && value == "0" ||
-		key == "default" && version.Compare(value, "go1.25") < 0
+	return set, set && on
 }
 
 // honoursQuota reports whether programs of m take the quota into account, by
@@ -163,6 +160,11 @@ func (q *quotas) calls() []rewrite.Finding {
 		f := rewrite.Finding{Pos: c.Call.Pos(), End: c.Call.End(), Message: msg}
 		if !q.honoursQuota(m) {
 			f.Notes = append(f.Notes, rewrite.Note{Message: "in a container with a CPU limit the program still uses all CPUs: with the go line 1.25 the runtime follows the limit, below it an import of " + image.AutomaxprocsPath + " does"})
+		}
+		if other := q.otherProcs(c); other != nil {
+			q.restore(&f, c, stmt, other)
+			out = append(out, f)
+			continue
 		}
 		remove, why := removal(c.Pkg, c.At, stmt)
 		if why != "" {
@@ -378,46 +380,16 @@ func (q *quotas) sets() []rewrite.Finding {
 			continue
 		}
 		// Have: automaxprocs called at go 1.25 or later.
-		out = append(out, rewrite.Finding{
+		f := rewrite.Finding{
 			Pos: c.Call.Pos(), End: c.Call.End(),
 			Message: "maxprocs.Set rounds the CPU quota down and freezes it; since Go 1.25 the runtime takes it for GOMAXPROCS and follows its changes",
-			NoFix:   "its results and options are part of the program; remove the call and run go mod tidy",
-		})
+		}
+		if stmt := forEffect(c); stmt != nil {
+			f.Fixes = append(f.Fixes, q.dropSet(c, stmt))
+		} else {
+			f.NoFix = "its results and options are part of the program; remove the call and run go mod tidy"
+		}
+		out = append(out, f)
 	}
 	return out
-}
-
-func (q *quotas) dropImport(m *rewrite.Module, f *rewrite.File) *rewrite.Fix {
-	return &rewrite.Fix{
-		Message: "drop the import and run go mod tidy; GOMAXPROCS becomes the quota rounded up, at least 2, instead of rounded down",
-		Safety:  rewrite.Unsafe,
-		Apply: func(e *rewrite.Edit) error {
-			e.DropImport(f, image.AutomaxprocsPath, "_")
-			mod, err := q.s.GoModOf(m)
-			if err != nil {
-				return err
-			}
-			required := false
-			for _, r := range mod.Require {
-				required = required || r.Mod.Path == image.AutomaxprocsPath
-			}
-			files, err := q.s.GoFilesWith(m, image.AutomaxprocsPath)
-			if err != nil {
-				return err
-			}
-			if !required || q.s.OthersRequire(m, image.AutomaxprocsPath) {
-				return nil // go mod tidy knows better
-			}
-			// Fixes that edit go.mod take turns, so of several imports the last
-			// one to go finds itself alone and takes the requirement with it.
-			last := len(files) == 1 && files[0] == f.Path
-			e.GoMod(m, func(mf *modfile.File) error {
-				if !last {
-					return nil
-				}
-				return mf.DropRequire(image.AutomaxprocsPath)
-			})
-			return nil
-		},
-	}
 }

@@ -30,7 +30,10 @@ type Image struct {
 // Module is a module of the tree, told from its go.mod alone.
 type Module struct {
 	dir, Path, GoVersion string
-	automaxprocs         bool
+	// quotaSet reports whether a GODEBUG setting decides about the quota, and
+	// quotaOn how.
+	quotaSet, quotaOn bool
+	automaxprocs      bool
 }
 
 // Images knows the images that the Dockerfiles of the tree make, and the
@@ -67,6 +70,7 @@ func New(s *rewrite.Snapshot, rule string) *Images {
 		if f.Go != nil {
 			m.GoVersion = f.Go.Version
 		}
+		m.readGodebug(f.Syntax)
 		for _, r := range f.Require {
 			m.automaxprocs = m.automaxprocs || r.Mod.Path == AutomaxprocsPath
 		}
@@ -440,7 +444,7 @@ func (g *Images) in(context, file string) *Image {
 // go line, or that of the workspace, is older than 1.25 and nothing in it sets
 // GOMAXPROCS.
 func (g *Images) OldDefault(m *Module) bool {
-	if m.automaxprocs || version.Compare("go"+m.GoVersion, "go1.25") >= 0 {
+	if m.automaxprocs || m.followsQuota() {
 		return false
 	}
 	for dir := m.dir; ; {
@@ -470,7 +474,7 @@ func setsMaxprocs(p string, data []byte) bool {
 	}
 	if !strings.HasSuffix(p, ".go") {
 		ext := path.Ext(p)
-		return (ext == "" || slices.Contains([]string{".sh", ".bash", ".env"}, ext)) && bytes.Contains(data, []byte("GOMAXPROCS"))
+		return (ext == "" || slices.Contains([]string{".sh", ".bash"}, ext)) && bytes.Contains(data, []byte("GOMAXPROCS"))
 	}
 	if bytes.Contains(data, []byte("automaxprocs")) || bytes.Contains(data, []byte("containermaxprocs")) {
 		return true
@@ -481,4 +485,52 @@ func setsMaxprocs(p string, data []byte) bool {
 		}
 	}
 	return false
+}
+
+// readGodebug reads the godebug lines of a go.mod, which modfile.ParseLax leaves
+// out.
+func (m *Module) readGodebug(f *modfile.FileSyntax) {
+	read := func(words []string) {
+		for _, w := range words {
+			k, v, _ := strings.Cut(w, "=")
+			if set, on := QuotaSetting(k, v); set {
+				m.quotaSet, m.quotaOn = true, on
+			}
+		}
+	}
+	for _, st := range f.Stmt {
+		switch st := st.(type) {
+		case *modfile.Line:
+			if st.Token[0] == "godebug" {
+				read(st.Token[1:])
+			}
+		case *modfile.LineBlock:
+			for _, l := range st.Line {
+				if st.Token[0] == "godebug" {
+					read(l.Token)
+				}
+			}
+		}
+	}
+}
+
+// followsQuota reports whether the runtime takes the CPU quota into account in
+// programs of the module, by its go line or a GODEBUG setting in go.mod.
+func (m *Module) followsQuota() bool {
+	if m.quotaSet {
+		return m.quotaOn
+	}
+	return version.Compare("go"+m.GoVersion, "go1.25") >= 0
+}
+
+// QuotaSetting reports whether a GODEBUG setting decides about the CPU quota, and
+// whether it turns it on: containermaxprocs, or the defaults of a release.
+func QuotaSetting(key, value string) (set, on bool) {
+	switch key {
+	case "containermaxprocs":
+		return true, value != "0"
+	case "default":
+		return true, version.Compare(value, "go1.25") >= 0
+	}
+	return false, false
 }
