@@ -161,7 +161,7 @@ func (x *goTrace) calls(call *ast.CallExpr, pkg string, names ...string) bool {
 }
 
 func (x *goTrace) setenvFix(call *ast.CallExpr, g godebugValue) (*rewrite.Fix, string) {
-	if g.rest != "" {
+	if g.rest != "" || x.othersSet() {
 		return x.valueFix(g.rest)
 	}
 	cur := x.cur.Parent()
@@ -208,7 +208,7 @@ func (x *goTrace) elementFix(whole inspector.Cursor, g godebugValue) (fix *rewri
 		if !x.isEnviron(n.Args[0]) && !x.becomesEnv(whole.Parent()) {
 			return nil, "it is not visible whose environment the list is; remove gctrace by hand", true
 		}
-		if g.rest != "" {
+		if g.rest != "" || x.othersSet() || x.maybeNil(n.Args[0]) {
 			fix, why = x.valueFix("GODEBUG=" + g.rest)
 			return fix, why, true
 		}
@@ -224,7 +224,7 @@ func (x *goTrace) elementFix(whole inspector.Cursor, g godebugValue) (fix *rewri
 		if !x.becomesEnv(whole.Parent()) {
 			return nil, "it is not visible whose environment the list is; remove gctrace by hand", true
 		}
-		if g.rest != "" {
+		if g.rest != "" || x.othersSet() {
 			fix, why = x.valueFix("GODEBUG=" + g.rest)
 			return fix, why, true
 		}
@@ -351,71 +351,4 @@ func (x *goTrace) becomesEnv(cur inspector.Cursor) bool {
 		}
 		return false
 	}
-}
-
-// conditional reports whether an if, switch or select stands around the literal
-// within its function.
-func (x *goTrace) conditional() bool {
-	for cur := range x.cur.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil), (*ast.IfStmt)(nil), (*ast.CaseClause)(nil), (*ast.CommClause)(nil)) {
-		switch n := cur.Node().(type) {
-		case *ast.FuncDecl, *ast.FuncLit:
-			return false
-		case *ast.IfStmt:
-			if n.Init != nil && n.Init.Pos() <= x.lit.Pos() && x.lit.End() <= n.Init.End() {
-				continue // if err := os.Setenv(...)
-			}
-			if n.Cond.Pos() <= x.lit.Pos() && x.lit.End() <= n.Cond.End() {
-				continue
-			}
-			return true
-		default:
-			return true
-		}
-	}
-	return false
-}
-
-// readsErrors reports whether the function around the literal reads what a
-// child writes to standard error: it sets Stderr to anything but os.Stderr, or
-// calls StderrPipe or CombinedOutput.
-func (x *goTrace) readsErrors() bool {
-	decl := syntax.EnclosingDecl(x.cur)
-	if decl == nil {
-		return false
-	}
-	return syntax.InDecl(decl, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.SelectorExpr:
-			return n.Sel.Name == "StderrPipe" || n.Sel.Name == "CombinedOutput"
-		case *ast.AssignStmt:
-			for i, l := range n.Lhs {
-				if sel, ok := l.(*ast.SelectorExpr); ok && sel.Sel.Name == "Stderr" && len(n.Lhs) == len(n.Rhs) {
-					return !x.isStderr(n.Rhs[i])
-				}
-			}
-		case *ast.KeyValueExpr:
-			id, ok := n.Key.(*ast.Ident)
-			return ok && id.Name == "Stderr" && !x.isStderr(n.Value)
-		}
-		return false
-	})
-}
-
-func (x *goTrace) isStderr(e ast.Expr) bool {
-	sel, ok := ast.Unparen(e).(*ast.SelectorExpr)
-	if !ok {
-		id, ok := e.(*ast.Ident)
-		return ok && x.p.Info.Uses[id] == types.Universe.Lookup("nil")
-	}
-	v, ok := x.p.Info.Uses[sel.Sel].(*types.Var)
-	return ok && v.Pkg() != nil && v.Pkg().Path() == "os" && (v.Name() == "Stderr" || v.Name() == "Stdout")
-}
-
-// isStrings reports whether t is []string.
-func isStrings(t types.Type) bool {
-	if t == nil {
-		return false
-	}
-	sl, ok := t.Underlying().(*types.Slice)
-	return ok && types.Identical(sl.Elem(), types.Typ[types.String])
 }

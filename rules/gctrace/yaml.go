@@ -26,7 +26,7 @@ func gctraceYAML(s *rewrite.Snapshot) []rewrite.Finding {
 		seen[t] = true
 		sites := templateTraces(t)
 		if f := manifest.Parse(s, t); f != nil {
-			y := &yamlTraces{t: t, f: f}
+			y := &yamlTraces{s: s, t: t, f: f}
 			for _, doc := range f.Docs {
 				manifest.Walk(doc, func(n *yaml.Node) { y.visit(doc, n) })
 			}
@@ -68,6 +68,7 @@ func templateTraces(t *rewrite.TextFile) []traceSite {
 
 // yamlTraces collects the traces in one file.
 type yamlTraces struct {
+	s     *rewrite.Snapshot
 	t     *rewrite.TextFile
 	f     *yamledit.File
 	sites []traceSite
@@ -212,7 +213,7 @@ func (y *yamlTraces) add(doc, entry, node *yaml.Node, base int, value string) {
 		message := "remove " + g.setting + " and keep the other settings"
 		var list []yamledit.Splice
 		var err error
-		if g.rest == "" && !y.isShared(holder) {
+		if g.rest == "" && !y.isShared(holder) && !y.uncovers(doc, entry, lastOf(x.names)) {
 			message = "remove GODEBUG from the environment"
 			list, err = y.f.Remove(entry, yamledit.Options{Comment: aboutTrace, Prune: deployed})
 		} else {
@@ -235,6 +236,14 @@ func (y *yamlTraces) add(doc, entry, node *yaml.Node, base int, value string) {
 		x.fix = manifest.Fix(y.t, y.f, holder, safety, message, list)
 	}
 	y.sites = append(y.sites, x)
+}
+
+// lastOf returns the last of names, that of the container or service.
+func lastOf(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[len(names)-1]
 }
 
 // aboutTrace reports whether a comment is about the trace of the collector.
