@@ -2,6 +2,7 @@ package memstatspoll
 
 import (
 	"go/ast"
+	"regexp"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/collect"
@@ -113,4 +114,26 @@ func nextToCollection(call rewrite.Call) bool {
 		stmt = prev
 	}
 	return false
+}
+
+// constructor matches names of functions that make something.
+var constructor = regexp.MustCompile(`^(?i:new|make|create|open|init|setup|connect|dial|parse|load)(?:[A-Z_0-9]|$)`)
+
+// constructs reports whether the reading is taken while things are made, one
+// after the other: a loop without pauses calls a constructor.
+func constructs(h heat.Heat) bool {
+	if h.Paced {
+		return false
+	}
+	made := false
+	for _, place := range h.Path {
+		switch n := place.At.Node().(type) {
+		case *ast.CallExpr:
+			id := syntax.LastName(n.Fun)
+			made = made || id != nil && constructor.MatchString(id.Name)
+		case *ast.FuncDecl, *ast.FuncLit:
+			return false // for every request
+		}
+	}
+	return made
 }
