@@ -85,6 +85,21 @@ func judgeRepo(ctx context.Context, opt *options, r repo) (*repoResult, error) {
 	return out, j.fixes(ctx)
 }
 
+// findSites fills in the sites of a result that an earlier run left.
+func (r *repoResult) findSites(ctx context.Context, opt *options, from repo) error {
+	dir, err := os.MkdirTemp("", "corpus-tree-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	tree, _, err := from.scratch(ctx, opt, resolved(dir))
+	if err != nil {
+		return err
+	}
+	r.sites, err = findSites(r.Repo, tree, r.Findings)
+	return err
+}
+
 // The parts of the JSON report that matter here.
 type (
 	report struct {

@@ -166,7 +166,10 @@ func judgeOnce(ctx context.Context, opt *options, r repo) (*repoResult, error) {
 	if opt.resume {
 		if data, err := os.ReadFile(file); err == nil {
 			out := new(repoResult)
-			return out, json.Unmarshal(data, out)
+			if err := json.Unmarshal(data, out); err != nil || !opt.sites {
+				return out, err
+			}
+			return out, out.findSites(ctx, opt, r)
 		}
 	}
 	out, err := judgeRepo(ctx, opt, r)
