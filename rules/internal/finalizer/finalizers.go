@@ -25,6 +25,17 @@ type Finalization struct {
 	// wrapper is the function that hands one of its parameters to the runtime,
 	// where the call is one of that function. fn then stands in the wrapper.
 	Wrapper *types.Func
+	// indirect reports whether a variable or field has the runtime's function.
+	Indirect bool
+	// runs are the functions that may run at the object's end: fn, and those that
+	// the calls of wrappers hand over.
+	Runs []Func
+}
+
+// A Func is an expression for a function, and the package that it stands in.
+type Func struct {
+	Pkg *rewrite.Package
+	X   ast.Expr
 }
 
 // Finalizers are the finalizations in the main modules' packages, by the type of
@@ -34,7 +45,8 @@ type Finalizers struct {
 	// all has those of unknown type too, in source order.
 	All []*Finalization
 	// wrappers are the names of exported functions that hand a parameter of
-	// unknown type on to the runtime: their callers tell the type.
+	// unknown type on to the runtime: their callers tell the type. So do the uses
+	// of exported variables that have the runtime's functions.
 	wrappers []string
 }
 
@@ -46,7 +58,11 @@ func Of(s *rewrite.Snapshot) *Finalizers {
 		return rewrite.Memo(s, key{}, func() *Finalizers { return collectFinalizers(s) })
 	}
 	s.Widen("SetFinalizer", "AddCleanup")
-	if names := get().wrappers; len(names) > 0 {
+	for range wrapperDepth { // wrappers of wrappers
+		names := get().wrappers
+		if len(names) == 0 {
+			break
+		}
 		s.Widen(names...)
 	}
 	return get()
@@ -84,23 +100,22 @@ func FinalizedKey(t types.Type) string {
 func collectFinalizers(s *rewrite.Snapshot) *Finalizers {
 	f := &Finalizers{Set: make(map[string][]*Finalization), cleared: make(map[string][]*Finalization)}
 	// Generated files count: what they register holds for the others.
-	for _, r := range s.Refs("runtime.SetFinalizer", "runtime.AddCleanup") {
-		c, ok := r.Call()
-		if !ok {
-			continue
-		}
-		call := rewrite.Call{Ref: r, Call: c.Node().(*ast.CallExpr), At: c}
+	calls, names := registrations(s)
+	f.wrappers = names
+	for _, r := range calls {
+		call := r.Call
 		if len(call.Call.Args) < 2 {
 			continue
 		}
 		x := &Finalization{
 			Call: call, Object: ast.Unparen(call.Call.Args[0]), Fn: ast.Unparen(call.Call.Args[1]),
-			Cleanup: call.Obj.Name() == "AddCleanup",
+			Cleanup: call.Obj.Name() == "AddCleanup", Indirect: r.indirect,
 		}
 		x.Clears = call.Pkg.Info.Types[x.Fn].IsNil()
 		x.Elem = finalizedElem(call.Pkg, x.Object, x.Fn, x.Cleanup)
+		x.Runs = []Func{{call.Pkg, x.Fn}}
 		if x.Elem == nil {
-			f.All = append(f.All, f.wrapped(s, x)...)
+			f.All = append(f.All, f.wrapped(s, x, wrapperDepth)...)
 		}
 		f.All = append(f.All, x)
 	}
@@ -134,19 +149,23 @@ func finalizedElem(p *rewrite.Package, object, fn ast.Expr, cleanup bool) types.
 	return nil
 }
 
+// wrapperDepth is how many functions an object may pass on its way to the runtime.
+const wrapperDepth = 3
+
 // wrapped returns the calls of the function around x that x's object is a
 // parameter of, as finalizations of the arguments.
-func (f *Finalizers) wrapped(s *rewrite.Snapshot, x *Finalization) []*Finalization {
+func (f *Finalizers) wrapped(s *rewrite.Snapshot, x *Finalization, depth int) []*Finalization {
 	decl := syntax.EnclosingDecl(x.At)
 	id, ok := x.Object.(*ast.Ident)
-	if decl == nil || !ok || decl.Recv != nil {
+	if decl == nil || !ok || depth == 0 {
 		return nil
 	}
 	fn, _ := x.Pkg.Info.Defs[decl.Name].(*types.Func)
 	if fn == nil {
 		return nil
 	}
-	i := slices.IndexFunc(syntax.ParamObjects(x.Pkg, decl.Type), func(v types.Object) bool { return v != nil && v == x.Pkg.Info.Uses[id] })
+	params := syntax.ParamObjects(x.Pkg, decl.Type)
+	i := slices.IndexFunc(params, func(v types.Object) bool { return v != nil && v == x.Pkg.Info.Uses[id] })
 	if i < 0 {
 		return nil
 	}
@@ -164,8 +183,32 @@ func (f *Finalizers) wrapped(s *rewrite.Snapshot, x *Finalization) []*Finalizati
 			continue
 		}
 		object := ast.Unparen(call.Call.Args[i])
-		if elem := syntax.PointerElem(r.Pkg.Info.TypeOf(object)); elem != nil {
-			out = append(out, &Finalization{Call: call, Object: object, Fn: x.Fn, Clears: x.Clears, Elem: elem, Cleanup: x.Cleanup, Wrapper: fn})
+		y := &Finalization{
+			Call: call, Object: object, Fn: x.Fn, Clears: x.Clears, Elem: syntax.PointerElem(r.Pkg.Info.TypeOf(object)),
+			Cleanup: x.Cleanup, Wrapper: fn, Indirect: x.Indirect, Runs: handedOver(x, params, call),
+		}
+		if y.Elem != nil {
+			out = append(out, y)
+		} else {
+			out = append(out, f.wrapped(s, y, depth-1)...)
+		}
+	}
+	return out
+}
+
+// handedOver returns what x runs where its wrapper, which has the parameters, is
+// called so: the functions among the arguments take the places of parameters.
+func handedOver(x *Finalization, params []types.Object, call rewrite.Call) []Func {
+	var out []Func
+	for _, run := range x.Runs {
+		id, ok := run.X.(*ast.Ident)
+		if !ok || !slices.ContainsFunc(params, func(v types.Object) bool { return v != nil && v == run.Pkg.Info.Uses[id] }) {
+			out = append(out, run)
+		}
+	}
+	for _, arg := range call.Call.Args {
+		if _, ok := syntax.Under(call.Pkg.Info.TypeOf(arg)).(*types.Signature); ok {
+			out = append(out, Func{call.Pkg, ast.Unparen(arg)})
 		}
 	}
 	return out

@@ -47,6 +47,30 @@ func erase(x any) { rt.SetFinalizer(x, func(*Erased) {}) }
 func Wrap(x any) { rt.SetFinalizer(x, func(any) {}) }
 
 var _ = track[Tracked]
+
+var setFinalizer = rt.SetFinalizer
+
+type Through struct{ fd *int }
+
+func through(x *Through) { setFinalizer(x, func(*Through) {}) }
+
+type hooks struct{ register func(any, any) }
+
+var std = hooks{register: rt.SetFinalizer}
+
+type Hooked struct{ fd *int }
+
+func hooked(x *Hooked) { std.register(x, func(*Hooked) {}) }
+
+type Owned struct{ fd *int }
+
+type registry struct{}
+
+func (registry) own(x any, free func()) { outer(x, func(any) { free() }) }
+
+func outer(x any, end func(any)) { rt.SetFinalizer(x, end) }
+
+func owned(o *Owned) { registry{}.own(o, func() {}) }
 `,
 		"b/b.go": `package b
 
@@ -57,7 +81,7 @@ func f(w *a.Wrapped) { a.Wrap(w) }
 	})
 	f := Of(s)
 	scope := s.Package("example.com/m/a").Types.Scope()
-	for name, want := range map[string]int{"Plain": 1, "List": 1, "Cleaned": 1, "Erased": 1, "Wrapped": 1, "None": 0, "Tracked": 0} {
+	for name, want := range map[string]int{"Plain": 1, "List": 1, "Cleaned": 1, "Erased": 1, "Wrapped": 1, "Through": 1, "Hooked": 1, "Owned": 1, "None": 0, "Tracked": 0} {
 		if got := len(f.Of(scope.Lookup(name).Type())); got != want {
 			t.Errorf("%s: %d registrations, want %d", name, got, want)
 		}
@@ -69,8 +93,18 @@ func f(w *a.Wrapped) { a.Wrap(w) }
 	for _, x := range f.All {
 		keys = append(keys, FinalizedKey(x.Elem))
 	}
-	want := "example.com/m/a.Plain example.com/m/a.Plain example.com/m/a.List example.com/m/a.Cleaned  example.com/m/a.Erased example.com/m/a.Wrapped "
+	want := "example.com/m/a.Plain example.com/m/a.Plain example.com/m/a.List example.com/m/a.Cleaned  example.com/m/a.Erased example.com/m/a.Wrapped  example.com/m/a.Through example.com/m/a.Hooked example.com/m/a.Owned "
 	if got := strings.Join(keys, " "); got != want {
 		t.Errorf("registrations of\n%q, want\n%q", got, want)
+	}
+	for _, x := range f.Of(scope.Lookup("Owned").Type()) {
+		if len(x.Runs) != 2 {
+			t.Errorf("Owned: %d functions may run, want those of both calls", len(x.Runs))
+		}
+	}
+	for _, name := range []string{"Through", "Hooked"} {
+		if x := f.Of(scope.Lookup(name).Type())[0]; !x.Indirect {
+			t.Errorf("%s: the registration is not told to be indirect", name)
+		}
 	}
 }
