@@ -35,7 +35,7 @@ func (k *keeper) lostFile(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 	if what == "" {
 		return nil
 	}
-	x := &crossing{Boundary: &cgo.Boundary{Call: call}, p: p, file: f, cur: c, fn: fn, body: body}
+	x := callAt(p, f, c, nil)
 	o := resource{v: v, typ: v.Type()}
 	if k.alive(x, o.subject()) || !k.owned(x, o) {
 		return nil

@@ -120,9 +120,9 @@ func (k *keeper) site(x use) (keepSite, string) {
 	case *ast.GoStmt:
 		return keepSite{}, "the call runs in a goroutine of its own"
 	case *ast.ForStmt, *ast.RangeStmt:
-		before = !l.LeavesWith(v, x.Call, inner)
+		before = !l.LeavesWith(v, x.at, inner)
 	case *ast.IfStmt, *ast.SwitchStmt, *ast.TypeSwitchStmt:
-		before = !loop || !l.LeavesWith(v, x.Call, inner)
+		before = !loop || !l.LeavesWith(v, x.at, inner)
 	case *ast.SelectStmt, *ast.DeferStmt:
 		before = true
 	default:
@@ -151,7 +151,7 @@ func (k *keeper) site(x use) (keepSite, string) {
 // before the statement of the function's body that holds x.
 func (k *keeper) common(x use) (keepSite, bool) {
 	for _, s := range x.body.List {
-		if s.Pos() <= x.Call.Pos() && x.Call.End() <= s.End() {
+		if s.Pos() <= x.at.Pos() && x.at.End() <= s.End() {
 			return keepSite{s, true}, visible(x.p, x.of.v, s.Pos()) && len(syntax.AssignedValues(x.p, x.body, x.of.v)) <= 1
 		}
 	}
@@ -175,12 +175,12 @@ func visible(p *rewrite.Package, v *types.Var, pos token.Pos) bool {
 // point at a part of the object and be used as a pointer in or behind the
 // statement.
 func yieldsPart(x *crossing, stmt ast.Stmt) bool {
-	if slices.ContainsFunc(x.Call.Args, func(arg ast.Expr) bool { return x.C && readsFromC(x, addressed(x.p, arg)) }) {
+	if slices.ContainsFunc(x.operands, func(arg ast.Expr) bool { return x.C && readsFromC(x, addressed(x.p, arg)) }) {
 		return true
 	}
 	switch s := stmt.(type) {
 	case *ast.RangeStmt:
-		return x.C && syntax.Encloses(s.X, x.Call) && !isCopy(x.p, s.X)
+		return x.C && syntax.Encloses(s.X, x.at) && !isCopy(x.p, s.X)
 	case *ast.ForStmt:
 		stmt = s.Init
 	case *ast.IfStmt:
@@ -190,7 +190,7 @@ func yieldsPart(x *crossing, stmt ast.Stmt) bool {
 	case *ast.TypeSwitchStmt:
 		stmt = s.Init
 	}
-	if stmt == nil || !syntax.Encloses(stmt, x.Call) {
+	if stmt == nil || !syntax.Encloses(stmt, x.at) {
 		return false
 	}
 	d := derived(x, stmt)
@@ -251,14 +251,14 @@ func derived(x *crossing, stmt ast.Stmt) *types.Var {
 	case *ast.AssignStmt:
 		lhs = s.Lhs[0]
 		for i, r := range s.Rhs {
-			if len(s.Lhs) == len(s.Rhs) && syntax.Encloses(r, x.Call) {
+			if len(s.Lhs) == len(s.Rhs) && syntax.Encloses(r, x.at) {
 				lhs = s.Lhs[i]
 			}
 		}
 	case *ast.DeclStmt:
 		if d, ok := s.Decl.(*ast.GenDecl); ok {
 			for _, spec := range d.Specs {
-				if vs, ok := spec.(*ast.ValueSpec); ok && syntax.Encloses(vs, x.Call) {
+				if vs, ok := spec.(*ast.ValueSpec); ok && syntax.Encloses(vs, x.at) {
 					lhs = vs.Names[0]
 				}
 			}

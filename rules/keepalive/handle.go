@@ -2,7 +2,9 @@ package keepalive
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,11 +20,18 @@ type resource struct {
 	v      *types.Var
 	fields []*types.Var // on the way from v to the object
 	typ    types.Type   // of a pointer to it
+	// element tells that the fields lead to a container that has the object, or
+	// to an interface.
+	element bool
+	// copied tells that v, or what the fields lead to, is a copy of the object: it
+	// keeps the object itself from nothing.
+	copied bool
+	taken  token.Pos // where its handle was copied to a variable before
 }
 
 // subject returns what liveness is asked for.
 func (o resource) subject() liveness.Subject {
-	if len(o.fields) == 0 {
+	if len(o.fields) == 0 && !o.element {
 		return liveness.Subject{V: o.v}
 	}
 	return liveness.Subject{V: o.v, Part: o.typ}
@@ -43,7 +52,8 @@ func (o resource) String() string {
 // pointer, else the part of it that is one.
 func (o resource) holder() resource {
 	for i := range o.fields {
-		if _, ok := syntax.Under(syntax.TypeBehind(o.v, o.fields[:i])).(*types.Pointer); ok {
+		switch syntax.Under(syntax.TypeBehind(o.v, o.fields[:i])).(type) {
+		case *types.Pointer, *types.Interface:
 			return resource{v: o.v, fields: o.fields[:i]}
 		}
 	}
@@ -53,95 +63,246 @@ func (o resource) holder() resource {
 // objects returns the objects that the call gets a handle of.
 func (k *keeper) objects(x *crossing) []resource {
 	var out []resource
-	for _, arg := range x.Call.Args {
-		o, ok := k.handleOf(x, arg, true)
-		if !ok || slices.ContainsFunc(out, func(p resource) bool { return p.v == o.v && p.String() == o.String() }) || k.passes(x, o.subject()) {
-			continue
+	add := func(all []resource) {
+		for _, o := range all {
+			if !slices.ContainsFunc(out, func(p resource) bool { return p.v == o.v && p.String() == o.String() }) && !k.passes(x, o.subject()) {
+				out = append(out, o)
+			}
 		}
-		out = append(out, o)
+	}
+	for _, arg := range x.operands {
+		add(k.handlesOf(x, arg, copyDepth))
+		add(k.contents(x, arg))
 	}
 	return out
 }
 
+// copyDepth is how many variables a handle may be copied to one after the other.
+const copyDepth = 2
+
 // passes reports whether the call also gets a pointer to o, which keeps it alive
 // while the call runs.
 func (k *keeper) passes(x *crossing, o liveness.Subject) bool {
+	if x.Call == nil {
+		return false
+	}
 	l := k.flow(x.p, x.body)
-	for _, arg := range x.Call.Args {
-		if l.Refers(arg, o) && !isFd(x.p, cgo.Converted(x.p, arg)) && !isGetter(x.p, cgo.Converted(x.p, arg)) {
+	args := x.Call.Args
+	if sel, ok := ast.Unparen(x.Call.Fun).(*ast.SelectorExpr); ok && x.wrapper != nil && x.p.Info.Selections[sel] != nil {
+		args = append(slices.Clip(args), sel.X)
+	}
+	for _, arg := range args {
+		if l.Refers(arg, o) && len(k.handlesOf(x, arg, 0)) == 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// handleOf returns the object of which the argument is a handle; copies tells
-// whether a variable may stand for it.
-func (k *keeper) handleOf(x *crossing, arg ast.Expr, copies bool) (o resource, ok bool) {
+// handlesOf returns the objects of which the value of e may be a handle. Variables
+// that have copies of handles are followed up to depth.
+func (k *keeper) handlesOf(x *crossing, e ast.Expr, depth int) []resource {
 	p := x.p
-	arg = cgo.Converted(p, arg)
-	switch n := arg.(type) {
-	case *ast.SelectorExpr:
-		root, fields, ok := syntax.FieldsBehind(p, n)
-		if !ok || !isHandle(p.Info.TypeOf(n)) {
-			return o, false
+	e = cgo.Converted(p, e)
+	if call, ok := e.(*ast.CallExpr); ok {
+		if isFd(p, call) {
+			return fileOf(p, call)
 		}
-		return k.ownerOf(p, root, fields)
-	case *ast.CallExpr:
-		sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr)
-		if !ok || len(n.Args) > 0 || p.Info.Selections[sel] == nil {
-			return o, false
-		}
-		root, fields, ok := syntax.FieldsBehind(p, sel.X)
-		if !ok {
-			return o, false
-		}
-		fields = append(fields, syntax.FieldsAlong(p.Info.Selections[sel])...)
-		if isFd(p, n) {
-			v := syntax.LocalVar(p, root)
-			if v == nil {
-				return o, false
+		if p.IsCall(call, "syscall", "UnixRights") || p.IsCall(call, "golang.org/x/sys/unix", "UnixRights") {
+			var out []resource
+			for _, arg := range call.Args {
+				out = append(out, k.handlesOf(x, arg, depth)...)
 			}
-			if ptr, ok := syntax.Under(v.Type()).(*types.Pointer); ok {
-				if _, ok := syntax.Under(ptr.Elem()).(*types.Pointer); ok {
-					return o, false // a variable of somebody else, who looks at it later
-				}
-			}
-			return resource{v, fields, fileOf(p, sel)}, true
+			return out
 		}
-		if get := getterFields(p, n); get != nil {
-			return k.ownerOf(p, root, append(fields, get...))
-		}
-	case *ast.Ident:
-		// A copy of the handle, made once before.
-		v := syntax.LocalVar(p, n)
-		if v == nil || !copies {
-			return o, false
-		}
-		if def := syntax.OnlyValue(p, x.body, v); def != nil && !isCgoOperation(p, def) {
-			return k.handleOf(x, def, false)
+		if isUnsafe(p, call, "Add") {
+			return k.handlesOf(x, call.Args[0], depth)
 		}
 	}
-	return o, false
+	id, isVar := e.(*ast.Ident)
+	if isVar {
+		return k.copiesOf(x, id, depth)
+	}
+	if w, ok := k.pathOf(p, e); ok && (isHandle(p.Info.TypeOf(e)) || p.Info.TypeOf(e) == nil) {
+		if o, ok := k.ownerOf(p, w); ok {
+			return []resource{o}
+		}
+	}
+	switch n := e.(type) {
+	case *ast.SelectorExpr:
+		if readsC(p, n) {
+			return k.handlesOf(x, n.X, depth)
+		}
+	case *ast.StarExpr:
+		if readsC(p, n) {
+			return k.handlesOf(x, n.X, depth)
+		}
+	case *ast.IndexExpr:
+		if isCValue(p, n.X) || readsC(p, ast.Unparen(n.X)) {
+			return k.handlesOf(x, n.X, depth)
+		}
+	case *ast.UnaryExpr:
+		if inner := ast.Unparen(n.X); n.Op == token.AND && readsC(p, inner) {
+			return k.handlesOf(x, inner, depth)
+		}
+	}
+	return nil
 }
 
-// fileOf returns the type of the file whose method sel is.
-func fileOf(p *rewrite.Package, sel *ast.SelectorExpr) types.Type {
-	return p.Info.Selections[sel].Obj().(*types.Func).Signature().Recv().Type()
+// copiesOf returns the objects of which the variable at id has got handles.
+func (k *keeper) copiesOf(x *crossing, id *ast.Ident, depth int) []resource {
+	v := syntax.LocalVar(x.p, id)
+	if v == nil || depth == 0 {
+		return nil
+	}
+	var out []resource
+	for _, val := range syntax.AssignedValues(x.p, x.body, v) {
+		if val == nil || x.p.Info.Types[val].IsNil() || isCgoOperation(x.p, val) || val.Pos() > x.at.End() {
+			continue
+		}
+		for _, o := range k.handlesOf(x, val, depth-1) {
+			o.taken = val.Pos()
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
-// ownerOf returns the object that frees the last of the fields that lead on from
-// root: the innermost whose finalizer works on it.
-func (k *keeper) ownerOf(p *rewrite.Package, root *ast.Ident, fields []*types.Var) (o resource, ok bool) {
-	v := syntax.LocalVar(p, root)
-	if v == nil || len(fields) == 0 {
+// contents returns the objects whose handles are in the array, slice or struct
+// whose address the argument is.
+func (k *keeper) contents(x *crossing, arg ast.Expr) []resource {
+	if !x.C || x.Call == nil {
+		return nil
+	}
+	v := containerAt(x.p, arg)
+	if v == nil {
+		return nil
+	}
+	var out []resource
+	for _, val := range storedValues(x, v) {
+		for _, o := range k.handlesOf(x, val, 1) {
+			if o, ok := k.inScope(x, o); ok {
+				o.taken = val.Pos()
+				out = append(out, o)
+			}
+		}
+	}
+	return out
+}
+
+// containerAt returns the local variable of which x is the address, or that of
+// the first element.
+func containerAt(p *rewrite.Package, x ast.Expr) *types.Var {
+	x = cgo.Converted(p, x)
+	if call, ok := x.(*ast.CallExpr); ok && isUnsafe(p, call, "SliceData") {
+		if id, ok := ast.Unparen(call.Args[0]).(*ast.Ident); ok {
+			return syntax.LocalVar(p, id)
+		}
+		return nil
+	}
+	addr, ok := x.(*ast.UnaryExpr)
+	if !ok || addr.Op != token.AND {
+		return nil
+	}
+	inner := ast.Unparen(addr.X)
+	if index, ok := inner.(*ast.IndexExpr); ok {
+		inner = ast.Unparen(index.X)
+	}
+	id, ok := inner.(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	return syntax.LocalVar(p, id)
+}
+
+// storedValues returns what is put into the elements or fields of v before the
+// crossing.
+func storedValues(x *crossing, v *types.Var) []ast.Expr {
+	out := fieldValues(x, v)
+	ast.Inspect(x.body, func(n ast.Node) bool {
+		as, ok := n.(*ast.AssignStmt)
+		if !ok || as.Pos() > x.at.Pos() {
+			return true
+		}
+		for i, lhs := range as.Lhs {
+			id := syntax.VariableOf(lhs)
+			if id == nil || len(as.Lhs) != len(as.Rhs) || x.p.Info.ObjectOf(id) != v {
+				continue
+			}
+			rhs := ast.Unparen(as.Rhs[i])
+			if call, ok := rhs.(*ast.CallExpr); ok && syntax.IsBuiltin(x.p, call, "append") {
+				out = append(out, call.Args[1:]...)
+			} else if _, element := ast.Unparen(lhs).(*ast.IndexExpr); element {
+				out = append(out, rhs)
+			}
+		}
+		return true
+	})
+	return out
+}
+
+// inScope returns o as it is known at the crossing: what its variable was taken
+// from, where that one is not declared there.
+func (k *keeper) inScope(x *crossing, o resource) (resource, bool) {
+	if visible(x.p, o.v, x.at.Pos()) {
+		return o, true
+	}
+	all := sources(x.p, x.body, o.v)
+	if len(all) != 1 || all[0].x == nil {
 		return o, false
 	}
-	handle := fields[len(fields)-1].Name()
-	for i := len(fields) - 1; i >= 0; i-- {
-		t := syntax.TypeBehind(v, fields[:i])
-		if syntax.PointerElem(t) != nil && k.backed(t) && k.frees(t, handle) {
-			return resource{v, fields[:i], t}, true
+	from, ok := k.from(x.p, all[0], o)
+	return from, ok && visible(x.p, from.v, x.at.Pos())
+}
+
+// fileOf returns the file whose descriptor the call yields.
+func fileOf(p *rewrite.Package, call *ast.CallExpr) []resource {
+	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok || len(call.Args) > 0 || p.Info.Selections[sel] == nil {
+		return nil
+	}
+	root, fields, ok := syntax.FieldsBehind(p, sel.X)
+	if !ok {
+		return nil
+	}
+	v := syntax.LocalVar(p, root)
+	if v == nil {
+		return nil
+	}
+	if ptr, ok := syntax.Under(v.Type()).(*types.Pointer); ok {
+		if _, ok := syntax.Under(ptr.Elem()).(*types.Pointer); ok {
+			return nil // a variable of somebody else, who looks at it later
+		}
+	}
+	fields = append(fields, syntax.FieldsAlong(p.Info.Selections[sel])...)
+	return []resource{{v: v, fields: fields, typ: p.Info.Selections[sel].Obj().(*types.Func).Signature().Recv().Type()}}
+}
+
+// ownerOf returns the object that frees what the path leads to: the innermost on
+// it whose finalizer works on that field.
+func (k *keeper) ownerOf(p *rewrite.Package, w path) (o resource, ok bool) {
+	v := syntax.LocalVar(p, w.root)
+	handle := w.last()
+	if v == nil || handle == "" {
+		return o, false
+	}
+	for i := len(w.steps) - 1; i >= 0; i-- {
+		t := w.typeAt(v, i)
+		ptr := syntax.PointerElem(t) != nil
+		if !ptr && i == 0 {
+			_, isStruct := syntax.Under(t).(*types.Struct)
+			o.copied = isStruct && !slices.ContainsFunc(w.steps[:len(w.steps)-1], func(s step) bool { return syntax.PointerLike(s.typ) })
+		}
+		if (ptr || o.copied) && k.backed(t) && k.frees(t, handle) {
+			o.v, o.typ = v, t
+			for _, s := range w.steps[:i] {
+				if s.field == nil {
+					o.element = true
+					break
+				}
+				o.fields = append(o.fields, s.field)
+			}
+			return o, true
 		}
 	}
 	return o, false
@@ -172,54 +333,6 @@ func isHandle(t types.Type) bool {
 	return false
 }
 
-// isGetter reports whether x calls a method that only returns a field.
-func isGetter(p *rewrite.Package, x ast.Expr) bool {
-	call, ok := x.(*ast.CallExpr)
-	return ok && getterFields(p, call) != nil
-}
-
-// getterFields returns the fields from the receiver to the handle that the
-// called method returns, nil when the method does more than that.
-func getterFields(p *rewrite.Package, call *ast.CallExpr) []*types.Var {
-	fn := p.Callee(call)
-	if fn == nil || fn.Pkg() == nil || fn.Signature().Recv() == nil || fn.Signature().Params().Len() > 0 {
-		return nil
-	}
-	if fn.Pkg().Path() != p.Path {
-		if p = p.Snapshot().Package(fn.Pkg().Path()); p == nil {
-			return nil
-		}
-	}
-	decl := syntax.DeclOf(p, fn)
-	if decl == nil || decl.Body == nil || len(decl.Recv.List[0].Names) == 0 {
-		return nil
-	}
-	recv := p.Info.Defs[decl.Recv.List[0].Names[0]]
-	n := len(decl.Body.List)
-	if n == 0 || n > 3 {
-		return nil
-	}
-	ret, ok := decl.Body.List[n-1].(*ast.ReturnStmt)
-	if !ok || len(ret.Results) != 1 {
-		return nil
-	}
-	x := cgo.Converted(p, ret.Results[0])
-	if id, ok := x.(*ast.Ident); ok {
-		v := syntax.LocalVar(p, id)
-		if v == nil {
-			return nil
-		}
-		if x = syntax.OnlyValue(p, decl.Body, v); x == nil {
-			return nil
-		}
-		x = cgo.Converted(p, x)
-	}
-	if !isHandle(p.Info.TypeOf(x)) {
-		return nil
-	}
-	root, fields, ok := syntax.FieldsBehind(p, x)
-	if !ok || p.Info.Uses[root] != recv {
-		return nil
-	}
-	return fields
-}
+// makesNew matches the names of C functions whose result is an object of its own
+// rather than a part of what they get.
+var makesNew = regexp.MustCompile(`(?i)new|creat|dup|copy|clone|alloc|open|ref|retain|init|make|from|parse|load`)

@@ -16,7 +16,6 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/liveness"
 	"github.com/runtimefix/runtimefix/rules/internal/rule"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
-	"golang.org/x/tools/go/ast/inspector"
 )
 
 var Rule = &rule.Rule{
@@ -54,14 +53,15 @@ func systemCallNeeds() []rewrite.Need {
 }
 
 func findKeepalive(s *rewrite.Snapshot) []rewrite.Finding {
-	k := &keeper{s: s, live: make(map[*ast.BlockStmt]*liveness.Liveness), released: make(map[string]*release), busy: make(map[string]bool), wrapped: make(map[*types.Var]bool), marked: make(map[*ast.FuncDecl]bool)}
+	k := &keeper{s: s, live: make(map[*ast.BlockStmt]*liveness.Liveness), released: make(map[string]*release), busy: make(map[string]bool), wrapped: make(map[*types.Var]bool), marked: make(map[*ast.FuncDecl]bool),
+		passages: make(map[string]*passage), handing: make(map[string]map[int]bool), seconds: make(map[string]map[string]bool)}
 	var out []rewrite.Finding
 	for _, p := range slices.Clone(s.Packages) { // callers may be added
 		if p.Wide {
 			continue
 		}
 		for _, f := range p.Files {
-			if !f.Generated && crosses(f) {
+			if !f.Generated && slices.ContainsFunc(p.Files, crosses) {
 				out = append(out, k.file(p, f)...)
 			}
 		}
@@ -91,6 +91,9 @@ type keeper struct {
 	busy       map[string]bool     // functions whose callers are being looked at
 	wrapped    map[*types.Var]bool // parameters looked at as those of wrappers
 	marked     map[*ast.FuncDecl]bool
+	passages   map[string]*passage        // by function
+	handing    map[string]map[int]bool    // what functions hand on to boundaries
+	seconds    map[string]map[string]bool // fields with the handle of another, by type
 }
 
 // registered returns the finalizers of the modules around. They are looked for
@@ -103,16 +106,6 @@ func (k *keeper) registered() *finalizer.Finalizers {
 }
 
 func (k *keeper) backed(t types.Type) bool { return k.registered().Backed(t) }
-
-// crossing is a boundary in its surroundings.
-type crossing struct {
-	*cgo.Boundary
-	p    *rewrite.Package
-	file *rewrite.File
-	cur  inspector.Cursor // of the call
-	fn   inspector.Cursor // the innermost function
-	body *ast.BlockStmt
-}
 
 // A use is a call that gets a handle of the object.
 type use struct {
@@ -135,14 +128,7 @@ func (k *keeper) file(p *rewrite.Package, f *rewrite.File) []rewrite.Finding {
 	}
 	at := make(map[holder][]use)
 	var order []holder
-	for c := range root.Preorder((*ast.CallExpr)(nil)) {
-		if finding := k.lostFile(p, f, c); finding != nil {
-			out = append(out, *finding)
-		}
-		x := crossingAt(p, f, c)
-		if x == nil {
-			continue
-		}
+	note := func(x *crossing) {
 		for _, o := range k.objects(x) {
 			h := holder{x.fn.Node(), o.v, o.holder().String()}
 			if at[h] == nil {
@@ -150,6 +136,30 @@ func (k *keeper) file(p *rewrite.Package, f *rewrite.File) []rewrite.Finding {
 			}
 			at[h] = append(at[h], use{x, o})
 		}
+	}
+	for c := range root.Preorder((*ast.CallExpr)(nil), (*ast.SelectorExpr)(nil), (*ast.StarExpr)(nil)) {
+		if _, ok := c.Node().(*ast.CallExpr); !ok {
+			if x := readAt(p, f, c); x != nil {
+				note(x)
+			}
+			continue
+		}
+		if finding := k.lostFile(p, f, c); finding != nil {
+			out = append(out, *finding)
+		}
+		x := crossingAt(p, f, c)
+		if x == nil {
+			if x = k.throughGo(p, f, c); x != nil {
+				note(x)
+				for _, arg := range x.operands {
+					if f := k.inStruct(x, arg); f != nil {
+						out = append(out, *f)
+					}
+				}
+			}
+			continue
+		}
+		note(x)
 		out = append(out, k.pointers(x)...)
 		if x.Raw || x.C {
 			out = append(out, k.wrappers(x)...)
@@ -168,17 +178,6 @@ func (k *keeper) file(p *rewrite.Package, f *rewrite.File) []rewrite.Finding {
 	}
 	slices.SortStableFunc(out, func(a, b rewrite.Finding) int { return int(a.Pos - b.Pos) })
 	return out
-}
-
-// crossingAt returns the boundary that the call at c crosses, nil when it
-// crosses none or stands outside of functions.
-func crossingAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) *crossing {
-	b := cgo.BoundaryOf(p, c.Node().(*ast.CallExpr))
-	fn, ok := syntax.EnclosingFunc(c)
-	if b == nil || !ok {
-		return nil
-	}
-	return &crossing{Boundary: b, p: p, file: f, cur: c, fn: fn, body: syntax.BodyOf(fn.Node())}
 }
 
 // flow returns the liveness in a function's body.
@@ -208,7 +207,7 @@ func (k *keeper) handle(at []use) *rewrite.Finding {
 	l := k.flow(at[0].p, at[0].body)
 	dead = slices.DeleteFunc(slices.Clone(dead), func(x use) bool {
 		return slices.ContainsFunc(dead, func(y use) bool {
-			return l.Reaches(x.Call, y.Call) && (x.Call.Pos() < y.Call.Pos() || !l.Reaches(y.Call, x.Call))
+			return x.crossing != y.crossing && l.ReachesWith(x.of.v, x.at, y.at) && (x.at.End() < y.at.End() || !l.ReachesWith(x.of.v, y.at, x.at))
 		})
 	})
 	if len(dead) == 0 {
@@ -217,12 +216,20 @@ func (k *keeper) handle(at []use) *rewrite.Finding {
 	// Have: the object may be finalized while the call works on its handle.
 	x := dead[0]
 	v, keep := x.of.v.Name(), x.of.holder().String()
-	f := &rewrite.Finding{Pos: x.Call.Pos(), End: x.Call.End(), Message: v + " is not used after the call: " + x.harm()}
+	f := &rewrite.Finding{Pos: x.at.Pos(), End: x.at.End(), Message: v + " is not used after " + x.moment() + ": " + x.harm()}
 	for _, y := range dead[1:] {
-		f.Notes = append(f.Notes, rewrite.Note{Pos: y.Call.Pos(), Message: "the same here"})
+		f.Notes = append(f.Notes, rewrite.Note{Pos: y.at.Pos(), Message: "the same here"})
 	}
 	if slices.ContainsFunc(dead, func(x use) bool { return isFile(x.of.typ) && x.C && keepsDescriptor.MatchString(x.Name) }) {
 		f.NoFix = "C keeps the descriptor after the call; hand over a duplicate, or hold " + keep + " for as long as C uses it"
+		return f
+	}
+	if slices.ContainsFunc(dead, func(x use) bool { return x.of.copied }) {
+		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + v + " is a copy, which does not keep the object that it was made of; take a pointer to that"})
+		return f
+	}
+	if slices.ContainsFunc(dead, changedSince) {
+		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + v + " has another value since its handle was taken; call runtime.KeepAlive of the object itself when the call is done"})
 		return f
 	}
 	if fix, why := k.keepFix(dead); fix != nil {
@@ -233,11 +240,34 @@ func (k *keeper) handle(at []use) *rewrite.Finding {
 	return f
 }
 
+// changedSince reports whether the object's variable is set between the place
+// where its handle was copied and the call.
+func changedSince(x use) bool {
+	if !x.of.taken.IsValid() {
+		return false
+	}
+	return syntax.ContainsNode(x.body, func(n ast.Node) bool {
+		as, ok := n.(*ast.AssignStmt)
+		return ok && x.of.taken < as.Pos() && as.Pos() < x.at.Pos() && syntax.Sets(x.p, as, x.of.v)
+	})
+}
+
+// moment names what happens at the boundary.
+func (x use) moment() string {
+	if x.read {
+		return "its handle is read"
+	}
+	return "the call"
+}
+
 // harm says what may happen during the call.
 func (x use) harm() string {
 	of := ""
 	if len(x.of.fields) > 0 {
 		of = " of " + x.of.String()
+	}
+	if x.read {
+		return "the finalizer" + of + " may free the memory before it is read or written"
 	}
 	if isFile(x.of.typ) {
 		return "the file" + strings.TrimPrefix(of, " of") + " may be closed while " + x.What() + " works on its descriptor"
@@ -251,7 +281,7 @@ func isFile(t types.Type) bool { return finalizer.FinalizedKey(t) == "os.File" }
 // function itself and in those around it up to the one that declares its
 // variable.
 func (k *keeper) alive(x *crossing, o liveness.Subject) bool {
-	fn, at := x.fn, ast.Node(x.Call)
+	fn, at := x.fn, ast.Node(x.at)
 	for {
 		if k.flow(x.p, syntax.BodyOf(fn.Node())).Kept(o, at) {
 			return true

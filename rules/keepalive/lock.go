@@ -72,7 +72,7 @@ func (k *keeper) waitsForLock(x use) bool {
 		return false
 	}
 	for fn, ok := x.fn, true; ok; fn, ok = syntax.EnclosingFunc(fn.Parent()) {
-		for mutex, l := range mutexesHeld(x.p, syntax.BodyOf(fn.Node()), x.Call.Pos()) {
+		for mutex, l := range mutexesHeld(x.p, syntax.BodyOf(fn.Node()), x.at.Pos()) {
 			its, ok := locks[mutex]
 			if ok && !(its.shared && l.shared) && (l.owner != finalizer.FinalizedKey(x.of.typ) || l.root == x.of.v) {
 				return true

@@ -7,14 +7,15 @@ import (
 	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
-	"github.com/runtimefix/runtimefix/rules/internal/cgo"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
 // owned reports whether nothing outside of the function is known to hold o: it
 // was made in the function and not put anywhere, or it came by a parameter whose
 // callers are unknown or let go of it.
-func (k *keeper) owned(x *crossing, o resource) bool {
+func (k *keeper) owned(x *crossing, o resource) bool { return k.ownedBy(x, o, 4) }
+
+func (k *keeper) ownedBy(x *crossing, o resource, depth int) bool {
 	v := o.v
 	fn := x.fn
 	for !(fn.Node().Pos() <= v.Pos() && v.Pos() < fn.Node().End()) {
@@ -25,19 +26,17 @@ func (k *keeper) owned(x *crossing, o resource) bool {
 		fn = outer
 	}
 	body := syntax.BodyOf(fn.Node())
-	values := syntax.AssignedValues(x.p, body, v)
-	if body.Pos() <= v.Pos() && v.Pos() < body.End() {
-		if k.flow(x.p, body).Holding(o.subject()).Stored || len(values) == 0 {
+	for _, val := range sources(x.p, body, v) {
+		if !k.letGo(x, body, val, o, depth) {
 			return false
 		}
-		if from, ok := takenFrom(x.p, values, o); ok {
-			return !k.alive(x, from.subject()) && k.owned(x, from)
-		}
-		return !slices.ContainsFunc(values, func(val ast.Expr) bool { return val == nil || !k.fresh(x.p, val, o.fields, 3) })
+	}
+	if body.Pos() <= v.Pos() && v.Pos() < body.End() {
+		return len(syntax.AssignedValues(x.p, body, v)) > 0 && !k.flow(x.p, body).Holding(o.subject()).Stored
 	}
 	// Have: a parameter, receiver or result.
 	decl, ok := fn.Node().(*ast.FuncDecl)
-	if !ok || len(values) > 0 {
+	if !ok {
 		return false
 	}
 	i := slices.Index(syntax.ParamObjects(x.p, decl.Type), types.Object(v))
@@ -50,18 +49,99 @@ func (k *keeper) owned(x *crossing, o resource) bool {
 	return obj == nil || !k.heldByCallers(x.p, obj, i, o)
 }
 
-// takenFrom returns o as another variable knows it, where o's variable was set
-// once, to that one or a field behind it.
-func takenFrom(p *rewrite.Package, values []ast.Expr, o resource) (resource, bool) {
-	if len(values) != 1 || values[0] == nil {
-		return o, false
+// A source is what a variable is set to; x is nil where that is not known.
+type source struct {
+	x       ast.Expr
+	element bool // to an element of x
+}
+
+// sources returns what v is set to in body.
+func sources(p *rewrite.Package, body *ast.BlockStmt, v *types.Var) []source {
+	var out []source
+	is := func(x ast.Expr) bool {
+		id, ok := x.(*ast.Ident)
+		return ok && p.Info.ObjectOf(id) == v
 	}
-	root, fields, ok := syntax.FieldsBehind(p, values[0])
+	ranged := 0
+	ast.Inspect(body, func(n ast.Node) bool {
+		if r, ok := n.(*ast.RangeStmt); ok && (is(r.Value) || is(r.Key)) {
+			ranged++
+			if is(r.Value) {
+				out = append(out, source{r.X, true})
+			} else {
+				out = append(out, source{})
+			}
+		}
+		return true
+	})
+	for _, val := range syntax.AssignedValues(p, body, v) {
+		if val == nil && ranged > 0 {
+			ranged--
+			continue
+		}
+		out = append(out, source{x: val})
+	}
+	return out
+}
+
+// letGo reports whether nothing outside of the function is known to hold what
+// o's variable gets of val.
+func (k *keeper) letGo(x *crossing, body *ast.BlockStmt, val source, o resource, depth int) bool {
+	if val.x == nil || depth == 0 {
+		return false
+	}
+	from, ok := k.from(x.p, val, o)
 	if !ok {
+		return !val.element && k.fresh(x.p, val.x, o.fields, 3)
+	}
+	if from.v == o.v {
+		return true
+	}
+	return takenOut(x.p, body, val.x) || !k.alive(x, from.subject()) && k.ownedBy(x, from, depth-1)
+}
+
+// takenOut reports whether x is an element of a map that the function deletes.
+func takenOut(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr) bool {
+	index, ok := ast.Unparen(x).(*ast.IndexExpr)
+	if !ok {
+		return false
+	}
+	return syntax.ContainsNode(body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		return ok && syntax.IsBuiltin(p, call, "delete") && len(call.Args) == 2 &&
+			syntax.ExprText(call.Args[0]) == syntax.ExprText(index.X) && syntax.ExprText(call.Args[1]) == syntax.ExprText(index.Index)
+	})
+}
+
+// from returns o as another variable knows it, where o's variable is set to that
+// one or to what a path leads to from there.
+func (k *keeper) from(p *rewrite.Package, val source, o resource) (resource, bool) {
+	w, ok := k.pathOf(p, val.x)
+	if !ok || p.Info.Types[val.x].IsNil() {
 		return o, false
 	}
-	v := syntax.LocalVar(p, root)
-	return resource{v, append(fields, o.fields...), o.typ}, v != nil && v != o.v
+	if val.element {
+		w.steps = append(w.steps, step{typ: o.v.Type()})
+	}
+	for _, f := range o.fields {
+		w.steps = append(w.steps, step{f, f.Type()})
+	}
+	v := syntax.LocalVar(p, w.root)
+	if v == nil {
+		if _, isVar := p.Info.Uses[w.root].(*types.Var); !isVar {
+			return o, false
+		}
+		return resource{v: p.Info.Uses[w.root].(*types.Var), typ: o.typ, element: true}, true
+	}
+	out := resource{v: v, typ: o.typ, element: o.element}
+	for _, s := range w.steps {
+		if s.field == nil {
+			out.element = true
+			break
+		}
+		out.fields = append(out.fields, s.field)
+	}
+	return out, true
 }
 
 // fresh reports whether x is a new object that only its receiver knows, and so
@@ -218,14 +298,13 @@ func (k *keeper) heldByCallers(p *rewrite.Package, fn *types.Func, i int, o reso
 		} else {
 			return false
 		}
-		caller, ok := syntax.EnclosingFunc(c)
-		if !ok {
+		x := callAt(r.Pkg, r.File, c, nil)
+		if x == nil {
 			return false
 		}
-		if k.runsInFinalizer(r.Pkg, caller, o.typ) {
+		if k.runsInFinalizer(r.Pkg, x.fn, o.typ) {
 			continue
 		}
-		x := &crossing{Boundary: &cgo.Boundary{Call: call}, p: r.Pkg, file: r.File, cur: c, fn: caller, body: syntax.BodyOf(caller.Node())}
 		if !k.heldAt(x, arg, o) {
 			return false
 		}
@@ -251,6 +330,6 @@ func (k *keeper) heldAt(at *crossing, arg ast.Expr, o resource) bool {
 	if v == nil {
 		return true // package-level
 	}
-	of := resource{v, append(fields, o.fields...), o.typ}
+	of := resource{v: v, fields: append(fields, o.fields...), typ: o.typ, element: o.element}
 	return k.alive(at, of.subject()) || !k.owned(at, of)
 }

@@ -19,9 +19,11 @@ type release struct {
 	unknown bool            // one of them is not in sight
 	funcs   map[string]bool // the functions that they run
 	bodies  map[ast.Node]bool
-	calls   map[string]bool      // the boundaries that they cross
+	last    map[string]string    // the last boundary that they cross with each handle
 	locks   map[string]*lockCall // the mutexes that they lock
 	acts    bool                 // they may free something: they do more than to look and to tell
+	frees   map[string]bool      // of the boundaries those that free: the last of each handle
+	typ     types.Type           // of the object
 }
 
 // releaseOf returns what is known of the finalizers for objects that t points
@@ -31,16 +33,16 @@ func (k *keeper) releaseOf(t types.Type) *release {
 	if r := k.released[key]; r != nil {
 		return r
 	}
-	r := &release{fields: make(map[string]bool), funcs: make(map[string]bool), bodies: make(map[ast.Node]bool), calls: make(map[string]bool), locks: make(map[string]*lockCall)}
+	r := &release{fields: make(map[string]bool), funcs: make(map[string]bool), bodies: make(map[ast.Node]bool), last: make(map[string]string), locks: make(map[string]*lockCall), frees: make(map[string]bool), typ: t}
 	k.released[key] = r
 	for _, x := range k.registered().Of(t) {
-		home := x.Pkg
-		if x.Wrapper != nil {
-			if p := k.s.Package(x.Wrapper.Pkg().Path()); p != nil {
-				home = p
-			}
+		for _, run := range x.Runs {
+			k.follow(run.Pkg, run.X, r)
 		}
-		k.follow(home, x.Fn, r)
+		for _, name := range r.last {
+			r.frees[name] = true
+		}
+		clear(r.last)
 		if x.Cleanup && len(x.Call.Call.Args) > 2 {
 			k.cleanupArg(x, r)
 		}
@@ -138,7 +140,7 @@ func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt
 					r.fields[n.Sel.Name] = true
 				case *types.Func:
 					// A method that is called or handed on.
-					k.followFunc(p, o, r, depth-1)
+					k.followFunc(p, methodOf(r.typ, o, p), r, depth-1)
 				}
 			}
 		case *ast.SendStmt:
@@ -153,10 +155,10 @@ func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt
 			r.acts = r.acts || k.mayFree(p, n)
 			if l := lockCallOf(p, n); l != nil && !l.unlock {
 				r.locks[l.mutex] = l
-			} else if name := cgo.CName(p, n.Fun); name != "" {
-				r.calls["C."+name] = true
 			} else if b := cgo.BoundaryOf(p, n); b != nil {
-				r.calls[b.What()] = true
+				r.noteBoundary(p, b)
+			} else if name := cgo.CName(p, n.Fun); name == "free" {
+				r.frees["C.free"] = true
 			}
 			if f := p.Callee(n); f != nil && f.Signature().Recv() == nil {
 				k.followFunc(p, f, r, depth-1)
@@ -164,6 +166,38 @@ func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt
 		}
 		return true
 	})
+}
+
+// methodOf returns the method that a call of fn runs for the object of type t,
+// where fn is an interface's.
+func methodOf(t types.Type, fn *types.Func, p *rewrite.Package) *types.Func {
+	recv := fn.Signature().Recv()
+	if recv == nil || !types.IsInterface(recv.Type()) {
+		return fn
+	}
+	if !syntax.IsPointer(t) {
+		t = types.NewPointer(t)
+	}
+	obj, _, _ := types.LookupFieldOrMethod(t, true, p.Types, fn.Name())
+	if m, ok := obj.(*types.Func); ok {
+		return m
+	}
+	return fn
+}
+
+// noteBoundary adds a boundary that finalizers cross. Those in what they call
+// come in the order in which they run, near enough.
+func (r *release) noteBoundary(p *rewrite.Package, b *cgo.Boundary) {
+	handle := ""
+	for _, arg := range b.Call.Args {
+		if sel, ok := cgo.Converted(p, arg).(*ast.SelectorExpr); ok && p.Info.Selections[sel] != nil {
+			handle = sel.Sel.Name
+		}
+	}
+	r.last[handle] = b.What()
+	if surelyFrees.MatchString(b.Name) {
+		r.frees[b.What()] = true
+	}
 }
 
 // mayFree reports whether the call in a finalizer may free something by itself:
@@ -200,12 +234,64 @@ var freesNothing = map[string]bool{
 	"strconv": true, "strings": true, "sync": true, "sync/atomic": true, "testing": true, "time": true,
 }
 
-// frees reports whether the finalizer of what t points at works on the field. It
-// does not free what it does not touch, and nothing when it only tells that the
-// object was not closed.
+// frees reports whether the finalizer of what t points at works on the field, or
+// on another one that has the same handle. It does not free what it does not
+// touch, and nothing when it only tells that the object was not closed.
 func (k *keeper) frees(t types.Type, field string) bool {
 	r := k.releaseOf(t)
-	return r.unknown || r.acts && r.fields[field]
+	return r.unknown || r.acts && (r.fields[field] || k.secondFields(t, r)[field])
+}
+
+// secondFields returns the fields of what t points at that are given the same
+// handles as those in r: T{base: base{h: h}, sub: (*C.sub)(h)}.
+func (k *keeper) secondFields(t types.Type, r *release) map[string]bool {
+	key := finalizer.FinalizedKey(t)
+	if out, ok := k.seconds[key]; ok {
+		return out
+	}
+	out := make(map[string]bool)
+	k.seconds[key] = out
+	for _, p := range k.s.Packages {
+		for c := range p.Inspector.Root().Preorder((*ast.CompositeLit)(nil)) {
+			lit := c.Node().(*ast.CompositeLit)
+			if finalizer.FinalizedKey(p.Info.TypeOf(lit)) != key {
+				continue
+			}
+			given := make(map[types.Object][]string)
+			handlesGiven(p, lit, given)
+			for _, names := range given {
+				if slices.ContainsFunc(names, func(n string) bool { return r.fields[n] }) {
+					for _, n := range names {
+						out[n] = true
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// handlesGiven adds the names of the fields that the literal, and those in it,
+// give the value of a variable that may have a handle.
+func handlesGiven(p *rewrite.Package, lit *ast.CompositeLit, given map[types.Object][]string) {
+	for _, elt := range lit.Elts {
+		kv, ok := elt.(*ast.KeyValueExpr)
+		if !ok {
+			continue
+		}
+		key, ok := kv.Key.(*ast.Ident)
+		if !ok {
+			continue
+		}
+		switch val := cgo.Converted(p, kv.Value).(type) {
+		case *ast.CompositeLit:
+			handlesGiven(p, val, given)
+		case *ast.Ident:
+			if v := syntax.LocalVar(p, val); v != nil && isHandle(v.Type()) {
+				given[v] = append(given[v], key.Name)
+			}
+		}
+	}
 }
 
 // inFinalizer reports whether the use stands in a finalizer of the object or in
@@ -257,8 +343,12 @@ func (k *keeper) calledByOthers(p *rewrite.Package, fn ast.Node, r *release) boo
 	})
 }
 
-// releaseName matches the names of functions that free what they get.
-var releaseName = regexp.MustCompile(`(?i)free|close|destroy|release|delete|finali[sz]e|dispose|unref|deinit|cleanup|shutdown|teardown|drop|remove|clear|unset`)
+var (
+	// releaseName matches the names of functions that free what they get.
+	releaseName = regexp.MustCompile(`(?i)free|close|destroy|release|delete|finali[sz]e|dispose|unref|deinit|cleanup|shutdown|teardown|drop|remove|clear|unset`)
+	// surelyFrees matches those of which a finalizer calls several.
+	surelyFrees = regexp.MustCompile(`(?i)(?:^|_)(?:free|destroy|delete|release|dispose|unref|close)(?:$|_)|^(?:delete|free|destroy|release)[A-Z]|[a-z](?:Free|Destroy|Delete|Release|Close|Unref)$`)
+)
 
 // releases reports whether the call frees the handle itself: it is what the
 // finalizer does, too.
@@ -267,18 +357,10 @@ func (k *keeper) releases(x use) bool {
 		return x.Name == "syscall.Close" || x.Name == "unix.Close" || x.Name == "syscall.CloseHandle" || x.Name == "windows.CloseHandle"
 	}
 	r := k.releaseOf(x.of.typ)
-	if !r.calls[x.What()] {
-		return r.unknown && releaseName.MatchString(x.Name)
+	if x.wrapper != nil {
+		return r.funcs[rewrite.ObjectKey(x.wrapper)] || r.unknown && releaseName.MatchString(x.Name)
 	}
-	if releaseName.MatchString(x.Name) {
-		return true
-	}
-	for name := range r.calls {
-		if releaseName.MatchString(name) {
-			return false
-		}
-	}
-	return true
+	return r.frees[x.What()] || r.unknown && releaseName.MatchString(x.Name)
 }
 
 // disarms reports whether the function clears the finalizer of the object, or

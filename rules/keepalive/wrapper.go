@@ -46,12 +46,14 @@ func (k *keeper) wrapper(x *crossing, p *rewrite.Package, decl *ast.FuncDecl, v 
 	var converting []conversion
 	for _, r := range k.s.Refs(rewrite.ObjectKey(fn)) {
 		c, ok := r.Call()
-		caller, inFunc := syntax.EnclosingFunc(c)
-		if !ok || !inFunc || r.File.Test || i >= len(c.Node().(*ast.CallExpr).Args) {
+		if !ok || r.File.Test {
+			continue // used as a value, say
+		}
+		at := callAt(r.Pkg, r.File, c, nil)
+		if at == nil || i >= len(at.Call.Args) {
 			continue
 		}
-		call := c.Node().(*ast.CallExpr)
-		at := &crossing{Boundary: &cgo.Boundary{Call: call}, p: r.Pkg, file: r.File, cur: c, fn: caller, body: syntax.BodyOf(caller.Node())}
+		call, caller := at.Call, at.fn
 		if conv, ok := k.converts(at, call.Args[i]); ok {
 			converting = append(converting, conv)
 		}

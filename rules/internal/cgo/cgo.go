@@ -194,11 +194,17 @@ func BoundaryOf(p *rewrite.Package, call *ast.CallExpr) *Boundary {
 	if fn == nil || fn.Pkg() == nil {
 		return nil
 	}
+	if rewrite.ObjectKey(fn) == "(*net.UnixConn).WriteMsgUnix" {
+		return &Boundary{Call: call, Name: fn.Name()} // descriptors go in its buffer
+	}
 	if !SyscallPackages[fn.Pkg().Path()] {
 		if decl := syntax.DeclOf(p, fn); decl != nil && KeepsConverted(decl) && takesUintptr(fn.Signature()) {
 			return &Boundary{Call: call, Name: fn.Name(), Raw: true}
 		}
 		return nil
+	}
+	if fn.Name() == "UnixRights" {
+		return nil // it only writes the number into a buffer
 	}
 	b := &Boundary{Call: call, Name: fn.Pkg().Name() + "." + fn.Name()}
 	if recv := fn.Signature().Recv(); recv != nil {
@@ -256,8 +262,8 @@ func isCPointer(p *rewrite.Package, x ast.Expr) bool {
 	}
 }
 
-// UintptrOfPointer returns the pointer in uintptr(unsafe.Pointer(x)), whatever
-// other conversions there are around; nil when x is no such conversion.
+// UintptrOfPointer returns the pointer in uintptr(unsafe.Pointer(x)), or in
+// uintptr(x) where x is a variable of type unsafe.Pointer, whatever other conversions there are around; nil when x is no such conversion.
 func UintptrOfPointer(p *rewrite.Package, x ast.Expr) ast.Expr {
 	hidden := false
 	for {
@@ -277,6 +283,9 @@ func UintptrOfPointer(p *rewrite.Package, x ast.Expr) ast.Expr {
 			return ast.Unparen(call.Args[0])
 		case isType && basic != nil && basic.Kind() == types.Uintptr:
 			hidden = true
+			if id, ok := ast.Unparen(call.Args[0]).(*ast.Ident); ok && syntax.Under(p.Info.TypeOf(id)) == types.Typ[types.UnsafePointer] {
+				return id
+			}
 		case isType && basic != nil && basic.Info()&types.IsInteger != 0:
 		case CName(p, call.Fun) != "" && IsCType(p, CName(p, call.Fun)):
 		default:

@@ -110,15 +110,21 @@ func (l *Liveness) search(b *cfg.Block, i int, effect func(ast.Node) flowEffect,
 	return false
 }
 
-// Reaches reports whether the flow leads from the end of a to b.
-func (l *Liveness) Reaches(a, b ast.Node) bool {
+// ReachesWith reports whether the flow leads from the end of a to b without
+// setting v.
+func (l *Liveness) ReachesWith(v *types.Var, a, b ast.Node) bool {
 	return l.after(a, func(block *cfg.Block, i int) bool {
 		if n := block.Nodes[i]; a != b && syntax.Encloses(n, b) {
-			return b.Pos() > a.Pos() // in one statement
+			return b.End() > a.End() // in one statement
+		} else if l.Effect(n, v) == Overwritten {
+			return false
 		}
 		return l.search(block, i+1, func(n ast.Node) flowEffect {
 			if syntax.Encloses(n, b) {
 				return used
+			}
+			if l.Effect(n, v) == Overwritten {
+				return Overwritten
 			}
 			return untouched
 		}, make(map[*cfg.Block]bool))

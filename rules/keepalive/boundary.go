@@ -1,0 +1,249 @@
+package keepalive
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/cgo"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// crossing is a boundary in its surroundings.
+type crossing struct {
+	*cgo.Boundary
+	at   ast.Expr // the call, or what reads C memory
+	p    *rewrite.Package
+	file *rewrite.File
+	cur  inspector.Cursor // of at
+	fn   inspector.Cursor // the innermost function
+	body *ast.BlockStmt
+	// wrapper is the function of Go that is called and hands handles on; operands
+	// are the arguments that it does so with, or what is read.
+	wrapper  *types.Func
+	operands []ast.Expr
+	read     bool // C memory is read or written in place
+}
+
+// callAt returns the call at c in its surroundings, nil outside of functions. b
+// says what it is as a boundary.
+func callAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor, b *cgo.Boundary) *crossing {
+	fn, ok := syntax.EnclosingFunc(c)
+	if !ok {
+		return nil
+	}
+	call := c.Node().(*ast.CallExpr)
+	if b == nil {
+		b = &cgo.Boundary{Call: call}
+	}
+	return &crossing{Boundary: b, at: call, p: p, file: f, cur: c, fn: fn, body: syntax.BodyOf(fn.Node()), operands: call.Args}
+}
+
+// crossingAt returns the boundary that the call at c crosses, nil when it
+// crosses none or stands outside of functions.
+func crossingAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) *crossing {
+	b := cgo.BoundaryOf(p, c.Node().(*ast.CallExpr))
+	if b == nil {
+		return nil
+	}
+	return callAt(p, f, c, b)
+}
+
+// throughGo returns the boundary behind the called function of Go, which hands
+// an argument on to it; nil when there is none.
+func (k *keeper) throughGo(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) *crossing {
+	call := c.Node().(*ast.CallExpr)
+	if !hasHandle(p, call) {
+		return nil
+	}
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() == nil {
+		return nil
+	}
+	on := k.handsOn(p, fn, 3)
+	if len(on) == 0 {
+		return nil
+	}
+	x := callAt(p, f, c, &cgo.Boundary{Call: call, Name: fn.Name(), C: true})
+	if x == nil {
+		return nil
+	}
+	x.operands, x.wrapper = nil, fn
+	for i, arg := range call.Args {
+		if on[i] {
+			x.operands = append(x.operands, arg)
+		}
+	}
+	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && on[-1] {
+		x.operands = append(x.operands, sel.X)
+	}
+	return x
+}
+
+// What is the boundary's name for messages.
+func (x *crossing) What() string {
+	switch {
+	case x.wrapper != nil:
+		return x.wrapper.Name()
+	case x.read:
+		return "the access"
+	}
+	return x.Boundary.What()
+}
+
+// hasHandle reports whether the call's arguments or receiver may be handles.
+func hasHandle(p *rewrite.Package, call *ast.CallExpr) bool {
+	for _, arg := range call.Args {
+		if isHandle(p.Info.TypeOf(arg)) && p.Info.Types[arg].Value == nil {
+			return true
+		}
+	}
+	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	return ok && p.Info.Selections[sel] != nil && isHandle(p.Info.TypeOf(sel.X))
+}
+
+// handsOn returns the parameters, by index, and the receiver, -1, that fn hands
+// on to a boundary as handles, or reads C memory by, up to depth functions away.
+func (k *keeper) handsOn(p *rewrite.Package, fn *types.Func, depth int) map[int]bool {
+	key := rewrite.ObjectKey(fn)
+	if on, ok := k.handing[key]; ok || depth == 0 {
+		return on
+	}
+	k.handing[key] = nil // for recursion
+	home, decl := k.source(p, fn)
+	if decl == nil {
+		return nil
+	}
+	params := make(map[types.Object]int)
+	for i, v := range syntax.ParamObjects(home, decl.Type) {
+		if v != nil && isHandle(v.Type()) {
+			params[v] = i
+		}
+	}
+	if decl.Recv != nil && len(decl.Recv.List[0].Names) > 0 {
+		if v := home.Info.Defs[decl.Recv.List[0].Names[0]]; v != nil && isHandle(v.Type()) {
+			params[v] = -1
+		}
+	}
+	if len(params) == 0 {
+		return nil
+	}
+	on := make(map[int]bool)
+	note := func(x ast.Expr) {
+		if i, ok := params[paramBehind(home, decl.Body, x)]; ok {
+			on[i] = true
+		}
+	}
+	ast.Inspect(decl.Body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if cgo.BoundaryOf(home, n) != nil {
+				for _, arg := range n.Args {
+					note(arg)
+				}
+			} else if inner := home.Callee(n); inner != nil && hasHandle(home, n) {
+				for i := range k.handsOn(home, inner, depth-1) {
+					if i >= 0 && i < len(n.Args) {
+						note(n.Args[i])
+					}
+				}
+			}
+		case *ast.SelectorExpr:
+			if readsC(home, n) {
+				note(n.X)
+			}
+		case *ast.StarExpr:
+			if readsC(home, n) {
+				note(n.X)
+			}
+		}
+		return true
+	})
+	k.handing[key] = on
+	return on
+}
+
+// paramBehind returns the variable that x is, or that x was copied from.
+func paramBehind(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr) types.Object {
+	for range 3 {
+		id, ok := cgo.Converted(p, x).(*ast.Ident)
+		if !ok {
+			return nil
+		}
+		v := syntax.LocalVar(p, id)
+		if v == nil {
+			return nil
+		}
+		def := syntax.OnlyValue(p, body, v)
+		if def == nil {
+			return v
+		}
+		x = def
+	}
+	return nil
+}
+
+// readAt returns the place at c where C memory is read or written by Go, through
+// a pointer that may be a handle; nil when it is none.
+func readAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) *crossing {
+	x := c.Node().(ast.Expr)
+	if !readsC(p, x) {
+		return nil
+	}
+	switch n := c.Parent().Node().(type) {
+	case *ast.SelectorExpr, *ast.IndexExpr, *ast.StarExpr:
+		return nil // the whole is looked at
+	case *ast.UnaryExpr:
+		if n.Op == token.AND {
+			return nil // an address
+		}
+	}
+	fn, ok := syntax.EnclosingFunc(c)
+	if !ok {
+		return nil
+	}
+	return &crossing{
+		Boundary: &cgo.Boundary{C: true}, at: x, p: p, file: f, cur: c, fn: fn, body: syntax.BodyOf(fn.Node()),
+		operands: []ast.Expr{x}, read: true,
+	}
+}
+
+// readsC reports whether x is a part of C memory that a pointer leads to: x.f or
+// *x where x has a type of C.
+func readsC(p *rewrite.Package, x ast.Expr) bool {
+	switch n := x.(type) {
+	case *ast.SelectorExpr:
+		if p.Info.Selections[n] != nil || cgo.CName(p, n) != "" {
+			return false
+		}
+		return isCValue(p, n.X)
+	case *ast.StarExpr:
+		return cgo.CName(p, n.X) == "" && isCValue(p, n.X)
+	}
+	return false
+}
+
+// isCValue reports whether x is a value of a C type, as far as that shows: a
+// variable, field, element or result.
+func isCValue(p *rewrite.Package, x ast.Expr) bool {
+	x = ast.Unparen(x)
+	if star, ok := x.(*ast.StarExpr); ok && cgo.CName(p, star.X) != "" {
+		return false // a type
+	}
+	t := p.Info.TypeOf(cgo.Converted(p, x))
+	if t == nil {
+		sel, ok := x.(*ast.SelectorExpr)
+		return ok && readsC(p, sel)
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		_, chain := x.(*ast.SelectorExpr)
+		return u.Kind() == types.Invalid && (!chain || p.Info.Selections[x.(*ast.SelectorExpr)] != nil || readsC(p, x))
+	case *types.Pointer:
+		b, ok := u.Elem().Underlying().(*types.Basic)
+		return ok && b.Kind() == types.Invalid
+	}
+	return false
+}
