@@ -128,7 +128,7 @@ func TestInteractive(t *testing.T) {
 			}
 			write("go.mod", "module example.com/m\n\ngo 1.24\n")
 			write("a.go", file)
-			write("b.go", "package m\n\nimport \"runtime\"\n\nfunc other() {\n\tfor {\n\t\truntime.GC()\n\t}\n}\n")
+			write("b.go", "package m\n\nimport \"runtime\"\n\nfunc other() {\n\tfor {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n")
 			// The editor puts a line in the place of the one that goes.
 			write("editor.sh", "sed -i 's/^-\\(.*\\)runtime.GC()$/-\\1runtime.GC()\\n+\\1println(\"edited\")/' \"$1\"\n")
 			screen := dialog(t, bin, []string{"EDITOR=sh editor.sh", "GIT_EDITOR=", "VISUAL="}, tt.answers)

@@ -59,10 +59,7 @@ func TestSecondSignal(t *testing.T) {
 
 // While packages are loaded a signal ends the run: no findings, exit code 130.
 func TestInterruptedLoad(t *testing.T) {
-	bin, err := exec.LookPath("runtimefix")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := program(t)
 	sampleDir(t)
 	started := filepath.Join(t.TempDir(), "started")
 	fake := t.TempDir()
@@ -100,10 +97,7 @@ func TestInterruptedLoad(t *testing.T) {
 // A signal while files are written stops between two of them, and the message
 // says how many were.
 func TestInterruptedWrite(t *testing.T) {
-	bin, err := exec.LookPath("runtimefix")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := program(t)
 	const files = 300
 	dir := t.TempDir()
 	name := func(i int) string { return filepath.Join(dir, fmt.Sprintf("f%03d.go", i)) }

@@ -13,13 +13,7 @@ import (
 // However a run that writes is ended, each file holds its old or its new
 // content, and nothing that the go command would take for source is left.
 func TestKilled(t *testing.T) {
-	bin, err := exec.LookPath("runtimefix") // put there by TestMain
-	if err != nil {
-		bin = filepath.Join(t.TempDir(), "runtimefix")
-		if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-			t.Fatalf("building: %v\n%s", err, out)
-		}
-	}
+	bin := program(t)
 	const files = 200
 	old := func(i int) []byte {
 		return fmt.Appendf(nil, "package m\n\nimport \"runtime\"\n\nfunc f%d(n int) {\n\tfor range n {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n", i)

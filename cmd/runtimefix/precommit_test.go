@@ -14,15 +14,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// program builds the command and returns its path.
+// program returns the path of the command as TestMain put it there: the test's
+// own binary, which is the command when it is called by that name.
 func program(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it builds the command")
+		t.Skip("it runs the command as a process")
 	}
-	bin := filepath.Join(t.TempDir(), "runtimefix")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, out)
+	bin, err := exec.LookPath("runtimefix")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return bin
 }
@@ -83,7 +84,7 @@ func TestPreCommit(t *testing.T) {
 		}
 	}
 	write(".pre-commit-config.yaml", string(config))
-	loop := "package m\n\nimport \"runtime\"\n\nfunc f() {\n\tfor {\n\t\truntime.GC()\n\t}\n}\n"
+	loop := "package m\n\nimport \"runtime\"\n\nfunc f() {\n\tfor {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n"
 	// A second module below the first, and a name with a space.
 	write("other/go.mod", "module example.com/other\n\ngo 1.24\n")
 	write("other/loop.go", loop)
@@ -177,7 +178,7 @@ func TestTwoProcesses(t *testing.T) {
 	}
 	write("go.mod", "module example.com/m\n\ngo 1.24\n")
 	for _, name := range []string{"a", "b"} {
-		write(name+".go", fmt.Sprintf("package m\n\nimport \"runtime\"\n\nfunc %s() {\n\tfor {\n\t\truntime.GC()\n\t}\n}\n", name))
+		write(name+".go", fmt.Sprintf("package m\n\nimport \"runtime\"\n\nfunc %s() {\n\tfor {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n", name))
 	}
 	var wg sync.WaitGroup
 	outs, errs := make([]string, 2), make([]error, 2)
