@@ -23,9 +23,10 @@ type Finder struct {
 	Find      func(*load.Snapshot) []Finding
 }
 
-// maxRounds bounds the rounds of find, edit and verify after which no fewer fixes
-// are to be made than after an earlier one. Fixes that touch the same place take
-// turns; where their number does not fall, two rules undo each other's work.
+// maxRounds bounds the rounds of find, edit and verify on end after which neither
+// fewer fixes are to be made than ever before nor the files are smaller. Fixes
+// that touch the same place take turns; but where nothing gets less, two rules
+// undo each other's work.
 const maxRounds = 10
 
 // Found is a Finding with resolved positions and what became of it.
@@ -238,7 +239,7 @@ func (r *runner) candidates(v *view) []candidate {
 
 // rounds finds, edits and verifies until nothing is left to do.
 func (r *runner) rounds() error {
-	least := math.MaxInt
+	least, smallest := math.MaxInt, math.MaxInt
 	for idle := 0; idle < maxRounds; idle++ {
 		progress, left := false, 0
 		for _, v := range r.views {
@@ -264,8 +265,12 @@ func (r *runner) rounds() error {
 		if !progress {
 			return nil
 		}
-		if left < least {
-			least, idle = left, 0
+		size := 0
+		for _, data := range r.overlay {
+			size += len(data)
+		}
+		if left < least || size < smallest {
+			least, smallest, idle = min(left, least), min(size, smallest), -1
 		}
 	}
 	for _, v := range r.views {
