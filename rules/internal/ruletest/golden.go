@@ -7,9 +7,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"go/version"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +29,7 @@ var update = flag.Bool("update", false, "rewrite the golden trees: their want/ f
 //	flags: --unsafe       the fixes that --unsafe admits are made too
 //	flags: --tests=false  tests are not loaded
 //	rules: a,b            rules to run instead of RULE alone
+//	go: 1.27              run only by a toolchain of that release or later
 //	broken                the input does not type-check, the result does
 //	ill-typed             neither input nor result type-check
 //
@@ -64,6 +67,9 @@ func readGolden(t *testing.T, path string) *goldenTree {
 		}
 		if v, ok := strings.CutPrefix(line, "rules:"); ok {
 			g.rules = strings.Split(strings.TrimSpace(v), ",")
+		}
+		if v, ok := strings.CutPrefix(line, "go:"); ok && version.Compare(runtime.Version(), "go"+strings.TrimSpace(v)) < 0 {
+			t.Skipf("needs Go %s", strings.TrimSpace(v))
 		}
 		g.broken = g.broken || line == "broken"
 		g.illTyped = g.illTyped || line == "ill-typed"
