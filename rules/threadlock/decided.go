@@ -109,14 +109,13 @@ func (f *lockFunc) endsIn(list []ast.Stmt) bool {
 // chosen says whether the way out x is one that leaves out nothing but the
 // unlock, or one that is taken when the thread could not be restored.
 func (f *lockFunc) chosen(x exit) level {
-	for c, cond := range f.conditions(x.stmt) {
+	for _, cond := range f.conditions(x.stmt) {
 		if cond == nil || cond.stmt.End() < x.stmt.Pos() {
 			continue
 		}
 		if told := f.failure(cond.x, cond.holds); told < perhapsFails && f.skipsOnlyUnlock(x.stmt, cond.stmt) {
 			return silent
 		}
-		_ = c
 		call := f.decidingCall(cond)
 		if call == nil || f.harmless(call) {
 			return fixable
@@ -228,6 +227,9 @@ func (f *lockFunc) worksBefore(call *ast.CallExpr) bool {
 		for prev, more := c.PrevSibling(); more; prev, more = prev.PrevSibling() {
 			if s, isStmt := prev.Node().(ast.Stmt); !isStmt || s.Pos() <= f.call.Call.Pos() {
 				break
+			}
+			if _, later := prev.Node().(*ast.DeferStmt); later {
+				continue
 			}
 			if syntax.ContainsNode(prev.Node(), func(n ast.Node) bool {
 				other, ok := n.(*ast.CallExpr)

@@ -45,8 +45,10 @@ func (f *lockFunc) judge(ways exits) (level, string) {
 	switch {
 	case f.saidToBeKept(elsewhere), kept && len(elsewhere) > 0, f.callsUnlocker():
 		return silent, ""
-	case kept, len(elsewhere) > 0, f.unlocksUnseen(), f.mainLineLeaks(leaks):
+	case kept, len(elsewhere) > 0, f.unlocksUnseen():
 		return max(out, doubtful), "somebody else may unlock"
+	case f.mainLineLeaks(leaks):
+		return max(out, doubtful), "the lock may be meant for the caller"
 	}
 	if slices.ContainsFunc(leaks, f.handsOut) {
 		return max(out, doubtful), "what is returned may still need the thread"
@@ -82,8 +84,24 @@ func (f *lockFunc) handsOut(x exit) bool {
 		if lit, ok := ast.Unparen(r).(*ast.CompositeLit); ok && len(lit.Elts) == 0 {
 			return false
 		}
-		return !f.p.Info.Types[r].IsNil() && f.isHandle(f.p.Info.TypeOf(r))
+		return !f.p.Info.Types[r].IsNil() && !f.isZero(r) && f.isHandle(f.p.Info.TypeOf(r))
 	})
+}
+
+// isZero reports whether x is a variable of the function that is never set.
+func (f *lockFunc) isZero(x ast.Expr) bool {
+	id, ok := ast.Unparen(x).(*ast.Ident)
+	if !ok {
+		return false
+	}
+	v, ok := f.p.Info.Uses[id].(*types.Var)
+	if !ok || v.Pos() < f.body.Pos() || f.body.End() < v.Pos() {
+		return false
+	}
+	for range syntax.ValuesOf(f.p, v) {
+		return false
+	}
+	return true
 }
 
 // isHandle reports whether values of type t may stand for something that is
