@@ -49,7 +49,7 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		if h.Kind != heat.Recurring || h.Dynamic {
 			continue
 		}
-		if c.Stage != nil && c.Stage.MatchString(decl.Name.Name) && !inLoop(call.At) && !heat.IsHandlerDecl(call.Pkg, decl) {
+		if c.endsStage(call, decl) && (h.Finite || h.Conditional || h.Request() || h.Mixed) {
 			continue
 		}
 		limit := h.Guarded || decidesByMemory(call.Pkg, call.At)
@@ -60,6 +60,12 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		out = append(out, c.finding(s, call, stmt, h, limit))
 	}
 	return append(out, c.values(s)...)
+}
+
+// endsStage reports whether the function of the call is named for what ends a
+// stage of work, and the call stands outside of its loops.
+func (c Collector) endsStage(call rewrite.Call, decl *ast.FuncDecl) bool {
+	return c.Stage != nil && c.Stage.MatchString(decl.Name.Name) && !inLoop(call.At) && !heat.IsHandlerDecl(call.Pkg, decl)
 }
 
 // measured reports whether the collection belongs to a measurement: of memory or
@@ -181,6 +187,10 @@ func (c Collector) dropCall(call rewrite.Call, stmt ast.Stmt, h heat.Heat, state
 		why = "memory is then collected when the heap has grown, not by the clock"
 	case operatorAction(call, h):
 		why = "somebody may ask for it on purpose there"
+	case c.endsStage(call, syntax.EnclosingDecl(call.At)):
+		why = "its function is named for what ends a stage of work"
+	case h.Request() && h.Loads:
+		why = "what was loaded before may be large, and gone by then"
 	case h.Mixed:
 		why = "it also stands in for callers that come by once"
 	case h.Finite && syntax.IsMain(call.Pkg, syntax.EnclosingDecl(call.At)):

@@ -125,6 +125,7 @@ func (f *heatFinder) ref(r rewrite.Ref, decl *ast.FuncDecl, depth int) (h Heat, 
 	h.Guarded = h.Guarded || f.guard != nil && f.guard(r.Pkg, call)
 	if h.Kind == Recurring {
 		h.Path = append([]Place{{r.Pkg, call}}, h.Path...)
+		h.Loads = h.Loads || loads.MatchString(decl.Name.Name)
 	}
 	return h, true
 }

@@ -28,6 +28,9 @@ type Heat struct {
 	// Dynamic: the way there leads through an interface that several types
 	// implement.
 	Dynamic bool
+	// Loads: a function on the way makes something ready for use, going by its
+	// name.
+	Loads bool
 	// Typed: the loop around it reads what somebody types.
 	Typed bool
 	// Path are the calls that lead there, the nearest first, and the loop's body
@@ -56,7 +59,19 @@ const (
 // a condition.
 func (h Heat) hot() bool { return h.Kind == Recurring && !h.Paced && !h.Conditional }
 
-// maxCallers is the number of functions through which callers are followed.
+// Request reports whether a request leads there, and no loop around that.
+func (h Heat) Request() bool {
+	if h.Kind != Recurring || len(h.Path) == 0 {
+		return false
+	}
+	switch h.Path[len(h.Path)-1].At.Node().(type) {
+	case *ast.FuncDecl, *ast.FuncLit:
+		return true
+	}
+	return false
+}
+
+// MaxCallers is the number of functions through which callers are followed.
 const MaxCallers = 4
 
 // Of returns the heat of the node at cur.
