@@ -126,12 +126,7 @@ func notOfGo(p *rewrite.Package, x ast.Expr) bool {
 // goSlice reports whether the slice v has its array in Go's memory as far as
 // one can see: it was not made from a pointer.
 func (k *keeper) goSlice(x *crossing, v *types.Var) bool {
-	for _, val := range syntax.AssignedValues(x.p, x.body, v) {
-		if val == nil || notOfGo(x.p, val) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(sources(x.p, x.body, v), func(val source) bool { return val.x == nil || notOfGo(x.p, val.x) })
 }
 
 // hiddenPointer returns the pointer that arg, or what it is a copy of, has as an

@@ -1,0 +1,226 @@
+package liveness
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+
+	"github.com/runtimefix/runtimefix/rules/internal/cgo"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+)
+
+// Holding returns where references to o are put in the function.
+func (l *Liveness) Holding(o Subject) holding {
+	if h, ok := l.held[o]; ok {
+		return h
+	}
+	var h holding
+	v := o.V
+	known := map[*types.Var]bool{v: true}
+	holders := []*types.Var{v}
+	from := func(x ast.Expr) bool {
+		for _, w := range holders {
+			if l.Mentions(x, w) {
+				return true
+			}
+		}
+		return false
+	}
+	note := func(lhs ast.Expr, rhs ast.Expr) bool {
+		if !from(rhs) || cgo.IsCgoCall(l.p, rhs) || l.isRawField(cgo.Converted(l.p, rhs)) {
+			return false
+		}
+		if !o.leadsTo(l.p.Info.TypeOf(lhs)) && !slices.ContainsFunc(holders, func(w *types.Var) bool { return l.pointsInto(rhs, w) }) {
+			return false
+		}
+		lhs = ast.Unparen(lhs)
+		id, ok := lhs.(*ast.Ident)
+		if !ok {
+			id = syntax.VariableOf(lhs)
+		}
+		if id == nil || id.Name == "_" && id == lhs {
+			h.Stored = h.Stored || id == nil
+			return false
+		}
+		w, _ := l.Object(id).(*types.Var)
+		if w == nil || w.IsField() || !(l.body.Pos() <= w.Pos() && w.Pos() < l.body.End()) {
+			if w != v {
+				h.Stored = true
+			}
+			return false
+		}
+		if known[w] {
+			return false
+		}
+		known[w] = true
+		holders = append(holders, w)
+		h.vars = append(h.vars, w)
+		return true
+	}
+	for again := true; again; {
+		again = false
+		ast.Inspect(l.body, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.AssignStmt:
+				for i, lhs := range n.Lhs {
+					rhs := n.Rhs[0]
+					if len(n.Rhs) == len(n.Lhs) {
+						rhs = n.Rhs[i]
+					}
+					again = note(lhs, rhs) || again
+				}
+			case *ast.ValueSpec:
+				for i, lhs := range n.Names {
+					if len(n.Values) == 0 {
+						break
+					}
+					rhs := n.Values[0]
+					if len(n.Values) == len(n.Names) {
+						rhs = n.Values[i]
+					}
+					again = note(lhs, rhs) || again
+				}
+			case *ast.RangeStmt:
+				if n.Key != nil {
+					again = note(n.Key, n.X) || again
+				}
+				if n.Value != nil {
+					again = note(n.Value, n.X) || again
+				}
+			case *ast.SendStmt:
+				h.Stored = h.Stored || l.Refers(n.Value, o)
+			case *ast.GoStmt:
+				h.Stored = h.Stored || l.Refers(n.Call, o)
+			case *ast.CallExpr:
+				for _, a := range n.Args {
+					if l.Refers(a, o) && !l.forgets(n) {
+						h.Stored = true
+					}
+				}
+			case *ast.UnaryExpr:
+				// The variable's own address.
+				if id, ok := ast.Unparen(n.X).(*ast.Ident); ok && n.Op == token.AND && l.Object(id) == v {
+					h.Stored = true
+				}
+			}
+			return true
+		})
+	}
+	l.held[o] = h
+	return h
+}
+
+// forgets reports whether the called function keeps none of its arguments.
+func (l *Liveness) forgets(call *ast.CallExpr) bool {
+	if cgo.IsCgoCall(l.p, call) || l.p.Info.Types[call.Fun].IsType() {
+		return true
+	}
+	if id := syntax.LastName(call.Fun); id != nil {
+		if _, ok := l.p.Info.Uses[id].(*types.Builtin); ok {
+			return true // append, unsafe.SliceData: the result is looked at
+		}
+	}
+	fn := l.p.Callee(call)
+	if fn == nil || fn.Pkg() == nil {
+		return false
+	}
+	switch fn.Pkg().Path() {
+	case "runtime", "fmt", "log", "errors", "syscall", "golang.org/x/sys/unix", "golang.org/x/sys/windows", "unsafe":
+		return true
+	}
+	return false
+}
+
+// isRawField reports whether x is a field of type unsafe.Pointer: that is how
+// handles of C are kept. An object has no such pointer to itself.
+func (l *Liveness) isRawField(x ast.Expr) bool {
+	sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
+	if !ok || syntax.Under(l.p.Info.TypeOf(sel)) != types.Typ[types.UnsafePointer] {
+		return false
+	}
+	_, ok = syntax.FieldChain(l.p, sel)
+	return ok
+}
+
+// pointsInto reports whether x is the address of a part of what v points at, as
+// &v.mu is. It keeps the whole alive.
+func (l *Liveness) pointsInto(x ast.Expr, v *types.Var) bool {
+	u, ok := ast.Unparen(x).(*ast.UnaryExpr)
+	if !ok || u.Op != token.AND {
+		return false
+	}
+	x = ast.Unparen(u.X)
+	for {
+		var part ast.Expr
+		switch n := x.(type) {
+		case *ast.SelectorExpr:
+			part = n.X
+		case *ast.IndexExpr:
+			if _, ok := syntax.Under(l.p.Info.TypeOf(n.X)).(*types.Array); !ok {
+				return false
+			}
+			part = n.X
+		default:
+			return false
+		}
+		root, fields, ok := syntax.FieldsBehind(l.p, x)
+		if ok && l.Object(root) == v {
+			// No pointer leads on to something else.
+			return !slices.ContainsFunc(fields[:len(fields)-1], func(f *types.Var) bool { return syntax.PointerLike(f.Type()) })
+		}
+		x = ast.Unparen(part)
+	}
+}
+
+// canHold reports whether a value of type t may lead to an object that a
+// variable of type ptr points at.
+func canHold(t, ptr types.Type) bool {
+	elem := syntax.PointerElem(ptr)
+	if elem == nil {
+		return true
+	}
+	return holds(t, elem, make(map[types.Type]bool))
+}
+
+func holds(t, elem types.Type, seen map[types.Type]bool) bool {
+	if t == nil || seen[t] {
+		return false
+	}
+	seen[t] = true
+	if types.Identical(t, types.Universe.Lookup("error").Type()) {
+		return false
+	}
+	if types.Identical(t, elem) {
+		return true
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		return u.Kind() == types.UnsafePointer
+	case *types.Pointer:
+		return types.Identical(u.Elem(), elem) || holds(u.Elem(), elem, seen)
+	case *types.Slice:
+		return holds(u.Elem(), elem, seen)
+	case *types.Array:
+		return holds(u.Elem(), elem, seen)
+	case *types.Chan:
+		return holds(u.Elem(), elem, seen)
+	case *types.Map:
+		return holds(u.Key(), elem, seen) || holds(u.Elem(), elem, seen)
+	case *types.Struct:
+		for f := range u.Fields() {
+			if holds(f.Type(), elem, seen) {
+				return true
+			}
+		}
+	case *types.Tuple:
+		for v := range u.Variables() {
+			if holds(v.Type(), elem, seen) {
+				return true
+			}
+		}
+	case *types.Interface, *types.Signature:
+		return true
+	}
+	return false
+}
