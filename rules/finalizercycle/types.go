@@ -15,11 +15,13 @@ import (
 // byTypes looks for a cycle that no function of the package closes in one run,
 // so that the types are all there is to go by. An object of the type gets
 // another one handed that it keeps (t.f = u, of a parameter u), and all objects
-// of that other type are made with a pointer back (U{g: t}).
+// of that other type are made with a pointer back (U{g: t}). Or a part of the
+// object, which it has by value, keeps what is made there with a pointer that the
+// part has to the whole (u := U{g: c.t}; c.f[k] = u).
 //
-// That is little evidence: u may belong to another t. It has to be a setter, for
-// in a function that makes u itself the run tells better; and nothing may take
-// either reference back.
+// That is little evidence: u may belong to another t. It has to be a setter or
+// such a part, for in a function that makes u itself of t the run tells better;
+// and nothing may take either reference back.
 func (c *cycles) byTypes(x *finalizer.Finalization) *cyclic {
 	named, ok := types.Unalias(x.Elem).(*types.Named)
 	if !ok || named.Obj().Pkg() == nil || named.Obj().Pkg().Path() != x.Pkg.Path {
@@ -27,15 +29,17 @@ func (c *cycles) byTypes(x *finalizer.Finalization) *cyclic {
 	}
 	st := fieldStoresOf(x.Pkg)
 	for _, to := range st.set {
-		if to.owner != finalizer.FinalizedKey(x.Elem) || to.value == to.owner || !to.given {
+		whole := finalizer.FinalizedKey(x.Elem)
+		part := to.owner != whole && to.made && hasByValue(x.Elem, to.owner, 3)
+		if !part && (to.owner != whole || to.value == to.owner || !to.given) {
 			continue
 		}
 		for _, back := range st.made {
-			if back.owner != to.value || back.value != to.owner || st.without[back.field] {
+			if back.owner != to.value || back.value != whole || st.without[back.field] {
 				continue
 			}
 			way := []heap.Step{
-				{From: &heap.Object{Typ: x.Elem}, Path: to.field.Name(), Edge: heap.Link{Pos: to.pos}},
+				{From: &heap.Object{Typ: to.typ}, Path: to.field.Name(), Edge: heap.Link{Pos: to.pos}},
 				{From: &heap.Object{Typ: back.typ}, Path: back.field.Name(), Edge: heap.Link{Pos: back.pos}},
 			}
 			if c.undone(x, way) || slices.ContainsFunc(st.set, func(s fieldStore) bool { return s.field == back.field }) {
@@ -54,6 +58,7 @@ type fieldStore struct {
 	owner, value string // keys of the structs' types
 	typ          types.Type
 	given        bool // the value is a parameter
+	made         bool // the value is made in the function
 	pos          token.Pos
 }
 
@@ -117,7 +122,11 @@ func (s *fieldStores) assign(p *rewrite.Package, d ast.Decl, n *ast.AssignStmt) 
 		}
 		field, _ := p.Info.Uses[sel.Sel].(*types.Var)
 		for _, v := range values {
+			n := len(s.set)
 			s.set = s.add(s.set, p, field, p.Info.TypeOf(sel.X), v, isParamOf(p, d, v))
+			if len(s.set) > n {
+				s.set[n].made = isMadeIn(p, d, v)
+			}
 		}
 	}
 }
@@ -186,4 +195,39 @@ func isParamOf(p *rewrite.Package, d ast.Decl, v ast.Expr) bool {
 	decl, ok := d.(*ast.FuncDecl)
 	id, isIdent := ast.Unparen(v).(*ast.Ident)
 	return ok && isIdent && p.Info.Uses[id] != nil && slices.Contains(syntax.ParamObjects(p, decl.Type), p.Info.Uses[id])
+}
+
+// isMadeIn reports whether v is a variable that d's function sets to a literal's
+// address, once.
+func isMadeIn(p *rewrite.Package, d ast.Decl, v ast.Expr) bool {
+	decl, ok := d.(*ast.FuncDecl)
+	id, isIdent := ast.Unparen(v).(*ast.Ident)
+	if !ok || !isIdent || decl.Body == nil {
+		return false
+	}
+	local := syntax.LocalVar(p, id)
+	if local == nil {
+		return false
+	}
+	addr, ok := syntax.OnlyValue(p, decl.Body, local).(*ast.UnaryExpr)
+	if !ok {
+		return false
+	}
+	_, ok = addr.X.(*ast.CompositeLit)
+	return ok
+}
+
+// hasByValue reports whether a struct of type t has one of the type with the key
+// inside, up to depth structs down.
+func hasByValue(t types.Type, key string, depth int) bool {
+	st, ok := syntax.Under(t).(*types.Struct)
+	if !ok || depth == 0 {
+		return false
+	}
+	for f := range st.Fields() {
+		if _, isStruct := syntax.Under(f.Type()).(*types.Struct); isStruct && (finalizer.FinalizedKey(f.Type()) == key || hasByValue(f.Type(), key, depth-1)) {
+			return true
+		}
+	}
+	return false
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -144,6 +145,9 @@ func (h *Heap) call(x *ast.CallExpr) []Set {
 	fn := h.p.Callee(x)
 	if fn == nil {
 		h.eval(fun)
+		if finalizer.Of(h.p.Snapshot()).Through(x) {
+			h.register(x, args)
+		}
 		return nil
 	}
 	if fn.Pkg() != nil && fn.Pkg().Path() == "runtime" && (fn.Name() == "SetFinalizer" || fn.Name() == "AddCleanup") {

@@ -79,6 +79,12 @@ func (f *Finalizers) Clears(t types.Type) []*Finalization { return f.cleared[Fin
 // registered for objects of type t or of what t points at.
 func (f *Finalizers) Backed(t types.Type) bool { return len(f.Of(t)) > 0 }
 
+// Through reports whether call registers by a variable or field that has the
+// runtime's function.
+func (f *Finalizers) Through(call *ast.CallExpr) bool {
+	return slices.ContainsFunc(f.All, func(x *Finalization) bool { return x.Indirect && x.Call.Call == call })
+}
+
 // FinalizedKey names a type, or what it points at, independently of how its
 // package was loaded and of type arguments.
 func FinalizedKey(t types.Type) string {
