@@ -18,6 +18,7 @@ import (
 type repoResult struct {
 	Repo     string     `json:"repo"`
 	Kind     string     `json:"kind"`
+	Commit   string     `json:"commit"` // of runtimefix
 	Findings []*finding `json:"findings"`
 	Exit     int        `json:"exit"` // of the report
 	Seconds  float64    `json:"seconds"`
@@ -62,8 +63,8 @@ type judging struct {
 // judgeRepo runs the binary over a scratch copy of the repository. The result
 // is never nil.
 func judgeRepo(ctx context.Context, opt *options, r repo) (*repoResult, error) {
-	out := &repoResult{Repo: r.Name, Kind: r.Kind}
-	dir, err := os.MkdirTemp("", "corpus-tree-")
+	out := &repoResult{Repo: r.Name, Kind: r.Kind, Commit: opt.version}
+	dir, err := r.scratchDir()
 	if err != nil {
 		return out, err
 	}
@@ -87,7 +88,7 @@ func judgeRepo(ctx context.Context, opt *options, r repo) (*repoResult, error) {
 
 // findSites fills in the sites of a result that an earlier run left.
 func (r *repoResult) findSites(ctx context.Context, opt *options, from repo) error {
-	dir, err := os.MkdirTemp("", "corpus-tree-")
+	dir, err := from.scratchDir()
 	if err != nil {
 		return err
 	}

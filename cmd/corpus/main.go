@@ -48,6 +48,8 @@ type options struct {
 	sites  bool
 	fill   bool
 	commit bool
+
+	version string // of runtimefix, as git describes it
 }
 
 func run(ctx context.Context, args []string) error {
@@ -139,6 +141,7 @@ func judge(ctx context.Context, opt *options) error {
 		return err
 	}
 	res := newResult(ctx)
+	opt.version = res.Commit
 	for _, r := range repos {
 		if !opt.chosen(r) {
 			continue

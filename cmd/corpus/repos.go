@@ -55,6 +55,16 @@ func readRepos(path string) ([]repo, error) {
 	return out, nil
 }
 
+// scratchDir makes an empty folder for the repository, always the same one: the
+// build cache knows packages by their folder.
+func (r repo) scratchDir() (string, error) {
+	dir := filepath.Join(os.TempDir(), "runtimefix-corpus", r.dirName())
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	return dir, os.MkdirAll(dir, 0o777)
+}
+
 // scratch makes a fresh work tree of the repository below dir and returns it
 // with the environment to run Go in there.
 func (r repo) scratch(ctx context.Context, opt *options, dir string) (tree string, env []string, err error) {

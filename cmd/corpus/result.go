@@ -108,7 +108,11 @@ func readResult(path string) (*result, error) {
 func (r *result) print(w io.Writer) {
 	fmt.Fprintf(w, "%s, commit %s, %d repositories\n\n", r.Date, r.Commit, len(r.Repos))
 	for _, repo := range r.Repos {
-		fmt.Fprintln(w, repo.line())
+		line := repo.line()
+		if repo.Commit != r.Commit {
+			line += "; by " + repo.Commit
+		}
+		fmt.Fprintln(w, line)
 	}
 	fmt.Fprintln(w)
 	for _, repo := range r.Repos {
