@@ -19,9 +19,11 @@ var Rule = &rule.Rule{
 
 Importing net/http/pprof, under any name and in any package of the program, registers its handlers on http.DefaultServeMux. A listener with a nil handler serves that mux, on every interface unless its address says otherwise.
 
-A listener that serves nothing but profiles is bound to loopback. Else the routes move to a mux of their own, or, where packages out of sight register on the default mux too, profiles are filtered out of the public listener. Profiles remain on http.DefaultServeMux, which is served on localhost.
+The same goes for handlers that are put on another router by hand, by chi's Profiler, or by the pprof packages for gin, echo, fiber and fasthttp, when a public listener serves the router.
 
-It fires when net/http/pprof is linked in and a listener serves http.DefaultServeMux on an address that is not loopback; where the address is not known, it only reports. It stays silent for loopback addresses and unix sockets, listeners with a handler of their own, addresses that are asked for by name (a flag for pprof, debug or metrics, say), files behind build tags, and tests.`,
+A listener that serves nothing but profiles is bound to loopback. Else the routes move to a mux of their own, or, where packages out of sight register on the default mux too, profiles are filtered out of the public listener. Profiles remain on http.DefaultServeMux, which is served on localhost. Handlers put on a ServeMux by hand move to a mux on localhost; for other routers it only reports.
+
+It fires when profiles are linked in and a listener serves http.DefaultServeMux, or a router with profiles on it, on an address that is not loopback, by default or for sure; where the address is not known, it mostly only reports. It stays silent for loopback addresses and unix sockets, behind a guard (what answers 401 or 403, looks up a password, token or the caller's address, or demands a client certificate), for addresses and routes that are asked for by name (a flag for pprof, debug or metrics, say), files behind build tags, and tests.`,
 	Before: `func main() {
 	http.HandleFunc("/", handle)
 	log.Fatal(http.ListenAndServe(":8080", nil))
@@ -34,10 +36,10 @@ It fires when net/http/pprof is linked in and a listener serves http.DefaultServ
 	}()
 	log.Fatal(http.ListenAndServe(":8080", mux))
 }`,
-	Needs: []rewrite.Need{
+	Needs: append([]rewrite.Need{
 		{Import: "net/http", Idents: []string{"ListenAndServe", "ListenAndServeTLS", "Serve", "ServeTLS"}},
 		{Import: pprofPath, Idents: []string{"package"}},
-	},
+	}, profileNeeds()...),
 	Emits: []string{"log", "strings"},
 	Find:  findPublicPprof,
 }
@@ -56,7 +58,7 @@ func findPublicPprof(s *rewrite.Snapshot) []rewrite.Finding {
 		// Have: profiles are served, on an address that may be public.
 		out = append(out, prog.finding(l))
 	}
-	return out
+	return append(out, g.routes()...)
 }
 
 // finding describes l and the way to mend it.
