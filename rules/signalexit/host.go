@@ -2,6 +2,7 @@ package signalexit
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 
 	"github.com/dave/dst"
@@ -9,6 +10,7 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/heat"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 // hostResult says what the function that waits returns.
@@ -23,40 +25,58 @@ const (
 
 // result returns what the function that waits returns.
 func (x *signalFix) result() hostResult {
-	obj, _ := x.h.P.Info.Defs[x.main.Name].(*types.Func)
-	switch {
-	case obj == nil:
-		return returnsOther
-	case obj.Signature().Results().Len() == 0:
+	switch list := resultTypes(x.h.P, x.main.Type); {
+	case len(list) == 0:
 		return returnsNone
-	case syntax.IsErrorResult(obj.Signature()):
+	case len(list) == 1 && types.Identical(list[0], types.Universe.Lookup("error").Type()):
 		return returnsError
-	case obj.Signature().Results().Len() == 1 && types.Identical(obj.Signature().Results().At(0).Type(), types.Typ[types.Int]):
+	case len(list) == 1 && types.Identical(list[0], types.Typ[types.Int]):
 		return returnsCode
 	}
 	return returnsOther
+}
+
+// resultTypes returns the types of the function type's results.
+func resultTypes(p *rewrite.Package, typ *ast.FuncType) (out []types.Type) {
+	if typ.Results == nil {
+		return nil
+	}
+	for _, f := range typ.Results.List {
+		for range max(1, len(f.Names)) {
+			out = append(out, p.Info.TypeOf(f.Type))
+		}
+	}
+	return out
 }
 
 // back says why the program would not end once the function that waits has
 // returned, "" when it does: all that its callers do behind the call returns.
 func (x *signalFix) back() string {
 	decl, p := x.main, x.h.P
+	at, ok := p.Inspector.Root().FindNode(decl.Body)
+	if !ok {
+		return "main is not found"
+	}
+	fn := at.Parent()
+	executes := false // the function executes commands
 	for depth := 0; !syntax.IsMain(p, decl); depth++ {
 		name := decl.Name.Name
-		if decl.Name.IsExported() && p.Name != "main" && !syntax.Internal(p.Path) {
+		if decl.Name.IsExported() && p.Name != "main" && !syntax.Internal(p.Path) && !executes {
 			return name + " is exported, and programs elsewhere may go on when it returns"
 		}
-		call, q := syntax.OnlyCall(x.h.S, p, decl)
+		call, q := waits.Caller(x.h.S, p, fn)
 		if q == nil || depth > heat.MaxCallers {
 			return name + ", in which the goroutine is started, is not called by main once"
 		}
-		fn, ok := syntax.EnclosingFunc(call)
-		if !ok {
+		executes = executes || !calls(q, call, p, decl)
+		if fn, ok = syntax.EnclosingFunc(call); !ok {
 			return name + " is called by a variable's initializer"
 		}
 		up, ok := fn.Node().(*ast.FuncDecl)
 		if !ok {
-			return name + ", in which the goroutine is started, is called in a function literal"
+			if up = waits.Command(q, fn); up == nil {
+				return name + ", in which the goroutine is started, is called in a function literal"
+			}
 		}
 		rest, why := x.behindCall(q, up, call.Node().(*ast.CallExpr), depth == 0)
 		if why != "" {
@@ -85,6 +105,13 @@ func (x *signalFix) back() string {
 	return ""
 }
 
+// calls reports whether the call is one of decl by its name.
+func calls(q *rewrite.Package, call inspector.Cursor, p *rewrite.Package, decl *ast.FuncDecl) bool {
+	fn := q.Callee(call.Node().(*ast.CallExpr))
+	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
+	return fn != nil && obj != nil && rewrite.ObjectKey(fn) == rewrite.ObjectKey(obj)
+}
+
 // behindCall returns the statements that up comes to when the call has returned
 // without an error.
 func (x *signalFix) behindCall(p *rewrite.Package, up *ast.FuncDecl, call *ast.CallExpr, first bool) (rest []ast.Stmt, why string) {
@@ -97,6 +124,9 @@ func (x *signalFix) behindCall(p *rewrite.Package, up *ast.FuncDecl, call *ast.C
 	}
 	rest = list[i+1:]
 	code := first && x.result() == returnsCode
+	if fails(p, st, call) && !code {
+		return rest, "" // if call() != nil { ... }
+	}
 	switch callForm(st, call) {
 	case "plain", "dropped":
 		if !code {
@@ -123,6 +153,9 @@ func (x *signalFix) behindCall(p *rewrite.Package, up *ast.FuncDecl, call *ast.C
 			}
 		}
 	case "wrap":
+		if outer := st.(*ast.ExprStmt).X; !code && p.IsCall(outer, "github.com/spf13/cobra", "CheckErr") {
+			return rest, "" // it exits on an error only
+		}
 		if code && p.IsCall(st.(*ast.ExprStmt).X, "os", "Exit") {
 			return nil, ""
 		}
@@ -130,10 +163,20 @@ func (x *signalFix) behindCall(p *rewrite.Package, up *ast.FuncDecl, call *ast.C
 	return nil, why
 }
 
+// fails reports whether st is a branch that is taken when call returns an error.
+func fails(p *rewrite.Package, st ast.Stmt, call *ast.CallExpr) bool {
+	look, ok := st.(*ast.IfStmt)
+	if !ok || look.Init != nil || look.Else != nil {
+		return false
+	}
+	cond, ok := ast.Unparen(look.Cond).(*ast.BinaryExpr)
+	return ok && cond.Op == token.NEQ && ast.Unparen(cond.X) == call && syntax.IsNil(p, cond.Y)
+}
+
 // isErrorFunc reports whether the function returns nothing but an error.
 func isErrorFunc(p *rewrite.Package, decl *ast.FuncDecl) bool {
-	obj, ok := p.Info.Defs[decl.Name].(*types.Func)
-	return ok && syntax.IsErrorResult(obj.Signature())
+	list := resultTypes(p, decl.Type)
+	return len(list) == 1 && types.Identical(list[0], types.Universe.Lookup("error").Type())
 }
 
 // sameVar reports whether a and b are the same variable.

@@ -34,7 +34,7 @@ func (x *signalFix) chain() string {
 		if !found {
 			return "the goroutine is not found"
 		}
-		if fn.Node() == x.main {
+		if syntax.BodyOf(fn.Node()) == x.main.Body {
 			break
 		}
 		decl, isDecl := fn.Node().(*ast.FuncDecl)

@@ -20,11 +20,8 @@ func (x *signalFix) serveMain(w waits.Wait) string {
 	if form, look := serveForm(sc, x.at, w.Call); form == "assign" {
 		x.follows = syntax.NextStmt(sc.body.List, look) != nil
 	}
-	if x.follows {
-		return "statements follow " + syntax.ExprText(w.Call.Fun)
-	}
 	x.serve = true
-	return x.serveIn(sc, sv, x.at)
+	return x.serveIn(sc, sv, x.at, x.follows)
 }
 
 // stopServe plans the end of a server that a function serves with at its end.
@@ -37,10 +34,8 @@ func stopServe(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 	if form, look := serveForm(sc, stmt, w.Call); form == "assign" {
 		end = look
 	}
-	if !sc.last(end) && !returnsNothing(sc, syntax.NextStmt(sc.body.List, end)) {
-		return nil, "statements follow " + w.Text + " in " + sc.name
-	}
-	return stmt, x.serveIn(sc, web.ServeCall(sc.p, w.Call), stmt)
+	follows := !sc.last(end) && !returnsNothing(sc, syntax.NextStmt(sc.body.List, end))
+	return stmt, x.serveIn(sc, web.ServeCall(sc.p, w.Call), stmt, follows)
 }
 
 // returnsNothing reports whether s is the last statement of the scope and returns
@@ -51,8 +46,9 @@ func returnsNothing(sc *scope, s ast.Stmt) bool {
 }
 
 // serveIn plans the shutdown of what stmt serves with. In main the goroutine's
-// statements run when the requests are done.
-func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt) string {
+// statements run when the requests are done. What follows the statement is not
+// for the signal, as it is not today.
+func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt, follows bool) string {
 	p := sc.p
 	if why := x.servable(sc, sv); why != "" {
 		return why
@@ -102,8 +98,16 @@ func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt) string {
 			end = append(end, x.exitStmts(e)...)
 		case sc.main:
 			end = append(end, x.exitStmts(e)...)
+		case follows:
+			end = append(end, sc.leave(e)...)
 		case sc.results() != nil && (sc.last(stmt) || look != nil && sc.last(look)):
 			end = append(end, sc.leave(e)...)
+		}
+		if follows && sc.main && !x.explicitExit() {
+			end = append(end, rewrite.Stmts("return", nil)...)
+		}
+		if follows && form != "plain" {
+			end = rewrite.Stmts("if $ctx.Err() != nil {\n$end\n}", holes("end", end))
 		}
 		closed := func() dst.Expr { return rewrite.Expr(sv.Closed, nil) }
 		switch form {
@@ -127,7 +131,7 @@ func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt) string {
 			w.Args[slices.Index(outer.Args, ast.Expr(sv.Call))] = dst.NewIdent(errName)
 			decs := wrapped[0].Decorations()
 			decs.Start, decs.End, decs.Before, decs.After = nil, nil, dst.NewLine, dst.NewLine
-			if !syntax.EndsProcess(p, outer) {
+			if !follows && !syntax.EndsProcess(p, outer) {
 				wrapped = append(wrapped, rewrite.Stmts("return", nil)...)
 			}
 			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+failedCond(sv)+" {\n$body\n}",
@@ -146,7 +150,7 @@ func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt) string {
 					e.Replace(look.Cond.(*ast.BinaryExpr).Y, closed())
 				}
 			}
-			if !terminates(p, look.Body) {
+			if !follows && !terminates(p, look.Body) {
 				if sc.results() != nil {
 					e.Append(look.Body, sc.leave(e)...) // as the statement behind it does
 				} else {

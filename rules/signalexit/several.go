@@ -21,7 +21,7 @@ func (x *signalFix) together() string {
 		if !ok || h.P != x.h.P {
 			return "another goroutine that exits is in another package"
 		}
-		if fn, ok := syntax.EnclosingFunc(cur); !ok || fn.Node() != x.main || h.Decl != nil {
+		if fn, ok := syntax.EnclosingFunc(cur); !ok || syntax.BodyOf(fn.Node()) != x.main.Body || h.Decl != nil {
 			return "another goroutine that exits is not a function literal of " + x.main.Name.Name
 		}
 	}

@@ -89,11 +89,11 @@ func sameMain(list []*exit) [][]*exit {
 			out = append(out, []*exit{x})
 			continue
 		}
-		if i, ok := at[x.w.Host]; ok {
+		if i, ok := at[x.w.Host.Body]; ok {
 			out[i] = append(out[i], x)
 			continue
 		}
-		at[x.w.Host] = len(out)
+		at[x.w.Host.Body] = len(out)
 		out = append(out, []*exit{x})
 	}
 	return out

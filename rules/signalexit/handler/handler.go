@@ -554,8 +554,21 @@ func (h *Handler) TellsMain(w *waits.Waiting) bool {
 	}
 	// What other packages end is their own: the goroutines of a database, say.
 	return slices.ContainsFunc(h.made(), func(m MadeCall) bool {
-		return m.Call != nil && m.pkg == h.P && stops(m.pkg, m.Call) && !h.defersToo(w, m.Call)
+		return m.Call != nil && m.pkg == h.P && stops(m.pkg, m.Call) && !h.defersToo(w, m.Call) && !closesOwn(w, m)
 	})
+}
+
+// closesOwn reports whether the call closes a channel that main does not look at
+// where it waits: that tells the goroutines of a store, say.
+func closesOwn(w *waits.Waiting, m MadeCall) bool {
+	if !syntax.IsBuiltin(m.pkg, m.Call, "close") {
+		return false
+	}
+	ch := syntax.BaseVar(m.pkg, m.Call.Args[0])
+	if v, ok := ch.(*types.Var); !ok || !v.IsField() {
+		return false
+	}
+	return !slices.ContainsFunc(w.Frames, func(f waits.Frame) bool { return f.Pkg != m.pkg || syntax.Mentions(f.Pkg, f.Body, ch) })
 }
 
 // defersToo reports whether call closes a listener and main defers the same.

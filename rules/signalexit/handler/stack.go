@@ -29,7 +29,7 @@ func (h *Handler) Waiting() *waits.Waiting {
 		case *ast.FuncDecl:
 			w.Host, body = n, n.Body
 		case *ast.FuncLit:
-			body = n.Body
+			w.Host, body = waits.Command(p, fn), n.Body
 		}
 		w.Start, w.Rest = waits.Following(cur, body)
 		w.Waits = waits.Loaded(p, waits.NodesOf(w.Rest)...)

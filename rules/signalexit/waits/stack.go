@@ -132,11 +132,7 @@ func (w *Waiting) Stack(s *rewrite.Snapshot, p *rewrite.Package, body *ast.Block
 	}
 	// Up to main.
 	for range heat.MaxCallers {
-		decl, ok := fn.Node().(*ast.FuncDecl)
-		if !ok {
-			return
-		}
-		call, caller := syntax.OnlyCall(s, p, decl)
+		call, caller := Caller(s, p, fn)
 		if caller == nil {
 			return
 		}
@@ -144,12 +140,7 @@ func (w *Waiting) Stack(s *rewrite.Snapshot, p *rewrite.Package, body *ast.Block
 		if !ok {
 			return
 		}
-		switch n := up.Node().(type) {
-		case *ast.FuncDecl:
-			w.Frames = append(w.Frames, Frame{caller, n.Body, call.Node().Pos()})
-		case *ast.FuncLit:
-			w.Frames = append(w.Frames, Frame{caller, n.Body, call.Node().Pos()})
-		}
+		w.Frames = append(w.Frames, Frame{caller, syntax.BodyOf(up.Node()), call.Node().Pos()})
 		fn, p = up, caller
 	}
 }
