@@ -123,6 +123,7 @@ type signalFix struct {
 	parent   *ast.Ident        // the context of main that the signal's is made from, nil for a new one
 	signed   map[ast.Expr]bool // contexts replaced by the signal's
 	literals []*ast.BlockStmt  // goroutines that main waits for
+	groupCtx *types.Var        // the context of the group that main waits for, nil for none
 	canceled bool              // what main waits in returns the context's error
 }
 
@@ -136,11 +137,13 @@ func (x *signalFix) plan() string {
 		return "signal.NotifyContext needs Go 1.16"
 	case len(h.Notify.Call.Args) < 2:
 		return "signal.Notify without a list asks for all signals, SIGURG among them, with which the runtime preempts goroutines: list those that mean the end"
+	case len(h.Others) > 0:
+		return h.Decl.Name.Name + ", which exits, is started in several places: let it return, and each main wait for it"
 	case w.Start == nil:
 		return "the goroutine is started by init, before main"
 	case w.Host == nil:
 		return "the goroutine is started in a function literal"
-	case w.Pkg != h.P:
+	case w.Pkg != h.P || h.GoPkg != h.P:
 		return "the goroutine is started in another package than the one that waits"
 	}
 	x.main, x.signals = w.Host, h.Notify.Call.Args[1:]

@@ -37,6 +37,9 @@ func (x *signalFix) group(w waits.Wait) string {
 		return why
 	}
 	sc := x.mainScope()
+	if why := x.groupContext(sc, v); why != "" {
+		return why
+	}
 	counted := make(map[ast.Node]bool)
 	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
 		if p.Info.Uses[c.Node().(*ast.Ident)] != v {
@@ -49,7 +52,50 @@ func (x *signalFix) group(w waits.Wait) string {
 	if len(counted) == 0 {
 		return x.endless(v)
 	}
+	if x.canceled {
+		x.notOnSignal()
+	}
 	return x.count(v)
+}
+
+// notOnSignal plans that what main does with the error of what it waits in is
+// not done when the signal was its cause.
+func (x *signalFix) notOnSignal() {
+	look, ok := x.at.(*ast.IfStmt)
+	if !ok {
+		return
+	}
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		e.Replace(look.Cond, rewrite.Expr("$is && $ctx.Err() == nil", rewrite.Holes{"is": e.Clone(look.Cond), "ctx": x.ctx}))
+	})
+}
+
+// groupContext plans that the context of g, ctx := errgroup.WithContext(parent)
+// ends with the signal.
+func (x *signalFix) groupContext(sc *scope, v *types.Var) string {
+	for _, s := range x.main.Body.List {
+		a, ok := s.(*ast.AssignStmt)
+		if !ok || len(a.Lhs) != 2 || len(a.Rhs) != 1 || !syntax.Sets(x.h.P, a, v) || !x.h.P.IsCall(a.Rhs[0], waits.Errgroup, "WithContext") {
+			continue
+		}
+		id, ok := a.Lhs[1].(*ast.Ident)
+		if !ok || id.Name == "_" {
+			return ""
+		}
+		if a.Pos() < x.asks() {
+			x.first = a
+			if why := x.stay(); why != "" {
+				return why
+			}
+		}
+		x.groupCtx, _ = x.h.P.Info.ObjectOf(id).(*types.Var)
+		if x.groupCtx == nil {
+			return ""
+		}
+		x.ends = append(x.ends, endedValue{v: x.groupCtx})
+		return x.sign(sc, a.Rhs[0].(*ast.CallExpr).Args[0])
+	}
+	return ""
 }
 
 // early makes the context before the first goroutine of the group, where that
@@ -265,7 +311,7 @@ func (x *signalFix) goroutine(sc *scope, at ast.Node, lit *ast.FuncLit, counted 
 	x.literals = append(x.literals, lit.Body)
 	return x.block(&scope{
 		p: sc.p, fn: lit, body: lit.Body, code: lit.Body, name: "the goroutine", ctx: sc.ctx,
-		looped: syntax.InLoop(cur),
+		looped: syntax.InLoop(cur), given: x.groupCtx,
 		leave: func(*rewrite.Edit) []dst.Stmt {
 			if lit.Type.Results == nil {
 				return rewrite.Stmts("return", nil)

@@ -96,7 +96,7 @@ func (x *signalFix) back() string {
 			}
 		}
 		for _, l := range x.lost {
-			if x.code != "" && up.Body.Pos() <= l.Stmt.Pos() && l.Stmt.Pos() < up.Body.End() {
+			if x.code != "" && syntax.Encloses(up.Body, l.Stmt) && !syntax.Encloses(x.main.Body, l.Stmt) {
 				return "the exit code would have to come through " + name
 			}
 		}

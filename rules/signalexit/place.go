@@ -54,6 +54,8 @@ func (x *signalFix) place() string {
 		return x.serveMain(first)
 	case waits.WaitGroup:
 		return x.group(first)
+	case waits.WaitActors:
+		return x.actors(first)
 	}
 	x.inMain = true
 	return x.block(x.mainScope())

@@ -284,7 +284,12 @@ func withImports(code string) string {
 // ready, and returns what it printed from then on and its exit code.
 func terminate(t *testing.T, dir string) (string, int) {
 	t.Helper()
-	bin := ruletest.Build(t, dir)
+	return terminated(t, ruletest.Build(t, dir))
+}
+
+// terminated is terminate for a program that is built.
+func terminated(t *testing.T, bin string) (string, int) {
+	t.Helper()
 	cmd := exec.Command(bin)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

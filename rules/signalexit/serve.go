@@ -30,12 +30,43 @@ func stopServe(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 	if stmt == nil || sc.main || sc.looped {
 		return nil, "the server is not started by a statement of the function itself"
 	}
+	if sv := web.ServeCall(sc.p, w.Call); x.memberStops(sc, sv) {
+		x.canceled, x.limit = true, true // it returns the error of a server that is closed
+		return stmt, ""
+	}
 	end := stmt
 	if form, look := serveForm(sc, stmt, w.Call); form == "assign" {
 		end = look
 	}
 	follows := !sc.last(end) && !returnsNothing(sc, syntax.NextStmt(sc.body.List, end))
 	return stmt, x.serveIn(sc, web.ServeCall(sc.p, w.Call), stmt, follows)
+}
+
+// memberStops reports whether another goroutine of the group that main waits for
+// stops the server once the group's context is done.
+func (x *signalFix) memberStops(sc *scope, sv *web.Serving) bool {
+	if x.groupCtx == nil || sc.given != x.groupCtx || sv.On == nil {
+		return false
+	}
+	return syntax.ContainsNode(x.main.Body, func(n ast.Node) bool {
+		lit, ok := n.(*ast.FuncLit)
+		if !ok || lit == sc.fn {
+			return false
+		}
+		waited := false
+		return syntax.ContainsNode(lit.Body, func(n ast.Node) bool {
+			if u, ok := n.(*ast.UnaryExpr); ok && u.Op == token.ARROW && sc.isDone(u.X) {
+				waited = true
+			}
+			call, ok := n.(*ast.CallExpr)
+			if !ok || !waited {
+				return false
+			}
+			fn := sc.p.Callee(call)
+			on, isSel := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+			return fn != nil && isSel && slices.Contains(sv.Others, rewrite.ObjectKey(fn)) && syntax.ExprText(on.X) == syntax.ExprText(sv.On)
+		})
+	})
 }
 
 // returnsNothing reports whether s is the last statement of the scope and returns
@@ -66,100 +97,12 @@ func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt, follows b
 	if look != nil && len(look.Body.List) > 0 {
 		x.checked[look.Body.List[0]] = true
 	}
-	errName := p.File(stmt).FreeName(stmt, "err", "serveErr")
-	srv := sc.free("srv", "server", "httpServer")
-	drained := sc.free("drained", "httpDrained")
-	names := rewrite.Holes{"ctx": sc.ctx, "stop": x.stop, "drained": drained, "err": errName, "sctx": sc.free("shutdownCtx", "drainCtx"), "cancel": sc.free("cancel", "cancelShutdown"), "force": sc.free("force", "forceStop")}
-	x.edits = append(x.edits, func(e *rewrite.Edit) {
-		holes := func(more ...any) rewrite.Holes {
-			h := rewrite.Holes{}
-			for k, v := range names {
-				h[k] = v
-			}
-			for i := 0; i < len(more); i += 2 {
-				h[more[i].(string)] = more[i+1]
-			}
-			return h
-		}
-		start := declareServer(sv, e, p, srv)
-		start = append(start, x.stopServer(sv, e, sc, srv, holes)...)
-		if sc.main && !x.keep && syntax.NextStmt(x.main.Body.List, x.h.Gostmt) == stmt {
-			e.ReplaceStmt(x.h.Gostmt, append(x.lead, start...)...)
-		} else {
-			e.InsertBefore(stmt, start...)
-		}
-		var end []dst.Stmt
-		if sv.Drains {
-			end = rewrite.Stmts("<-$drained", holes())
-		}
-		switch {
-		case sc.main && !sv.Drains:
-			end = append(end, x.tailStmts(e)...)
-			end = append(end, x.exitStmts(e)...)
-		case sc.main:
-			end = append(end, x.exitStmts(e)...)
-		case follows:
-			end = append(end, sc.leave(e)...)
-		case sc.results() != nil && (sc.last(stmt) || look != nil && sc.last(look)):
-			end = append(end, sc.leave(e)...)
-		}
-		if follows && sc.main && !x.explicitExit() {
-			end = append(end, rewrite.Stmts("return", nil)...)
-		}
-		if follows && form != "plain" {
-			end = rewrite.Stmts("if $ctx.Err() != nil {\n$end\n}", holes("end", end))
-		}
-		closed := func() dst.Expr { return rewrite.Expr(sv.Closed, nil) }
-		switch form {
-		case "plain":
-			if len(end) == 0 {
-				break
-			}
-			e.ReplaceStmt(stmt, rewrite.Stmts("if $err := $call; $err == $closed {\n$end\n}",
-				holes("call", servedCall(sv, e, srv), "end", end, "closed", closed()))...)
-		case "wrap":
-			outer := stmt.(*ast.ExprStmt).X.(*ast.CallExpr)
-			wrapped := e.CloneStmts(stmt)
-			if wrapped == nil {
-				return
-			}
-			taken, ok := wrapped[0].(*dst.ExprStmt)
-			if !ok {
-				return // another fix has been here
-			}
-			w := taken.X.(*dst.CallExpr)
-			w.Args[slices.Index(outer.Args, ast.Expr(sv.Call))] = dst.NewIdent(errName)
-			decs := wrapped[0].Decorations()
-			decs.Start, decs.End, decs.Before, decs.After = nil, nil, dst.NewLine, dst.NewLine
-			if !follows && !syntax.EndsProcess(p, outer) {
-				wrapped = append(wrapped, rewrite.Stmts("return", nil)...)
-			}
-			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+failedCond(sv)+" {\n$body\n}",
-				holes("call", servedCall(sv, e, srv), "body", wrapped, "closed", closed())), end...)...)
-		case "return":
-			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+failedCond(sv)+" {\nreturn $err\n}",
-				holes("call", servedCall(sv, e, srv), "closed", closed())), end...)...)
-		case "if", "assign":
-			if sv.On == nil {
-				e.Replace(sv.Call, servedCall(sv, e, srv))
-			}
-			if comparesNil(look.Cond) {
-				if sv.Closed == "nil" {
-					e.Replace(look.Cond, rewrite.Expr("$is && $ctx.Err() == nil", rewrite.Holes{"is": e.Clone(look.Cond), "ctx": sc.ctx}))
-				} else {
-					e.Replace(look.Cond.(*ast.BinaryExpr).Y, closed())
-				}
-			}
-			if !follows && !terminates(p, look.Body) {
-				if sc.results() != nil {
-					e.Append(look.Body, sc.leave(e)...) // as the statement behind it does
-				} else {
-					e.Append(look.Body, rewrite.Stmts("return", nil)...)
-				}
-			}
-			e.InsertAfter(look, end...)
-		}
-	})
+	se := &serveEdit{x: x, sc: sc, sv: sv, stmt: stmt, form: form, look: look, follows: follows, srv: sc.free("srv", "server", "httpServer")}
+	se.names = rewrite.Holes{
+		"ctx": sc.ctx, "stop": x.stop, "drained": sc.free("drained", "httpDrained"), "err": p.File(stmt).FreeName(stmt, "err", "serveErr"),
+		"sctx": sc.free("shutdownCtx", "drainCtx"), "cancel": sc.free("cancel", "cancelShutdown"), "force": sc.free("force", "forceStop"),
+	}
+	x.edits = append(x.edits, se.apply)
 	return ""
 }
 

@@ -18,7 +18,7 @@ var Rule = &rule.Rule{
 
 A goroutine receives the signal and ends the process with os.Exit, which runs no deferred call of any goroutine (os.Exit, "deferred functions are not run"); log.Fatal does the same.
 
-The fix takes the signal as the end of a context, makes what main waits in return when the context is done, and moves the goroutine's last statements behind it: a loop gets a case for ctx.Done, a listener that it takes connections from is closed, an HTTP, gRPC, echo, fiber or gin server is shut down and its requests are waited for, goroutines that main waits for leave, and a function that takes a context gets this one. A function that others call, too, keeps its form beside one with a context. Where the statements cannot move (there are several exits or signals, or a helper of main starts the goroutine) the goroutine stays and cancels a context in the place of each exit. The fix is offered only where what main waits in is sure to return then; a context that nobody looks at would make the process ignore the signal. Where that takes a limit of time, the process ends 7 seconds after the signal in any case; requests under way get 5.
+The fix takes the signal as the end of a context, makes what main waits in return when the context is done, and moves the goroutine's last statements behind it: a loop gets a case for ctx.Done, a listener that it takes connections from is closed, an HTTP, gRPC, echo, fiber or gin server is shut down and its requests are waited for, goroutines that main waits for leave, and a function that takes a context gets this one. A group of oklog/run gets one more actor; the function of a cobra or urfave/cli command returns. What follows a server is not for the signal, as it is not today. A function that others call, too, keeps its form beside one with a context. Where the statements cannot move (there are several exits or signals, or a helper of main starts the goroutine) the goroutine stays and cancels a context in the place of each exit. The fix is offered only where what main waits in is sure to return then; a context that nobody looks at would make the process ignore the signal. Where that takes a limit of time, the process ends 7 seconds after the signal in any case; requests under way get 5.
 
 What is pending runs after the fix, and closes, cancels or shuts down what other goroutines use. A goroutine that would end the process or panic because of that gets a look at the context before it does, or there is no fix; nor is there one where a lock would be held then.
 
@@ -53,22 +53,39 @@ func findSignalExits(s *rewrite.Snapshot) []rewrite.Finding {
 		}
 		done[h.Recv] = true
 		// Have: a goroutine that exits on the first signal.
-		w := h.Waiting()
-		if w == nil || h.TellsMain(w) {
-			continue
+		x := exitOf(h)
+		for _, at := range h.Others {
+			// The function is for several mains. Each may lose something.
+			other := exitOf(h.At(at))
+			if x == nil {
+				x = other
+			} else if other != nil {
+				x.lost = append(x.lost, other.lost...)
+			}
 		}
-		lost := h.Lost(w)
-		if len(lost) == 0 {
-			continue
+		if x != nil {
+			found = append(found, x)
 		}
-		// Have: deferred calls that matter and do not run.
-		found = append(found, &exit{h: h, w: w, lost: lost})
 	}
 	var out []rewrite.Finding
 	for _, group := range sameMain(found) {
 		out = append(out, describeExit(group))
 	}
 	return out
+}
+
+// exitOf returns what the goroutine loses, nil when that is nothing.
+func exitOf(h *handler.Handler) *exit {
+	w := h.Waiting()
+	if w == nil || h.TellsMain(w) {
+		return nil
+	}
+	lost := h.Lost(w)
+	if len(lost) == 0 {
+		return nil
+	}
+	// Have: deferred calls that matter and do not run.
+	return &exit{h: h, w: w, lost: lost}
 }
 
 // exit is a goroutine that ends the process while main waits, and what is lost

@@ -6,9 +6,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -28,9 +26,11 @@ type Handler struct {
 	Ch         *types.Var
 
 	Gostmt *ast.GoStmt
-	Lit    *ast.FuncLit   // nil for a declared function
-	Decl   *ast.FuncDecl  // nil for a literal
-	Body   *ast.BlockStmt // of the goroutine
+	GoPkg  *rewrite.Package // of the go statement
+	Others []Start          // where the same function is started besides
+	Lit    *ast.FuncLit     // nil for a declared function
+	Decl   *ast.FuncDecl    // nil for a literal
+	Body   *ast.BlockStmt   // of the goroutine
 
 	Pre   []ast.Stmt // before the receive
 	Recv  ast.Stmt   // holds the receive; a loop or select when arms is set
@@ -47,6 +47,19 @@ type Handler struct {
 	Exits []*ast.ExprStmt // all exits behind the receive, in source order
 
 	calls []MadeCall // made between the receive and the exit, once computed
+}
+
+// Start is a place where a goroutine is started.
+type Start struct {
+	Pkg    *rewrite.Package
+	Gostmt *ast.GoStmt
+}
+
+// At returns the handler as it is started at another place.
+func (h *Handler) At(s Start) *Handler {
+	other := *h
+	other.Gostmt, other.GoPkg, other.calls = s.Gostmt, s.Pkg, nil
+	return &other
 }
 
 // Of returns the goroutine that ends the process when the channel of the
@@ -173,33 +186,54 @@ func (h *Handler) goroutine(receive inspector.Cursor) (at inspector.Cursor, ok b
 			if !ok || g.Call != call {
 				return at, false
 			}
-			h.Lit, h.Body, h.Gostmt = n, n.Body, g
+			h.Lit, h.Body, h.Gostmt, h.GoPkg = n, n.Body, g, h.P
 		case *ast.FuncDecl:
 			obj, _ := h.P.Info.Defs[n.Name].(*types.Func)
 			if obj == nil {
 				return at, false
+			}
+			if starts := h.starts(obj); len(starts) > 0 {
+				h.Decl, h.Body, h.Gostmt, h.GoPkg, h.Others = n, n.Body, starts[0].Gostmt, starts[0].Pkg, starts[1:]
+				break
 			}
 			refs := h.S.Refs(rewrite.ObjectKey(obj))
 			if len(refs) != 1 || refs[0].Pkg != h.P {
 				return at, false
 			}
 			call, ok := refs[0].Call()
-			if !ok {
+			if !ok || !returnsBehind(n.Body, at) {
 				return at, false
 			}
-			g, ok := call.Parent().Node().(*ast.GoStmt)
-			if !ok {
-				if !returnsBehind(n.Body, at) {
-					return at, false
-				}
-				at = call
-				continue
-			}
-			h.Decl, h.Body, h.Gostmt = n, n.Body, g
+			at = call
+			continue
 		}
 		return at, h.File != nil && !h.File.Test && !h.File.Generated
 	}
 	return at, false
+}
+
+// starts returns where the function is started as a goroutine, nil when it is
+// used in another way, too.
+func (h *Handler) starts(obj *types.Func) []Start {
+	if obj.Exported() && h.P.Name != "main" {
+		h.S.Widen(obj.Name())
+	}
+	var out []Start
+	for _, r := range h.S.Refs(rewrite.ObjectKey(obj)) {
+		if r.File.Test {
+			continue
+		}
+		call, ok := r.Call()
+		if !ok {
+			return nil
+		}
+		g, ok := call.Parent().Node().(*ast.GoStmt)
+		if !ok {
+			return nil
+		}
+		out = append(out, Start{r.Pkg, g})
+	}
+	return out
 }
 
 // returnsBehind reports whether the function waits at c once and returns: c is
@@ -523,133 +557,4 @@ func (h *Handler) variable(x ast.Expr) *types.Var {
 	}
 	v, _ := h.P.Info.ObjectOf(id).(*types.Var)
 	return v
-}
-
-// stopName matches what tells the rest of the program to stop, or waits until
-// it has.
-var stopName = regexp.MustCompile(`(?i:^(cancel|shut_?down|stop|graceful|terminate|quit|wait|drain|kill|interrupt|abort))|(Cancel|Shut[dD]own|Stop|Graceful|Terminate|Quit|Drain)([A-Z_]|$)`)
-
-// TellsMain reports whether the goroutine asks other goroutines to stop before
-// it exits: the exit then is the end of an orderly shutdown. Closing a listener
-// that main closes, too, on its way out, is the goroutine's own cleanup.
-func (h *Handler) TellsMain(w *waits.Waiting) bool {
-	for _, s := range h.path() {
-		found := syntax.ContainsNode(s, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.SendStmt:
-				return true
-			case *ast.UnaryExpr:
-				return n.Op == token.ARROW && n != h.at
-			case *ast.CallExpr:
-				return h.asksToStop(n) && !h.defersToo(w, n)
-			}
-			return false
-		})
-		if found {
-			return true
-		}
-	}
-	if h.endsOtherwise(h.Tail) {
-		return true
-	}
-	// What other packages end is their own: the goroutines of a database, say.
-	return slices.ContainsFunc(h.made(), func(m MadeCall) bool {
-		return m.Call != nil && m.pkg == h.P && stops(m.pkg, m.Call) && !h.defersToo(w, m.Call) && !closesOwn(w, m)
-	})
-}
-
-// closesOwn reports whether the call closes a channel that main does not look at
-// where it waits: that tells the goroutines of a store, say.
-func closesOwn(w *waits.Waiting, m MadeCall) bool {
-	if !syntax.IsBuiltin(m.pkg, m.Call, "close") {
-		return false
-	}
-	ch := syntax.BaseVar(m.pkg, m.Call.Args[0])
-	if v, ok := ch.(*types.Var); !ok || !v.IsField() {
-		return false
-	}
-	return !slices.ContainsFunc(w.Frames, func(f waits.Frame) bool { return f.Pkg != m.pkg || syntax.Mentions(f.Pkg, f.Body, ch) })
-}
-
-// defersToo reports whether call closes a listener and main defers the same.
-func (h *Handler) defersToo(w *waits.Waiting, call *ast.CallExpr) bool {
-	fn := h.P.Callee(call)
-	if fn == nil || fn.Name() != "Close" || !strings.Contains(rewrite.ObjectKey(fn), "Listener)") {
-		return false
-	}
-	return slices.ContainsFunc(w.Frames, func(f waits.Frame) bool {
-		return f.Pkg == h.P && syntax.ContainsNode(f.Body, func(n ast.Node) bool {
-			d, ok := n.(*ast.DeferStmt)
-			return ok && d.Pos() < f.End && SameCall(h.P, f.Body, call, d.Call)
-		})
-	})
-}
-
-// quitName matches channels that tell somebody to stop.
-var quitName = regexp.MustCompile(`(?i)quit|stop|done|exit|shut|cancel|term|kill|close`)
-
-// endsOtherwise reports whether another choice of the signal asks the program to
-// stop in an orderly way: the exit then is the forced one.
-func (h *Handler) endsOtherwise(list []ast.Stmt) bool {
-	for _, s := range list {
-		lists, _ := h.choices(s)
-		for _, l := range lists {
-			if h.endsOtherwise(l) {
-				return true
-			}
-			if h.always(l) {
-				continue
-			}
-			for _, s := range l {
-				if syntax.ContainsNode(s, func(n ast.Node) bool {
-					switch n := n.(type) {
-					case *ast.SendStmt:
-						id := syntax.LastName(n.Chan)
-						return id != nil && quitName.MatchString(id.Name)
-					case *ast.CallExpr:
-						return h.asksToStop(n)
-					}
-					return false
-				}) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// stops reports whether call closes a channel, a server or a listener, or ends a
-// context.
-func stops(p *rewrite.Package, call *ast.CallExpr) bool {
-	if syntax.IsBuiltin(p, call, "close") || syntax.IsContextFunc(p.Info.TypeOf(call.Fun)) {
-		return true
-	}
-	fn := p.Callee(call)
-	if fn == nil {
-		return false
-	}
-	key := rewrite.ObjectKey(fn)
-	return key == "(*net/http.Server).Close" || key == "(*net/http.Server).Shutdown" || key == "(net.Listener).Close" ||
-		strings.HasPrefix(key, "(*net.") && strings.Contains(key, "Listener") && fn.Name() == "Close" || fn.Name() == "GracefulStop"
-}
-
-// asksToStop reports whether call stops something, or is named after that.
-func (h *Handler) asksToStop(call *ast.CallExpr) bool {
-	if stops(h.P, call) {
-		return true
-	}
-	id := syntax.LastName(call.Fun)
-	if id == nil || h.ExitsInside(call) {
-		return false
-	}
-	if fn := h.P.Callee(call); fn != nil && fn.Pkg() != nil {
-		switch key := rewrite.ObjectKey(fn); {
-		case strings.HasPrefix(key, "(*net.") && fn.Name() == "Close":
-			return true
-		case key == "runtime/pprof.StopCPUProfile", key == "runtime/trace.Stop", fn.Pkg().Path() == "os/signal", fn.Pkg().Path() == "time":
-			return false
-		}
-	}
-	return stopName.MatchString(id.Name)
 }

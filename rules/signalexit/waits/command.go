@@ -98,23 +98,26 @@ func Caller(s *rewrite.Snapshot, p *rewrite.Package, fn inspector.Cursor) (call 
 			return call, nil
 		}
 		if l := commandField(refs[0].Pkg, refs[0].Expr(), runFields); l != nil {
-			return executed(s, l)
+			return executed(s, l, p)
 		}
 	case *ast.FuncLit:
 		if l := commandField(p, fn, runFields); l != nil {
-			return executed(s, l)
+			return executed(s, l, p)
 		}
 	}
 	return call, nil
 }
 
-// executed returns the only call that executes the commands of the library.
-// There is none to be named where the library calls further functions behind the
-// command's.
-func executed(s *rewrite.Snapshot, l *library) (call inspector.Cursor, q *rewrite.Package) {
+// executed returns the only call that executes the commands of the library in a
+// program with package of. There is none to be named where the library calls
+// further functions behind the command's.
+func executed(s *rewrite.Snapshot, l *library, of *rewrite.Package) (call inspector.Cursor, q *rewrite.Package) {
 	s.Widen(l.exec...)
 	count := 0
 	for _, p := range s.Packages {
+		if p != of && !imports(p.Types, of.Path) && !imports(of.Types, p.Path) {
+			continue
+		}
 		for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil), (*ast.Ident)(nil)) {
 			if f := p.File(c.Node()); f == nil || f.Test {
 				continue
@@ -144,4 +147,18 @@ func executed(s *rewrite.Snapshot, l *library) (call inspector.Cursor, q *rewrit
 		}
 	}
 	return call, q
+}
+
+// imports reports whether p imports path, itself or through others.
+func imports(p *types.Package, path string) bool {
+	seen := make(map[*types.Package]bool)
+	var visit func(p *types.Package) bool
+	visit = func(p *types.Package) bool {
+		if seen[p] {
+			return false
+		}
+		seen[p] = true
+		return slices.ContainsFunc(p.Imports(), func(q *types.Package) bool { return q.Path() == path || visit(q) })
+	}
+	return visit(p)
 }

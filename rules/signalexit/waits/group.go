@@ -6,12 +6,13 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
-const errgroup = "golang.org/x/sync/errgroup"
+// Errgroup is the import path of errgroup.Group.
+const Errgroup = "golang.org/x/sync/errgroup"
 
 // isGroupWait reports whether fn waits for goroutines.
 func isGroupWait(fn *types.Func) bool {
 	switch rewrite.ObjectKey(fn) {
-	case "(*sync.WaitGroup).Wait", "(*" + errgroup + ".Group).Wait":
+	case "(*sync.WaitGroup).Wait", "(*" + Errgroup + ".Group).Wait":
 		return true
 	}
 	return false

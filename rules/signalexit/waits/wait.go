@@ -31,6 +31,7 @@ const (
 	WaitClosable               // what returns an error once its receiver is closed
 	WaitGroup                  // goroutines that main waits for
 	WaitCallee                 // a function of the module that waits
+	WaitActors                 // actors of github.com/oklog/run
 )
 
 // Wait is one place where a goroutine may stay.
@@ -214,6 +215,10 @@ func (f *waitFinder) call(p *rewrite.Package, call *ast.CallExpr, out *Waits, de
 		out.List = append(out.List, Wait{Kind: WaitGroup, Node: call, Call: call, Text: syntax.ExprText(call.Fun)})
 		return
 	}
+	if fn != nil && rewrite.ObjectKey(fn) == "(*github.com/oklog/run.Group).Run" {
+		out.List = append(out.List, Wait{Kind: WaitActors, Node: call, Call: call, Text: syntax.ExprText(call.Fun)})
+		return
+	}
 	if fn == nil {
 		if _, isLit := ast.Unparen(call.Fun).(*ast.FuncLit); isLit {
 			out.List = append(out.List, Wait{Node: call, Call: call, Text: "a function literal"})
@@ -317,7 +322,7 @@ var (
 	soonPkgs = map[string]bool{
 		"bytes": true, "context": true, "errors": true, "expvar": true, "flag": true, "fmt": true, "log": true, "log/slog": true,
 		"maps": true, "math": true, "math/rand": true, "os/signal": true, "path": true, "path/filepath": true, "reflect": true, "regexp": true,
-		"runtime": true, "runtime/debug": true, "runtime/pprof": true, "runtime/trace": true, "slices": true, "sort": true, "strconv": true, "strings": true, "sync": true, "sync/atomic": true, "time": true, "unicode": true, errgroup: true,
+		"runtime": true, "runtime/debug": true, "runtime/pprof": true, "runtime/trace": true, "slices": true, "sort": true, "strconv": true, "strings": true, "sync": true, "sync/atomic": true, "time": true, "unicode": true, Errgroup: true,
 	}
 )
 
