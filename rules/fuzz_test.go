@@ -1,0 +1,185 @@
+package rules
+
+import (
+	"bytes"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"golang.org/x/tools/go/ast/inspector"
+	"golang.org/x/tools/txtar"
+)
+
+// The ways in which FuzzWhole lays out a file otherwise before rules see it.
+const (
+	crlf = 1 << iota
+	bom
+	oneLine
+	oddComments
+	injected
+)
+
+// mutate lays src out otherwise; seed says where.
+func mutate(src []byte, how uint8, seed uint32) []byte {
+	lines := bytes.SplitAfter(src, []byte("\n"))
+	pick := func() int {
+		seed = seed*1664525 + 1013904223
+		return int(seed>>8) % len(lines)
+	}
+	insert := func(i int, text string) { lines = slices.Insert(lines, i, []byte(text)) }
+	if how&injected != 0 {
+		for range 3 {
+			if i := pick(); bytes.HasSuffix(bytes.TrimSpace(lines[i]), []byte("{")) {
+				insert(i+1, []string{"\truntime.GC()\n", "\tdebug.FreeOSMemory() // back to the system\n", "\truntime.LockOSThread()\n"}[pick()%3])
+			}
+		}
+	}
+	if how&oddComments != 0 {
+		for range 4 {
+			i := pick()
+			switch line := bytes.TrimRight(lines[i], "\r\n"); pick() % 3 {
+			case 0:
+				insert(i, "\t\t// odd "+string(rune('a'+i%26))+"\n")
+			case 1:
+				insert(i, "/* odd\n      one */\n")
+			default:
+				if !bytes.Contains(line, []byte("`")) {
+					lines[i] = append(slices.Clone(line), "   // behind\n"...)
+				}
+			}
+		}
+	}
+	if how&oneLine != 0 {
+		for range 4 {
+			i := pick()
+			if i+1 < len(lines) && len(bytes.TrimSpace(lines[i])) > 0 && !bytes.Contains(lines[i], []byte("//")) && !bytes.ContainsAny(lines[i], "{(,`") {
+				lines[i] = append(bytes.TrimRight(slices.Clone(lines[i]), "\r\n"), "; "...)
+				lines[i+1] = bytes.TrimLeft(lines[i+1], "\t")
+			}
+		}
+	}
+	out := bytes.Join(lines, nil)
+	if how&crlf != 0 {
+		out = bytes.ReplaceAll(bytes.ReplaceAll(out, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
+	}
+	if how&bom != 0 && !bytes.HasPrefix(out, []byte("\ufeff")) {
+		out = append([]byte("\ufeff"), out...)
+	}
+	return out
+}
+
+// unitOf type-checks src, a package of one file; nil where it does not.
+func unitOf(src []byte, imp types.Importer) *rewrite.Unit {
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, "/fuzz/x.go", src, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return nil
+	}
+	info := &types.Info{
+		Types: make(map[ast.Expr]types.TypeAndValue), Instances: make(map[*ast.Ident]types.Instance), Defs: make(map[*ast.Ident]types.Object),
+		Uses: make(map[*ast.Ident]types.Object), Implicits: make(map[ast.Node]types.Object), Selections: make(map[*ast.SelectorExpr]*types.Selection),
+		Scopes: make(map[ast.Node]*types.Scope), FileVersions: make(map[*ast.File]string),
+	}
+	conf := types.Config{Importer: imp, GoVersion: "go1.26"}
+	pkg, err := conf.Check("fuzz", fset, []*ast.File{f}, info)
+	if err != nil {
+		return nil
+	}
+	return &rewrite.Unit{
+		Fset: fset, Files: []*ast.File{f}, Types: pkg, Info: info, Inspector: inspector.New([]*ast.File{f}), Sizes: types.SizesFor("gc", "amd64"),
+		Module:   &rewrite.Module{Path: "fuzz", GoVersion: "1.26", Main: true},
+		ReadFile: func(string) ([]byte, error) { return src, nil },
+	}
+}
+
+// comments returns how often each comment stands in the parts of src that keep
+// reports.
+func comments(u *rewrite.Unit, keep func(off int) bool) map[string]int {
+	out := make(map[string]int)
+	for _, g := range u.Files[0].Comments {
+		for _, c := range g.List {
+			if keep(u.Fset.PositionFor(c.Pos(), false).Offset) {
+				out[strings.Join(strings.Fields(c.Text), " ")]++
+			}
+		}
+	}
+	return out
+}
+
+// FuzzWhole runs all rules on the files of the golden trees, laid out in other
+// ways: no fix may make what does not compile, lose a comment outside of what it
+// changes, or change the line ends.
+func FuzzWhole(f *testing.F) {
+	trees, err := filepath.Glob("../testdata/rules/*/*.txtar")
+	if err != nil || len(trees) == 0 {
+		f.Fatal("no golden trees", err)
+	}
+	imp := importer.ForCompiler(token.NewFileSet(), "source", nil)
+	n := 0
+	for _, path := range trees {
+		ar, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range ar.Files {
+			if strings.HasSuffix(file.Name, ".go") && !strings.HasPrefix(file.Name, "want/") && len(file.Data) < 2500 && !bytes.Contains(file.Data, []byte("import \"C\"")) {
+				if n++; n%9 == 0 || !testing.Short() && n%3 == 0 {
+					f.Add(file.Data, uint8(n), uint32(n))
+				}
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte, how uint8, seed uint32) {
+		src := mutate(data, how, seed)
+		u := unitOf(src, imp)
+		if u == nil {
+			return
+		}
+		for _, r := range All {
+			found, err := u.Find(r.Finder(), rewrite.Unsafe)
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", r.Name, err, src)
+			}
+			for _, x := range found {
+				if x.Fix != nil {
+					checkFix(t, r.Name, src, x, u, imp)
+				}
+			}
+		}
+	})
+}
+
+// checkFix asserts what FuzzWhole says of one fix.
+func checkFix(t *testing.T, rule string, src []byte, x rewrite.UnitFinding, u *rewrite.Unit, imp types.Importer) {
+	var out []byte
+	at := 0
+	for _, e := range x.Edits {
+		out = append(append(out, src[at:e.Start]...), e.New...)
+		at = e.End
+	}
+	out = append(out, src[at:]...)
+	v := unitOf(out, imp)
+	if v == nil {
+		t.Fatalf("%s: %s: the result does not compile:\n%s\nof\n%s", rule, x.Fix.Message, out, src)
+	}
+	kept := comments(u, func(off int) bool {
+		return !slices.ContainsFunc(x.Edits, func(e rewrite.TextEdit) bool { return e.Start <= off && off < e.End })
+	})
+	all := comments(v, func(int) bool { return true })
+	for text, n := range kept {
+		if all[text] < n {
+			t.Fatalf("%s: %s: the comment %q is lost:\n%s\nof\n%s", rule, x.Fix.Message, text, out, src)
+		}
+	}
+	if bytes.Contains(src, []byte("\r\n")) && !bytes.Contains(bytes.ReplaceAll(src, []byte("\r\n"), nil), []byte("\n")) &&
+		bytes.Contains(bytes.ReplaceAll(out, []byte("\r\n"), nil), []byte("\n")) {
+		t.Fatalf("%s: %s: line ends change:\n%q", rule, x.Fix.Message, out)
+	}
+}
