@@ -88,12 +88,26 @@ func (ts *Trees) of(f *load.File) (*tree, error) {
 		anchors: make(map[*dst.Ident]token.Pos),
 		last:    make(map[dst.Stmt]dst.Stmt),
 	}
-	if t.before, err = t.render(); err != nil {
-		return nil, fmt.Errorf("%s: rendering: %w", f.Path, err)
+	before := load.Memo(ts.s, printedKey{f}, func() printed {
+		text, err := t.render()
+		return printed{text, err}
+	})
+	if before.err != nil {
+		return nil, fmt.Errorf("%s: rendering: %w", f.Path, before.err)
 	}
+	t.before = before.text
 	ts.files[f.Path] = t
 	return t, nil
 }
+
+// printed is a file's unmodified tree, rendered: the same for all edits of a
+// snapshot.
+type printed struct {
+	text []byte
+	err  error
+}
+
+type printedKey struct{ f *load.File }
 
 func errOutside(path, target string) error {
 	return fmt.Errorf("%s is not changed: it is a link to %s, outside of the repository", path, target)
