@@ -53,9 +53,13 @@ func (x *exports) importer(l *Loader, p *packages.Package) types.Importer {
 		if pkg := u[target]; pkg != nil && pkg.Complete() {
 			return pkg, nil
 		}
+		if m := l.sourcedAs(p.Imports[path]); m != nil {
+			return l.declare(x, u, m), nil
+		}
 		file := l.export(p, path)
 		if file == "" {
-			if dep := p.Imports[path]; dep != nil && len(dep.Errors) > 0 {
+			if dep := p.Imports[path]; dep != nil && l.meta[dep.ID] != nil && len(l.meta[dep.ID].Errors) > 0 {
+				dep = l.meta[dep.ID]
 				return nil, errors.New(strings.ReplaceAll(dep.Errors[0].Msg, "\n\t", " "))
 			}
 			return nil, errors.New("it does not compile")

@@ -38,13 +38,14 @@ type Config struct {
 	Emits []string
 }
 
-// metadataMode asks the go command for file lists and export data only. The
-// syntax trees and types of the candidate packages are made here, because
-// go/packages would hand out cgo's generated files, would parse the files of a
-// package once more for its test variant, and would start the go command again
-// for every verification round.
+// metadataMode asks the go command for file lists and imports only: nothing is
+// compiled for it. The syntax trees and types of the candidate packages are made
+// here, because go/packages would hand out cgo's generated files, would parse the
+// files of a package once more for its test variant, and would start the go
+// command again for every verification round. What they import is asked for by
+// exportMode.
 const metadataMode = packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedDeps |
-	packages.NeedExportFile | packages.NeedModule | packages.NeedForTest
+	packages.NeedModule | packages.NeedForTest
 
 // A Loader holds what the go command said about packages, and what was parsed
 // and type-checked so far. It outlives the snapshots made with it, so that a
@@ -57,6 +58,9 @@ type Loader struct {
 	root map[string]*packages.Package // those to be read from source
 	std  map[string]*packages.Package // by import path: for imports that fixes add
 	imp  *exports
+	// sourced are the roots, by ID, whose importers take their types from source:
+	// the go command need not compile them.
+	sourced map[string]*packages.Package
 	// first are the types of the roots, by ID, as they were before any edit.
 	first map[string]*types.Package
 	mods  map[string]*Module // by go.mod path
@@ -66,6 +70,7 @@ type Loader struct {
 	noWork   map[string]bool // directories in which the go command runs without a workspace
 	noVendor map[string]bool // and those in which it runs without their vendor directory
 	wide     map[string]bool // IDs of the roots that Widen added
+	exported map[string]bool // IDs of packages that the go command was asked to compile
 
 	modFile  map[string]string // copies of go.mod that the go command may change, by the directory in which it runs
 	temps    []string          // directories to be removed
@@ -91,6 +96,8 @@ func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Load
 		std:  make(map[string]*packages.Package),
 		imp:  newExports(fset),
 
+		sourced: make(map[string]*packages.Package),
+
 		first: make(map[string]*types.Package),
 		mods:  make(map[string]*Module),
 
@@ -99,6 +106,7 @@ func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Load
 		noWork:   make(map[string]bool),
 		noVendor: make(map[string]bool),
 		wide:     make(map[string]bool),
+		exported: make(map[string]bool),
 		modFile:  make(map[string]string),
 		unknown:  make(map[string]bool),
 		ReadOnly: make(map[string]string),
@@ -106,10 +114,10 @@ func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Load
 }
 
 // list asks the go command, started in dir, about patterns.
-func (l *Loader) list(dir string, patterns []string, tests bool) ([]*packages.Package, error) {
+func (l *Loader) list(dir string, patterns []string, tests bool, mode packages.LoadMode) ([]*packages.Package, error) {
 	pc := &packages.Config{
 		Context: l.ctx,
-		Mode:    metadataMode,
+		Mode:    mode,
 		Dir:     dir,
 		Env:     l.environ(dir),
 		Tests:   tests,
@@ -127,6 +135,10 @@ func (l *Loader) list(dir string, patterns []string, tests bool) ([]*packages.Pa
 	pkgs, err := packages.Load(pc, patterns...)
 	switch {
 	case err != nil:
+		// What go/packages puts before the go command's own words.
+		if _, text, ok := strings.Cut(err.Error(), ": stderr: "); ok && l.ctx.Err() == nil {
+			err = errors.New(strings.TrimSpace(text))
+		}
 	case len(pkgs) == 0:
 		err = refusal(pc, patterns)
 	case len(pkgs) == 1 && pkgs[0].ID == "command-line-arguments" && pkgs[0].Dir == "" && len(pkgs[0].Errors) > 0:
@@ -136,10 +148,10 @@ func (l *Loader) list(dir string, patterns []string, tests bool) ([]*packages.Pa
 	if err != nil && !l.noVendor[dir] && strings.Contains(err.Error(), "inconsistent vendoring") && !setsMod(pc.Env) {
 		// The vendor directory is not what go.mod says: do without it.
 		l.noVendor[dir] = true
-		return l.list(dir, patterns, tests)
+		return l.list(dir, patterns, tests, mode)
 	}
 	if _, tried := l.modFile[dir]; err != nil && !tried && untidy(err) && l.ctx.Err() == nil {
-		if pkgs, ok := l.listTidied(dir, patterns, tests, err); ok {
+		if pkgs, ok := l.listTidied(dir, patterns, tests, mode, err); ok {
 			return pkgs, nil
 		}
 	}
@@ -148,7 +160,13 @@ func (l *Loader) list(dir string, patterns []string, tests bool) ([]*packages.Pa
 	}
 	packages.Visit(pkgs, nil, func(p *packages.Package) {
 		l.ownGoMod(dir, p)
-		if old := l.meta[p.ID]; old != nil && (old.ExportFile != "" || p.ExportFile == "") {
+		if old := l.meta[p.ID]; old != nil {
+			if old.ExportFile == "" {
+				old.ExportFile = p.ExportFile
+			}
+			if mode&packages.NeedExportFile != 0 && len(old.Errors) == 0 {
+				old.Errors = p.Errors
+			}
 			return
 		}
 		l.meta[p.ID] = p
@@ -216,13 +234,13 @@ func (l *Loader) add(dir string, patterns []string, tests bool) (added []string,
 	if !slices.ContainsFunc(patterns, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
 		all, emits = slices.Concat(patterns, emits), nil
 	}
-	pkgs, err := l.list(dir, all, tests)
+	pkgs, err := l.list(dir, all, tests, metadataMode)
 	if err != nil {
 		return nil, err
 	}
 	if len(emits) > 0 {
 		// The go command takes no import paths beside the names of files.
-		if _, err := l.list(dir, emits, false); err != nil {
+		if _, err := l.list(dir, emits, false, metadataMode); err != nil {
 			return nil, err
 		}
 	}
@@ -244,7 +262,7 @@ func (l *Loader) add(dir string, patterns []string, tests bool) (added []string,
 			delete(l.root, p.ForTest)
 		}
 	}
-	return added, nil
+	return added, l.listExports(dir, all, tests, added)
 }
 
 func isEmitted(p *packages.Package, emits []string) bool {
@@ -258,21 +276,29 @@ func isEmitted(p *packages.Package, emits []string) bool {
 // asking the go command for it when a fix added the import. The empty string
 // means that there is none.
 func (l *Loader) export(p *packages.Package, path string) string {
-	if dep := p.Imports[path]; dep != nil {
-		if m := l.meta[dep.ID]; m != nil {
-			return m.ExportFile
-		}
-		return dep.ExportFile
+	dep := p.Imports[path]
+	if dep == nil {
+		dep = l.std[path]
+	} else if m := l.meta[dep.ID]; m != nil {
+		dep = m
 	}
-	if l.std[path] == nil {
-		if _, err := l.list(p.Dir, []string{path}, false); err != nil {
+	if dep == nil || dep.ExportFile == "" && !l.exported[dep.ID] && !strings.Contains(dep.ID, " ") {
+		if dep != nil {
+			path = dep.PkgPath
+		}
+		if err := l.askExports(p.Dir, []string{path}); err != nil {
 			return ""
 		}
+		if dep == nil {
+			dep = l.std[path]
+		} else {
+			dep = l.meta[dep.ID]
+		}
 	}
-	if dep := l.std[path]; dep != nil {
-		return dep.ExportFile
+	if dep == nil {
+		return ""
 	}
-	return ""
+	return dep.ExportFile
 }
 
 // module returns the Module of p, nil when it is in none.

@@ -17,7 +17,7 @@ import (
 // in those that use what they declare: where it made export data of the package,
 // those are none.
 func (p *Package) reported() []Problem {
-	if p.meta == nil || p.meta.ExportFile == "" || !slices.ContainsFunc(p.Files, func(f *File) bool { return f.Cgo }) {
+	if p.meta == nil || !p.compiled() || !slices.ContainsFunc(p.Files, func(f *File) bool { return f.Cgo }) {
 		return p.Errors
 	}
 	own := make(map[string]bool)
@@ -25,6 +25,16 @@ func (p *Package) reported() []Problem {
 		own[f.Path] = true
 	}
 	return slices.DeleteFunc(slices.Clone(p.Errors), func(e Problem) bool { return own[e.Pos.Filename] })
+}
+
+// compiled reports whether the compiler made export data of p, or of p without
+// its tests.
+func (p *Package) compiled() bool {
+	if p.meta.ExportFile != "" {
+		return true
+	}
+	plain := p.snap.l.meta[p.Path]
+	return plain != nil && plain.ExportFile != ""
 }
 
 // listErrors returns the go command's complaints about p, without those that
