@@ -234,8 +234,10 @@ func (l *Loader) add(dir string, patterns []string, tests bool) (added []string,
 	if !slices.ContainsFunc(patterns, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
 		all, emits = slices.Concat(patterns, emits), nil
 	}
-	pkgs, err := l.list(dir, all, tests, metadataMode)
-	if err != nil {
+	pkgs, err := l.find(dir, patterns, tests)
+	if err == nil {
+		emits = nil // asked for with the imports
+	} else if pkgs, err = l.list(dir, all, tests, metadataMode); err != nil {
 		return nil, err
 	}
 	if len(emits) > 0 {

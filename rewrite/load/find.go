@@ -1,0 +1,250 @@
+package load
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"golang.org/x/tools/go/packages"
+)
+
+// The go command's work on a package is to load all that it depends on, to hash
+// it, and to compile it. None of that is needed for the candidates, which are read
+// from source here: go list -find tells their files alone, and a second list asks
+// for the packages that they import, whose export data the build cache has after a
+// build or a vet.
+
+// foundPackage is a package as go list -find tells it.
+type foundPackage struct {
+	Dir, ImportPath, Name             string
+	Module                            *packages.Module
+	GoFiles, CgoFiles, IgnoredGoFiles []string
+	TestGoFiles, XTestGoFiles         []string
+	CFiles, CXXFiles, HFiles, SFiles  []string
+	Error                             *struct{ Err string }
+}
+
+const foundFields = "Dir,ImportPath,Name,Module,GoFiles,CgoFiles,IgnoredGoFiles,TestGoFiles,XTestGoFiles,CFiles,CXXFiles,HFiles,SFiles,Error"
+
+// errList says that only a full list tells about the packages.
+var errList = errors.New("to be listed whole")
+
+// find returns the packages that match patterns, with their tests as go list -test
+// has them, and asks for what they import. It returns errList where a full list is
+// needed: files are overlaid, something is wrong with a package, or tests have a
+// package of theirs compiled once more.
+func (l *Loader) find(dir string, patterns []string, tests bool) ([]*packages.Package, error) {
+	env := l.environ(dir)
+	if len(l.overlay) > 0 || Getenv(env, "GOPACKAGESDRIVER", "off") != "off" || slices.ContainsFunc(patterns, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
+		return nil, errList
+	}
+	list, err := l.findFiles(dir, patterns, env)
+	if err != nil {
+		return nil, err
+	}
+	roots := make(map[string]*packages.Package)
+	imports := make(map[*packages.Package][]string)
+	for _, f := range list {
+		if err := f.roots(tests, roots, imports); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.findImports(dir, roots, imports); err != nil {
+		return nil, err
+	}
+	for id, p := range roots {
+		if l.meta[id] != nil {
+			// A package in between depends on it, or it was listed before.
+			if old := l.meta[id]; len(old.GoFiles) == len(p.GoFiles) {
+				p.ExportFile = old.ExportFile
+			}
+		}
+		l.meta[id] = p
+		if p.ForTest == "" {
+			l.std[p.PkgPath] = p
+		}
+	}
+	out := make([]*packages.Package, 0, len(roots))
+	for _, id := range slices.Sorted(maps.Keys(roots)) {
+		out = append(out, roots[id])
+	}
+	return out, nil
+}
+
+// findFiles asks the go command for the files of the packages.
+func (l *Loader) findFiles(dir string, patterns, env []string) ([]foundPackage, error) {
+	args := []string{"list", "-e", "-find", "-json=" + foundFields}
+	if len(l.cfg.Tags) > 0 {
+		args = append(args, "-tags="+strings.Join(l.cfg.Tags, ","))
+	}
+	switch {
+	case l.modFile[dir] != "":
+		args = append(args, "-mod=mod", "-modfile="+l.modFile[dir])
+	case l.noVendor[dir]:
+		args = append(args, "-mod=readonly")
+	}
+	cmd := exec.CommandContext(l.ctx, "go", append(append(args, "--"), patterns...)...)
+	cmd.Dir, cmd.Env = dir, append(slices.Clone(env), "PWD="+dir)
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, errList // the full list says what is wrong
+	}
+	var list []foundPackage
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+		var f foundPackage
+		if d.Decode(&f) != nil || f.Error != nil || f.ImportPath == "" || f.Module == nil {
+			return nil, errList
+		}
+		list = append(list, f)
+	}
+	if len(list) == 0 {
+		return nil, errList
+	}
+	return list, nil
+}
+
+// roots adds the package, and the variants that its tests make, to roots, with the
+// import paths of each. It returns errList where a file cannot be read as Go.
+func (f *foundPackage) roots(tests bool, roots map[string]*packages.Package, imports map[*packages.Package][]string) error {
+	make := func(id, path, name, forTest string, files ...string) error {
+		p := &packages.Package{
+			ID: id, PkgPath: path, Name: name, Dir: f.Dir, Module: f.Module, ForTest: forTest, GoFiles: f.abs(files),
+			IgnoredFiles: f.abs(f.IgnoredGoFiles), OtherFiles: f.abs(slices.Concat(f.CFiles, f.CXXFiles, f.HFiles, f.SFiles)),
+		}
+		roots[id] = p
+		var err error
+		imports[p], err = importsOf(p.GoFiles)
+		return err
+	}
+	if err := make(f.ImportPath, f.ImportPath, f.Name, "", slices.Concat(f.GoFiles, f.CgoFiles)...); err != nil || !tests {
+		return err
+	}
+	variant := " [" + f.ImportPath + ".test]"
+	if len(f.TestGoFiles) > 0 {
+		if err := make(f.ImportPath+variant, f.ImportPath, f.Name, f.ImportPath, slices.Concat(f.GoFiles, f.TestGoFiles, f.CgoFiles)...); err != nil {
+			return err
+		}
+	}
+	if len(f.XTestGoFiles) > 0 {
+		return make(f.ImportPath+"_test"+variant, f.ImportPath+"_test", f.Name+"_test", f.ImportPath, f.XTestGoFiles...)
+	}
+	return nil
+}
+
+func (f *foundPackage) abs(names []string) []string {
+	var out []string
+	for _, n := range names {
+		if !filepath.IsAbs(n) {
+			n = filepath.Join(f.Dir, n)
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// importsOf returns the import paths in the files.
+func importsOf(files []string) ([]string, error) {
+	seen := make(map[string]bool)
+	for _, path := range files {
+		src, err := regular.Read(path)
+		if err != nil {
+			return nil, errList
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, src, parser.ImportsOnly)
+		if err != nil {
+			return nil, errList
+		}
+		for _, spec := range f.Imports {
+			if p, err := strconv.Unquote(spec.Path.Value); err == nil && p != "C" {
+				seen[p] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(seen)), nil
+}
+
+// findImports asks for the packages that the roots import, and links them.
+func (l *Loader) findImports(dir string, roots map[string]*packages.Package, imports map[*packages.Package][]string) error {
+	ask := make(map[string]bool)
+	for _, p := range roots {
+		for _, path := range imports[p] {
+			if m := l.std[path]; roots[path] == nil && (m == nil || m.ExportFile == "" && l.sourced[m.ID] == nil) && path != "unsafe" {
+				ask[path] = true
+			}
+		}
+		if p.ForTest == "" && usesCgo(p) {
+			ask[p.PkgPath] = true
+		}
+	}
+	for _, path := range l.cfg.Emits {
+		if m := l.std[path]; m == nil || m.ExportFile == "" {
+			ask[path] = true
+		}
+	}
+	if len(ask) > 0 {
+		pkgs, err := l.list(dir, slices.Sorted(maps.Keys(ask)), false, metadataMode|packages.NeedExportFile)
+		if err != nil {
+			return errList
+		}
+		for _, p := range pkgs {
+			l.exported[p.ID] = true
+			if len(p.Errors) > 0 {
+				return errList
+			}
+		}
+	}
+	for _, p := range roots {
+		p.Imports = make(map[string]*packages.Package)
+		for _, path := range imports[p] {
+			dep := roots[path]
+			if v := roots[path+" ["+path+".test]"]; v != nil && p.ForTest == path {
+				dep = v
+			}
+			if dep == nil {
+				dep = l.std[path]
+			}
+			switch {
+			case path == "unsafe":
+				dep = &packages.Package{ID: "unsafe", PkgPath: "unsafe", Name: "unsafe"}
+			case dep == nil:
+				return errList
+			}
+			p.Imports[path] = dep
+		}
+	}
+	for _, p := range roots {
+		// What depends on the package under test is compiled once more for the test.
+		if p.ForTest != "" && slices.ContainsFunc(slices.Collect(maps.Values(p.Imports)), func(dep *packages.Package) bool {
+			return dep.PkgPath != p.ForTest && reaches(dep, p.ForTest, make(map[*packages.Package]bool))
+		}) {
+			return errList
+		}
+	}
+	return nil
+}
+
+// reaches reports whether p depends on the package with the import path.
+func reaches(p *packages.Package, path string, seen map[*packages.Package]bool) bool {
+	if p.PkgPath == path {
+		return true
+	}
+	if seen[p] {
+		return false
+	}
+	seen[p] = true
+	for _, dep := range p.Imports {
+		if reaches(dep, path, seen) {
+			return true
+		}
+	}
+	return false
+}
