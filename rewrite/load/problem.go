@@ -4,7 +4,6 @@ import (
 	"errors"
 	"go/token"
 	"io/fs"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -130,11 +129,6 @@ func Dedupe(list []Problem) []Problem {
 		}
 	}
 	return out
-}
-
-// sortedKeys returns m's keys in order.
-func sortedKeys[V any](m map[string]V) []string {
-	return slices.Sorted(maps.Keys(m))
 }
 
 // Reason returns the reason in err without the file name, which the position
