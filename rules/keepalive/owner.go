@@ -316,6 +316,11 @@ func (k *keeper) heldByCallers(p *rewrite.Package, fn *types.Func, i int, o reso
 // heldAt reports whether o, which the callee knows by a parameter, is held beyond
 // the call at, which gives the parameter the value arg.
 func (k *keeper) heldAt(at *crossing, arg ast.Expr, o resource) bool {
+	if sel, ok := ast.Unparen(arg).(*ast.SelectorExpr); ok {
+		if v, ok := at.p.Info.Uses[sel.Sel].(*types.Var); ok && !v.IsField() {
+			return true // of another package: os.Stdout
+		}
+	}
 	root, fields, ok := syntax.FieldsBehind(at.p, arg)
 	if !ok {
 		// An element, or the result of a call.
