@@ -1,0 +1,73 @@
+package gctrace
+
+import (
+	"fmt"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// shellWords lists what a script consists of, without layout and comments, but
+// for the nodes in skip and the values of GODEBUG.
+func shellWords(f *syntax.File, skip map[syntax.Node]bool) []string {
+	var out []string
+	syntax.Walk(f, func(n syntax.Node) bool {
+		if n == nil {
+			return true
+		}
+		if b, ok := n.(*syntax.BinaryCmd); ok {
+			if !skip[n] {
+				out = append(out, b.Op.String())
+			}
+			return true
+		}
+		if skip[n] {
+			return false
+		}
+		switch n := n.(type) {
+		case *syntax.File, *syntax.Stmt, *syntax.Comment, *syntax.CallExpr:
+		case *syntax.Assign:
+			out = append(out, "assign")
+			if n.Name != nil && n.Name.Value == "GODEBUG" {
+				out = append(out, "GODEBUG")
+				return false
+			}
+		case *syntax.Word:
+			if text := wordText(n); strings.HasPrefix(text, "GODEBUG=") || strings.HasPrefix(text, "--env=GODEBUG=") {
+				out = append(out, "word GODEBUG")
+				return false
+			}
+			out = append(out, "word")
+		case *syntax.Lit:
+			out = append(out, "lit "+n.Value)
+		case *syntax.SglQuoted:
+			out = append(out, "quoted "+n.Value)
+		case *syntax.Redirect:
+			out = append(out, "redirect "+n.Op.String())
+		default:
+			out = append(out, fmt.Sprintf("%T", n))
+		}
+		return true
+	})
+	return out
+}
+
+// wordText returns the beginning of a word that needs no expansion.
+func wordText(w *syntax.Word) string {
+	if len(w.Parts) == 0 {
+		return ""
+	}
+	switch p := w.Parts[0].(type) {
+	case *syntax.Lit:
+		return p.Value
+	case *syntax.SglQuoted:
+		return p.Value
+	case *syntax.DblQuoted:
+		if len(p.Parts) > 0 {
+			if l, ok := p.Parts[0].(*syntax.Lit); ok {
+				return l.Value
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,165 @@
+package handler
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/edge"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// split cuts the goroutine's body at the receive and the exit.
+func (h *Handler) split(at inspector.Cursor) bool {
+	var list []ast.Stmt // what follows the receive
+	c := at
+	h.at = at.Node()
+	switch n := at.Node().(type) {
+	case *ast.RangeStmt:
+		h.From, h.Arms, list = n.X, true, n.Body.List
+		if id, ok := n.Key.(*ast.Ident); ok {
+			h.Sig, _ = h.P.Info.Defs[id].(*types.Var)
+		}
+	default:
+		var st ast.Stmt
+		if st, c = syntax.EnclosingStmt(at); st == nil {
+			return false
+		}
+		if u, ok := n.(*ast.UnaryExpr); ok {
+			h.From = ast.Unparen(u.X)
+		}
+		if a, ok := st.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && ast.Unparen(a.Rhs[0]) == n {
+			h.Sig = h.variable(a.Lhs[0])
+			if len(a.Lhs) == 2 {
+				h.ok = h.variable(a.Lhs[1])
+			}
+		}
+		// if _, ok := <-c; ok {, switch s := <-c; s {, switch <-c {, log.Fatal(<-c)
+		switch c.ParentEdgeKind() {
+		case edge.IfStmt_Init, edge.SwitchStmt_Init:
+			c = c.Parent()
+			st = c.Node().(ast.Stmt)
+		}
+		switch st.(type) {
+		case *ast.IfStmt, *ast.SwitchStmt:
+			list, h.Mixed = []ast.Stmt{st}, true
+		case *ast.ExprStmt:
+			if h.ExitCall(st) != nil {
+				list, h.Mixed = []ast.Stmt{st}, true
+			}
+		}
+	}
+	// Out to the goroutine's own list of statements.
+	for c.Parent().Node() != h.Body {
+		st, _ := c.Node().(ast.Stmt)
+		switch parent := c.Parent().Node().(type) {
+		case *ast.CommClause:
+			// case <-c:
+			if parent.Comm != st {
+				return false
+			}
+			c = c.Parent().Parent().Parent()
+			h.Arms = true
+			h.siblings(c.Node().(*ast.SelectStmt), parent)
+			list = parent.Body
+			if len(list) > 0 && h.always(list) {
+				continue
+			}
+			if block, ok := c.Parent().Node().(*ast.BlockStmt); ok {
+				h.Mixed = h.Mixed || len(list) > 0
+				list = slices.Concat(list, block.List[syntax.IndexOf(block.List, c.Node().(ast.Stmt))+1:])
+			}
+			continue
+		case *ast.BlockStmt:
+			// for { <-c; ...; os.Exit(0) }
+			i := syntax.IndexOf(parent.List, st)
+			loop, ok := c.Parent().Parent().Node().(*ast.ForStmt)
+			if !ok || loop.Cond != nil {
+				return false
+			}
+			_, isSelect := st.(*ast.SelectStmt)
+			if !isSelect {
+				list = slices.Concat(list, parent.List[i+1:])
+			}
+			h.Mixed = h.Mixed || i > 0 || isSelect && len(parent.List) > 1
+			h.Arms = true
+			c = c.Parent().Parent()
+		case *ast.LabeledStmt:
+			h.Mixed = true
+			c = c.Parent()
+		default:
+			return false
+		}
+	}
+	st, ok := c.Node().(ast.Stmt)
+	if !ok {
+		return false
+	}
+	h.Recv = st
+	i := syntax.IndexOf(h.Body.List, st)
+	h.Pre = h.Body.List[:i]
+	if !h.Arms {
+		list = slices.Concat(list, h.Body.List[i+1:])
+	}
+	return h.setTail(list)
+}
+
+// siblings notes what else the select around the receive does: it may exit on
+// the signals of another channel, too.
+func (h *Handler) siblings(sel *ast.SelectStmt, own *ast.CommClause) {
+	for _, c := range sel.Body.List {
+		cc := c.(*ast.CommClause)
+		if cc == own {
+			continue
+		}
+		h.Mixed = true
+		var from ast.Expr
+		if cc.Comm != nil && h.always(cc.Body) {
+			ast.Inspect(cc.Comm, func(n ast.Node) bool {
+				if u, ok := n.(*ast.UnaryExpr); ok && u.Op == token.ARROW && syntax.IsType(h.P.Info.TypeOf(u), "os", "Signal") {
+					from = u.X
+				}
+				return from == nil
+			})
+		}
+		if from == nil {
+			continue
+		}
+		h.More = append(h.More, from)
+		for _, s := range cc.Body {
+			h.Exits = append(h.Exits, h.exitsIn(s)...)
+		}
+	}
+}
+
+// setTail notes the statements from the receive to the exit, when all paths
+// through them end in one.
+func (h *Handler) setTail(list []ast.Stmt) bool {
+	if !h.always(list) {
+		return false
+	}
+	// What follows the exit is never reached.
+	end := 0
+	for i, s := range list {
+		if h.ends(s) {
+			end = i + 1
+			break
+		}
+	}
+	for _, s := range list[:end] {
+		h.Exits = append(h.Exits, h.exitsIn(s)...)
+	}
+	if len(h.Exits) == 0 {
+		return false
+	}
+	h.Exit = h.ExitCall(h.Exits[len(h.Exits)-1])
+	slices.SortFunc(h.Exits, func(a, b *ast.ExprStmt) int { return int(a.Pos() - b.Pos()) })
+	h.Tail = list[:end]
+	if last := list[end-1]; h.ExitCall(last) != nil {
+		h.Tail, h.Last = list[:end-1], last
+	}
+	h.Mixed = h.Mixed || slices.ContainsFunc(h.Tail, syntax.Leaves)
+	return true
+}
