@@ -130,10 +130,10 @@ var campaignRepos = []campaignRepo{
 	{name: "unsafe", files: polled, flags: []string{"--unsafe"}, commits: []string{"memstatspoll"}, says: `Fixes marked "unsafe" change behaviour on purpose`},
 	{name: "clean", files: clean},
 	{name: "no-go", files: "-- README.md --\nnothing\n"},
-	{name: "owned", files: hotHandler + "-- CODEOWNERS --\n*.go @org/core\n/tools/ @org/tools\n-- tools/t.go --\npackage tools\n\nimport \"runtime\"\n\nfunc F(list []int) {\n\tfor range list {\n\t\truntime.GC()\n\t}\n}\n",
-		flags: []string{"--owner", "@org/tools"}, commits: []string{"forcedgc"}, says: "* tools/t.go:7: "},
+	{name: "owned", files: hotHandler + "-- CODEOWNERS --\n*.go @org/core\n/tools/ @org/tools\n-- tools/t.go --\npackage tools\n\nimport \"runtime\"\n\nfunc F(list []int) {\n\tfor range list {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n",
+		flags: []string{"--owner", "@org/tools"}, commits: []string{"forcedgc"}, says: "* tools/t.go:8: "},
 	{name: "ignored", files: strings.Replace(hotHandler, "runtime.GC()", "runtime.GC() //runtimefix:ignore forcedgc the arena was dropped", 1)},
-	{name: "modules", files: hotHandler + "-- sub/go.mod --\nmodule example.com/sub\n\ngo 1.25\n-- sub/s.go --\npackage sub\n\nimport \"runtime\"\n\nfunc F(list []int) {\n\tfor range list {\n\t\truntime.GC()\n\t}\n}\n", commits: []string{"forcedgc"}, says: "in 2 places"},
+	{name: "modules", files: hotHandler + "-- sub/go.mod --\nmodule example.com/sub\n\ngo 1.25\n-- sub/s.go --\npackage sub\n\nimport \"runtime\"\n\nfunc F(list []int) {\n\tfor range list {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n", commits: []string{"forcedgc"}, says: "in 2 places"},
 	{name: "program", files: "-- go.mod --\nmodule example.com/prog\n\ngo 1.25\n-- main.go --\npackage main\n\nimport \"runtime\"\n\nfunc main() {\n\tfor i := range 100 {\n\t\tprintln(i)\n\t\truntime.GC()\n\t}\n}\n", commits: []string{"forcedgc"}},
 	{name: "crlf", files: strings.ReplaceAll(hotHandler[strings.Index(hotHandler, "-- a.go"):], "\n", "\r\n"), commits: []string{"forcedgc"}},
 }
@@ -401,7 +401,7 @@ func TestMigrateParts(t *testing.T) {
 	b := newBench(t)
 	files := "-- go.mod --\nmodule example.com/m\n\ngo 1.25\n"
 	for _, d := range []string{"a", "b", "c", "d", "e", "f"} {
-		files += fmt.Sprintf("-- %s/x.go --\npackage %s\n\nimport \"runtime\"\n\nfunc F(list []int) {\n\tfor range list {\n\t\truntime.GC()\n\t}\n}\n", d, d)
+		files += fmt.Sprintf("-- %s/x.go --\npackage %s\n\nimport \"runtime\"\n\nfunc F(list []int) {\n\tfor range list {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n", d, d)
 	}
 	bare := b.remote("parts", files)
 	changed := func(args ...string) []string {

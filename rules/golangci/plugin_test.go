@@ -62,6 +62,7 @@ func work(stop func() bool) {
 	if stop() {
 		return
 	}
+	println("done")
 	runtime.UnlockOSThread()
 }
 
