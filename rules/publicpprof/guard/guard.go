@@ -97,7 +97,11 @@ func call(p *rewrite.Package, n *ast.CallExpr, depth int, f *facts) {
 	if fn == nil || fn.Pkg() == nil || standard(fn.Pkg().Path()) {
 		return
 	}
-	if decl, q := declaration(p, fn); decl != nil {
+	decl, q := syntax.DeclarationOf(p.Snapshot(), fn)
+	if decl == nil && (seesRequest(fn.Signature()) || guardName.MatchString(syntax.ExprText(n.Fun))) {
+		decl, q = declaration(p, fn) // other packages are loaded only for what may turn a stranger away
+	}
+	if decl != nil {
 		gather(q, decl.Body, depth+1, f)
 		return
 	}
@@ -116,6 +120,18 @@ func declaration(p *rewrite.Package, fn *types.Func) (*ast.FuncDecl, *rewrite.Pa
 		decl, q = syntax.DeclarationOf(p.Snapshot(), fn)
 	}
 	return decl, q
+}
+
+// seesRequest reports whether a parameter is of net/http, or a framework's context
+// of a request.
+func seesRequest(sig *types.Signature) bool {
+	for v := range sig.Params().Variables() {
+		t := v.Type().String()
+		if strings.Contains(t, "net/http.") || t != "context.Context" && (strings.HasSuffix(t, "Context") || strings.HasSuffix(t, "Ctx")) {
+			return true
+		}
+	}
+	return false
 }
 
 // ownModule reports whether fn is declared in the module of p.
