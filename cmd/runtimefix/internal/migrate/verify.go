@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -189,7 +190,7 @@ func (v *Verifier) Check(ctx context.Context, scope Scope, overlay map[string][]
 	if err != nil {
 		return nil, err
 	}
-	for _, mod := range sortedKeys(scope) {
+	for _, mod := range slices.Sorted(maps.Keys(scope)) {
 		pkgs := scope[mod]
 		names := make(map[string]string)
 		for base, path := range standIns {
@@ -235,7 +236,7 @@ func (v *Verifier) overlay(contents map[string][]byte) (flags []string, standIns
 	}
 	replace := make(map[string]string)
 	standIns = make(map[string]string)
-	for i, path := range sortedKeys(contents) {
+	for i, path := range slices.Sorted(maps.Keys(contents)) {
 		file := filepath.Join(dir, fmt.Sprintf("overlay-%d%s", i, filepath.Ext(path)))
 		if err := os.WriteFile(file, contents[path], 0o600); err != nil {
 			return nil, nil, err
@@ -299,14 +300,5 @@ func complaints(text string, err error, names map[string]string) []string {
 	if len(out) == 0 {
 		out = append(out, err.Error())
 	}
-	return out
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	var out []string
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
 	return out
 }
