@@ -64,8 +64,9 @@ func (t *threads) proc(id trace.ThreadID, now trace.Time, from, to trace.ProcSta
 }
 
 // settle is how long a thread may take from giving its processor up to being
-// among the idle ones.
-const settle = trace.Time(time.Millisecond)
+// among the idle ones, and a new one from being asked for to its first event: on a
+// busy machine each waits for its turn.
+const settle = trace.Time(10 * time.Millisecond)
 
 // runs sees the thread run a goroutine. It returns the start function that counted
 // as gone with the thread, which was wrong then, and whether the thread is new.

@@ -85,9 +85,12 @@ func main() {
 		}
 		wg.Wait()
 	}
-	// Threads that are needed at once tell which of the others are gone.
-	time.Sleep(10 * time.Millisecond)
-	hold(40)
+	// Threads that are needed at once tell which of the others are gone, and use
+	// all that are not.
+	for _, n := range []int{40, 80} {
+		time.Sleep(50 * time.Millisecond)
+		hold(n)
+	}
 	for range 300 {
 		time.AfterFunc(20*time.Millisecond, expire)
 	}
