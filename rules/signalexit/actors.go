@@ -5,6 +5,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
 
@@ -14,7 +15,7 @@ import (
 // They are taken to end; the process does in any case.
 func (x *signalFix) actors(w waits.Wait) string {
 	switch x.formInMain(w.Call) {
-	case "plain", "if", "assign", "dropped":
+	case result.Plain, result.If, result.Assign, result.Dropped:
 	default:
 		return "main does something with the result of " + syntax.ExprText(w.Call.Fun)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/contexts"
 )
 
 // stopClosable closes the receiver of a call that waits in a loop when the
@@ -116,7 +117,7 @@ func fixed(sc *scope, x ast.Expr, stmt ast.Stmt) bool {
 		if v.Pos() > stmt.Pos() && v.Pos() < stmt.End() {
 			return false
 		}
-		return !assignedAfter(sc.p, sc.fn, v, stmt.Pos())
+		return !contexts.SetAfter(sc.p, sc.fn, v, stmt.Pos())
 	case *ast.SelectorExpr:
 		v, ok := sc.p.Info.Uses[x.Sel].(*types.Var)
 		if !ok || timesSet(sc.p, v) > 1 {

@@ -152,7 +152,7 @@ func (x *signalFix) plan() string {
 		return "main is in a generated file"
 	}
 	x.keep = !syntax.IsMain(h.P, x.main)
-	for _, step := range []func() string{x.chain, x.together, x.movable, x.locks, x.exitCodes, x.names, x.place} {
+	for _, step := range []func() string{x.chain, x.together, x.stays, x.locks, x.exitCodes, x.names, x.place} {
 		if why := step(); why != "" {
 			return why
 		}
@@ -192,19 +192,97 @@ func (x *signalFix) tailMatters() bool {
 	})
 }
 
-// private reports whether main and the goroutine alone know the channel of
-// signals, so that it can go with the goroutine.
-func (x *signalFix) private() bool {
-	h := x.h
-	for c := range h.P.Inspector.Root().Preorder((*ast.Ident)(nil)) {
-		id := c.Node().(*ast.Ident)
-		if h.P.Info.ObjectOf(id) != h.Ch {
-			continue
+// stays decides whether the goroutine stays and cancels the context, or main runs
+// its statements, and says why it can do neither.
+func (x *signalFix) stays() string {
+	moves, why := x.movable()
+	if why != "" {
+		return why
+	}
+	if moves = moves && !x.keep; moves {
+		x.chDecl = x.private()
+	}
+	x.keep = !moves || x.chDecl == nil
+	for _, d := range x.pending() {
+		x.leaveTo(d)
+		if x.repeats(d) {
+			return "the goroutine makes a call that main defers, too"
 		}
+	}
+	return ""
+}
+
+// movable reports whether main can run the goroutine's statements; why says that
+// the goroutine cannot end without the process.
+func (x *signalFix) movable() (moves bool, why string) {
+	h := x.h
+	cond, why := x.conditional()
+	if why != "" {
+		return false, why
+	}
+	list := h.Tail
+	if h.Last != nil {
+		list = append(slices.Clone(list), h.Last)
+	}
+	for _, s := range list {
+		if why := x.entangled(s); why != "" {
+			return false, why
+		}
+	}
+	for _, s := range h.Pre {
+		if syntax.ContainsNode(s, func(n ast.Node) bool { _, ok := n.(*ast.DeferStmt); return ok }) && !x.stoppable() {
+			return false, "the goroutine defers a call"
+		}
+	}
+	// It is main's own literal with one exit at its end.
+	own := !cond && !h.Mixed && h.Last != nil && len(h.Exits) == 1 && h.Lit != nil && len(h.Lit.Type.Params.List) == 0 && !h.Notify.Call.Ellipsis.IsValid()
+	return own && h.Plain() && !slices.ContainsFunc(list, x.needsName), ""
+}
+
+// entangled says what in s keeps the goroutine from ending without the process.
+func (x *signalFix) entangled(s ast.Stmt) (why string) {
+	p := x.h.P
+	ast.Inspect(s, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			if syntax.ContainsNode(n, func(n ast.Node) bool {
+				c, ok := n.(*ast.CallExpr)
+				return ok && syntax.EndsProcess(p, c)
+			}) {
+				why = "the goroutine exits in a function literal, too"
+			}
+		case *ast.DeferStmt:
+			why = "the goroutine defers a call"
+		}
+		return why == ""
+	})
+	return why
+}
+
+// needsName reports whether s means something else in main: it declares a name,
+// or uses the signal received where that may be one of several.
+func (x *signalFix) needsName(s ast.Stmt) bool {
+	switch s := s.(type) {
+	case *ast.AssignStmt:
+		if s.Tok == token.DEFINE {
+			return true
+		}
+	case *ast.DeclStmt, *ast.LabeledStmt:
+		return true
+	}
+	return len(x.signals) != 1 && x.h.Sig != nil && syntax.Mentions(x.h.P, s, x.h.Sig)
+}
+
+// private returns the statement that declares the channel of signals, when main
+// and the goroutine alone know it, so that it can go with the goroutine; nil
+// when they do not.
+func (x *signalFix) private() (decl ast.Stmt) {
+	h := x.h
+	for _, c := range syntax.MentionsOf(h.P, h.Ch) {
 		switch n := c.Parent().Node().(type) {
 		case *ast.AssignStmt:
 			if n.Tok == token.DEFINE && len(n.Lhs) == 1 && (syntax.IndexOf(x.main.Body.List, n) >= 0 || syntax.IndexOf(h.Pre, n) >= 0) {
-				x.chDecl = n
+				decl = n
 				continue
 			}
 		case *ast.CallExpr:
@@ -216,84 +294,17 @@ func (x *signalFix) private() bool {
 				continue
 			}
 		}
-		return false
+		return nil
 	}
 	for _, s := range h.Pre {
-		if s != x.chDecl && s != h.NotifyStmt {
-			return false
+		if s != decl && s != h.NotifyStmt {
+			return nil
 		}
 	}
-	return x.chDecl != nil && (syntax.IndexOf(x.main.Body.List, h.NotifyStmt) >= 0 || syntax.IndexOf(h.Pre, h.NotifyStmt) >= 0)
-}
-
-// movable says why the goroutine cannot end without the process. Where main
-// cannot run the goroutine's statements, the goroutine keeps them.
-func (x *signalFix) movable() string {
-	h := x.h
-	cond, why := x.conditional()
-	if why != "" {
-		return why
+	if syntax.IndexOf(x.main.Body.List, h.NotifyStmt) < 0 && syntax.IndexOf(h.Pre, h.NotifyStmt) < 0 {
+		return nil
 	}
-	x.keep = x.keep || cond || h.Mixed || h.Last == nil || len(h.Exits) > 1 || h.Lit == nil || len(h.Lit.Type.Params.List) > 0 ||
-		h.Notify.Call.Ellipsis.IsValid() || !x.private()
-	list := h.Tail
-	if h.Last != nil {
-		list = append(slices.Clone(list), h.Last)
-	}
-	for _, s := range list {
-		ast.Inspect(s, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.FuncLit:
-				if syntax.ContainsNode(n, func(n ast.Node) bool {
-					c, ok := n.(*ast.CallExpr)
-					return ok && syntax.EndsProcess(h.P, c)
-				}) {
-					why = "the goroutine exits in a function literal, too"
-				}
-			case *ast.DeferStmt:
-				why = "the goroutine defers a call"
-			case *ast.Ident:
-				v, ok := h.P.Info.Uses[n].(*types.Var)
-				if ok && v == h.Sig && len(x.signals) != 1 {
-					x.keep = true
-				}
-			}
-			return why == ""
-		})
-		switch s := s.(type) {
-		case *ast.AssignStmt:
-			x.keep = x.keep || s.Tok == token.DEFINE
-		case *ast.DeclStmt, *ast.LabeledStmt:
-			x.keep = true
-		}
-	}
-	for _, s := range h.Pre {
-		if syntax.ContainsNode(s, func(n ast.Node) bool { _, ok := n.(*ast.DeferStmt); return ok }) && !x.stoppable() {
-			why = "the goroutine defers a call"
-		}
-	}
-	if why != "" {
-		return why
-	}
-	if _, ok := h.Recv.(*ast.ExprStmt); !ok && !h.Arms {
-		if a, ok := h.Recv.(*ast.AssignStmt); !ok || len(a.Lhs) != 1 {
-			x.keep = true
-		}
-	} else if ok && !h.Arms && ast.Unparen(h.Recv.(*ast.ExprStmt).X).Pos() != h.Recv.Pos() {
-		x.keep = true
-	}
-	if e, ok := h.Recv.(*ast.ExprStmt); ok {
-		if _, isRecv := ast.Unparen(e.X).(*ast.UnaryExpr); !isRecv {
-			x.keep = true // the receive is an argument
-		}
-	}
-	for _, d := range x.pending() {
-		x.leaveTo(d)
-		if x.repeats(d) {
-			return "the goroutine makes a call that main defers, too"
-		}
-	}
-	return ""
+	return decl
 }
 
 // names chooses the names that the fix declares.

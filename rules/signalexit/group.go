@@ -7,6 +7,7 @@ import (
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
@@ -17,7 +18,7 @@ import (
 func (x *signalFix) group(w waits.Wait) string {
 	p := x.h.P
 	form := x.formInMain(w.Call)
-	if form != "plain" && form != "if" && form != "assign" && form != "dropped" {
+	if form != result.Plain && form != result.If && form != result.Assign && form != result.Dropped {
 		return "main does something with the result of " + syntax.ExprText(w.Call.Fun)
 	}
 	sel, ok := ast.Unparen(w.Call.Fun).(*ast.SelectorExpr)

@@ -2,13 +2,13 @@ package signalexit
 
 import (
 	"go/ast"
-	"go/token"
 	"go/types"
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/heat"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -25,7 +25,7 @@ const (
 
 // result returns what the function that waits returns.
 func (x *signalFix) result() hostResult {
-	switch list := resultTypes(x.h.P, x.main.Type); {
+	switch list := result.Types(x.h.P, x.main.Type); {
 	case len(list) == 0:
 		return returnsNone
 	case len(list) == 1 && types.Identical(list[0], types.Universe.Lookup("error").Type()):
@@ -34,19 +34,6 @@ func (x *signalFix) result() hostResult {
 		return returnsCode
 	}
 	return returnsOther
-}
-
-// resultTypes returns the types of the function type's results.
-func resultTypes(p *rewrite.Package, typ *ast.FuncType) (out []types.Type) {
-	if typ.Results == nil {
-		return nil
-	}
-	for _, f := range typ.Results.List {
-		for range max(1, len(f.Names)) {
-			out = append(out, p.Info.TypeOf(f.Type))
-		}
-	}
-	return out
 }
 
 // back says why the program would not end once the function that waits has
@@ -124,35 +111,35 @@ func (x *signalFix) behindCall(p *rewrite.Package, up *ast.FuncDecl, call *ast.C
 	}
 	rest = list[i+1:]
 	code := first && x.result() == returnsCode
-	if fails(p, st, call) && !code {
+	if result.Fails(p, st, call) && !code {
 		return rest, "" // if call() != nil { ... }
 	}
-	switch callForm(st, call) {
-	case "plain", "dropped":
+	switch result.FormOf(st, call) {
+	case result.Plain, result.Dropped:
 		if !code {
 			return rest, ""
 		}
-	case "if":
+	case result.If:
 		if !code {
 			return rest, ""
 		}
-	case "return":
-		if !code && isErrorFunc(p, up) {
+	case result.Return:
+		if !code && result.OnlyError(p, up) {
 			return nil, ""
 		}
-	case "assign":
+	case result.Assign:
 		a := st.(*ast.AssignStmt)
 		next := syntax.NextStmt(list, st)
-		if look, ok := next.(*ast.IfStmt); ok && !code && look.Init == nil && look.Else == nil && comparesNil(look.Cond) && sameVar(p, a.Lhs[0], look.Cond.(*ast.BinaryExpr).X) {
+		if look, ok := next.(*ast.IfStmt); ok && !code && look.Init == nil && look.Else == nil && result.ComparesNil(look.Cond) && result.SameVar(p, a.Lhs[0], look.Cond.(*ast.BinaryExpr).X) {
 			return rest[1:], ""
 		}
 		// code := run(); os.Exit(code)
 		if exit, ok := next.(*ast.ExprStmt); ok && code {
-			if c, ok := exit.X.(*ast.CallExpr); ok && p.IsCall(c, "os", "Exit") && sameVar(p, a.Lhs[0], c.Args[0]) {
+			if c, ok := exit.X.(*ast.CallExpr); ok && p.IsCall(c, "os", "Exit") && result.SameVar(p, a.Lhs[0], c.Args[0]) {
 				return nil, ""
 			}
 		}
-	case "wrap":
+	case result.Wrap:
 		if outer := st.(*ast.ExprStmt).X; !code && p.IsCall(outer, "github.com/spf13/cobra", "CheckErr") {
 			return rest, "" // it exits on an error only
 		}
@@ -163,43 +150,20 @@ func (x *signalFix) behindCall(p *rewrite.Package, up *ast.FuncDecl, call *ast.C
 	return nil, why
 }
 
-// fails reports whether st is a branch that is taken when call returns an error.
-func fails(p *rewrite.Package, st ast.Stmt, call *ast.CallExpr) bool {
-	look, ok := st.(*ast.IfStmt)
-	if !ok || look.Init != nil || look.Else != nil {
-		return false
-	}
-	cond, ok := ast.Unparen(look.Cond).(*ast.BinaryExpr)
-	return ok && cond.Op == token.NEQ && ast.Unparen(cond.X) == call && syntax.IsNil(p, cond.Y)
-}
-
-// isErrorFunc reports whether the function returns nothing but an error.
-func isErrorFunc(p *rewrite.Package, decl *ast.FuncDecl) bool {
-	list := resultTypes(p, decl.Type)
-	return len(list) == 1 && types.Identical(list[0], types.Universe.Lookup("error").Type())
-}
-
-// sameVar reports whether a and b are the same variable.
-func sameVar(p *rewrite.Package, a, b ast.Expr) bool {
-	x, ok := a.(*ast.Ident)
-	y, ok2 := b.(*ast.Ident)
-	return ok && ok2 && p.Info.ObjectOf(x) != nil && p.Info.ObjectOf(x) == p.Info.ObjectOf(y)
-}
-
 // endHost plans that the function returns when the context is done.
 func (x *signalFix) endHost() string {
 	name := x.main.Name.Name
-	result := x.result()
-	if result == returnsOther {
+	returns := x.result()
+	if returns == returnsOther {
 		return name + " returns something that the signal does not give"
 	}
 	if why := x.back(); why != "" {
 		return why
 	}
 	switch {
-	case result == returnsCode && x.codes:
+	case returns == returnsCode && x.codes:
 		return "the exit code is computed"
-	case result == returnsCode:
+	case returns == returnsCode:
 		x.code = "" // it is returned
 	case x.code != "" && len(x.links) > 0:
 		return "the exit code would have to come through " + name
@@ -210,7 +174,7 @@ func (x *signalFix) endHost() string {
 	why := x.block(&scope{
 		p: x.h.P, fn: x.main, body: x.main.Body, code: x.at, name: name, ctx: x.ctx,
 		leave: func(e *rewrite.Edit) []dst.Stmt {
-			switch result {
+			switch returns {
 			case returnsError:
 				return rewrite.Stmts("return nil", nil)
 			case returnsCode:

@@ -10,6 +10,7 @@ import (
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/contexts"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
 
@@ -91,7 +92,15 @@ func takeContext(list *dst.FieldList, name string) {
 // split plans that the function becomes one with a context, under a new name,
 // and calls that one itself for all others who use it.
 func (x *signalFix) split(from *scope, call *ast.CallExpr, sc *scope, obj *types.Func) string {
-	p, decl := sc.p, sc.fn.(*ast.FuncDecl)
+	if why := splittable(from, call, sc.p, obj); why != "" {
+		return why
+	}
+	x.edits = append(x.edits, func(e *rewrite.Edit) { splitIn(e, from, call, sc, obj.Signature()) })
+	return ""
+}
+
+// splittable says why the function called cannot get a twin with a context.
+func splittable(from *scope, call *ast.CallExpr, p *rewrite.Package, obj *types.Func) string {
 	old := obj.Name()
 	name := old + "Context"
 	sig := obj.Signature()
@@ -119,56 +128,65 @@ func (x *signalFix) split(from *scope, call *ast.CallExpr, sc *scope, obj *types
 	if sig.TypeParams().Len() > 0 {
 		return old + " is used by others, and has type parameters"
 	}
-	var args []string
 	for v := range sig.Params().Variables() {
 		if v.Name() == "" || v.Name() == "_" || v.Name() == "context" || v.Name() == recv {
 			return old + " is used by others, and its parameters have no names"
 		}
-		args = append(args, v.Name())
 	}
-	x.edits = append(x.edits, func(e *rewrite.Edit) {
-		twin, err := rewrite.Twin[*dst.FuncDecl](e, decl)
-		if err != nil {
-			return
-		}
-		// The old function.
-		inner := &dst.CallExpr{Fun: dst.NewIdent(name), Args: []dst.Expr{rewrite.Expr("context.Background()", nil)}, Ellipsis: sig.Variadic()}
-		if recv != "" {
-			inner.Fun = &dst.SelectorExpr{X: dst.NewIdent(recv), Sel: dst.NewIdent(name)}
-		}
-		for _, a := range args {
-			inner.Args = append(inner.Args, dst.NewIdent(a))
-		}
-		var body dst.Stmt = &dst.ExprStmt{X: inner}
-		if sig.Results().Len() > 0 {
-			body = &dst.ReturnStmt{Results: []dst.Expr{inner}}
-		}
-		kept := &dst.FuncDecl{Name: dst.NewIdent(old), Type: dst.Clone(twin.Type).(*dst.FuncType), Body: &dst.BlockStmt{List: []dst.Stmt{body}}}
-		if twin.Recv != nil {
-			kept.Recv = dst.Clone(twin.Recv).(*dst.FieldList)
-		}
-		kept.Decs.Start.Append("// " + old + " calls " + name + " with a context that is never done.")
-		body.Decorations().Before, body.Decorations().After = dst.NewLine, dst.NewLine
-		e.AddDeclsBefore(decl, kept)
-		e.Drops(decl.Doc) // its first line names the function
-		e.Modify(decl, func(n dst.Node) error {
-			d := n.(*dst.FuncDecl)
-			d.Name.Name = name
-			for i, line := range d.Decs.Start {
-				if rest, ok := strings.CutPrefix(line, "// "+old+" "); ok && (i == 0 || !strings.HasPrefix(d.Decs.Start[i-1], "//")) {
-					d.Decs.Start[i] = "// " + name + " " + rest
-				}
-			}
-			return nil
-		})
-		e.Modify(decl.Type.Params, func(n dst.Node) error {
-			takeContext(n.(*dst.FieldList), sc.ctx)
-			return nil
-		})
-		rename(e, call, name)
-		prepend(e, call, dst.NewIdent(from.ctx))
-	})
 	return ""
+}
+
+// splitIn makes sc's function one with a context, and the call one of it.
+func splitIn(e *rewrite.Edit, from *scope, call *ast.CallExpr, sc *scope, sig *types.Signature) {
+	decl := sc.fn.(*ast.FuncDecl)
+	old := decl.Name.Name
+	name := old + "Context"
+	twin, err := rewrite.Twin[*dst.FuncDecl](e, decl)
+	if err != nil {
+		return
+	}
+	e.AddDeclsBefore(decl, keptForm(twin, sig, name))
+	e.Drops(decl.Doc) // its first line names the function
+	e.Modify(decl, func(n dst.Node) error {
+		d := n.(*dst.FuncDecl)
+		d.Name.Name = name
+		for i, line := range d.Decs.Start {
+			if rest, ok := strings.CutPrefix(line, "// "+old+" "); ok && (i == 0 || !strings.HasPrefix(d.Decs.Start[i-1], "//")) {
+				d.Decs.Start[i] = "// " + name + " " + rest
+			}
+		}
+		return nil
+	})
+	e.Modify(decl.Type.Params, func(n dst.Node) error {
+		takeContext(n.(*dst.FieldList), sc.ctx)
+		return nil
+	})
+	rename(e, call, name)
+	prepend(e, call, dst.NewIdent(from.ctx))
+}
+
+// keptForm returns a function in the form of decl, as all others call it, that
+// calls the one with a context under the name given.
+func keptForm(decl *dst.FuncDecl, sig *types.Signature, name string) *dst.FuncDecl {
+	old := decl.Name.Name
+	inner := &dst.CallExpr{Fun: dst.NewIdent(name), Args: []dst.Expr{rewrite.Expr("context.Background()", nil)}, Ellipsis: sig.Variadic()}
+	if r := sig.Recv(); r != nil {
+		inner.Fun = &dst.SelectorExpr{X: dst.NewIdent(r.Name()), Sel: dst.NewIdent(name)}
+	}
+	for v := range sig.Params().Variables() {
+		inner.Args = append(inner.Args, dst.NewIdent(v.Name()))
+	}
+	var body dst.Stmt = &dst.ExprStmt{X: inner}
+	if sig.Results().Len() > 0 {
+		body = &dst.ReturnStmt{Results: []dst.Expr{inner}}
+	}
+	kept := &dst.FuncDecl{Name: dst.NewIdent(old), Type: dst.Clone(decl.Type).(*dst.FuncType), Body: &dst.BlockStmt{List: []dst.Stmt{body}}}
+	if decl.Recv != nil {
+		kept.Recv = dst.Clone(decl.Recv).(*dst.FieldList)
+	}
+	kept.Decs.Start.Append("// " + old + " calls " + name + " with a context that is never done.")
+	body.Decorations().Before, body.Decorations().After = dst.NewLine, dst.NewLine
+	return kept
 }
 
 // rename makes call one of the function called name beside the one that it
@@ -255,40 +273,46 @@ func (x *signalFix) sign(from *scope, arg ast.Expr) string {
 	if from.isGiven(arg) {
 		return "" // it comes from the caller, who has signed it
 	}
-	if isRootContext(from.p, arg) {
+	if contexts.IsRoot(from.p, arg) {
 		x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(arg, dst.NewIdent(from.ctx)) })
 		return ""
 	}
-	const why = "it is not known what ends the context that main passes"
 	id, ok := arg.(*ast.Ident)
 	if !ok || !from.main {
-		return why
+		return unknownContext
 	}
 	v, ok := from.p.Info.Uses[id].(*types.Var)
 	if !ok || x.main.Body.Pos() > v.Pos() || v.Pos() > x.main.Body.End() {
-		return why
+		return unknownContext
 	}
 	if v.Pos() < x.asks() {
 		// Made before the signals are asked for: it is the parent.
-		if x.parent != nil && x.h.P.Info.Uses[x.parent] != v || assignedAfter(from.p, x.main.Body, v, x.asks()) {
-			return why
+		if x.parent != nil && x.h.P.Info.Uses[x.parent] != v || contexts.SetAfter(from.p, x.main.Body, v, x.asks()) {
+			return unknownContext
 		}
 		x.parent = id
 		x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(arg, dst.NewIdent(from.ctx)) })
 		return ""
 	}
-	// Made behind: its root is what the signal ends.
+	return x.signRoot(from, v)
+}
+
+const unknownContext = "it is not known what ends the context that main passes"
+
+// signRoot plans that the root of main's context v, which is made behind the
+// signal's, is the one that the signal ends.
+func (x *signalFix) signRoot(from *scope, v *types.Var) string {
 	var vars []*types.Var
 	for range 4 {
 		vars = append(vars, v)
-		init := derivedFrom(from.p, x.main.Body, v)
+		init := contexts.DerivedFrom(from.p, x.main.Body, v)
 		if init == nil {
-			init = definedAs(from.p, x.main.Body, v)
+			init = contexts.DefinedAs(from.p, x.main.Body, v)
 		}
 		if init == nil {
-			return why
+			return unknownContext
 		}
-		if isRootContext(from.p, init) {
+		if contexts.IsRoot(from.p, init) {
 			for _, d := range x.pending() {
 				if slices.ContainsFunc(vars, func(v *types.Var) bool { return syntax.Mentions(from.p, d, v) }) {
 					return "the deferred " + syntax.ExprText(d.Call.Fun) + "() uses the context, which is done by then"
@@ -305,13 +329,13 @@ func (x *signalFix) sign(from *scope, arg ast.Expr) string {
 		}
 		next, ok := init.(*ast.Ident)
 		if !ok {
-			return why
+			return unknownContext
 		}
 		if v, ok = from.p.Info.Uses[next].(*types.Var); !ok || v.Pos() < x.asks() {
-			return why
+			return unknownContext
 		}
 	}
-	return why
+	return unknownContext
 }
 
 // asks returns the position from which on the signal's context is there.
@@ -325,52 +349,6 @@ func (x *signalFix) asks() token.Pos {
 		return x.h.Gostmt.Pos()
 	}
 	return x.h.NotifyStmt.Pos()
-}
-
-// isRootContext reports whether x is a new context that nothing ends.
-func isRootContext(p *rewrite.Package, x ast.Expr) bool {
-	call, ok := x.(*ast.CallExpr)
-	return ok && p.IsCall(call, "context", "Background", "TODO")
-}
-
-// definedAs returns the expression of v := x in body, nil when v is set in
-// another way, or several times.
-func definedAs(p *rewrite.Package, body ast.Node, v *types.Var) (x ast.Expr) {
-	count := 0
-	ast.Inspect(body, func(n ast.Node) bool {
-		if a, ok := n.(*ast.AssignStmt); ok {
-			for i, l := range a.Lhs {
-				if id, ok := l.(*ast.Ident); ok && p.Info.ObjectOf(id) == v {
-					count++
-					if len(a.Lhs) == len(a.Rhs) {
-						x = ast.Unparen(a.Rhs[i])
-					}
-				}
-			}
-		}
-		return true
-	})
-	if count != 1 {
-		return nil
-	}
-	return x
-}
-
-// assignedAfter reports whether v is set behind pos.
-func assignedAfter(p *rewrite.Package, body ast.Node, v *types.Var, pos token.Pos) bool {
-	return syntax.ContainsNode(body, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.AssignStmt:
-			return n.End() > pos && slices.ContainsFunc(n.Lhs, func(l ast.Expr) bool {
-				id, ok := ast.Unparen(l).(*ast.Ident)
-				return ok && p.Info.ObjectOf(id) == v
-			})
-		case *ast.UnaryExpr:
-			id, ok := ast.Unparen(n.X).(*ast.Ident)
-			return ok && n.Op == token.AND && p.Info.Uses[id] == v
-		}
-		return false
-	})
 }
 
 // defersWith returns a deferred call in body that uses the context v, or one

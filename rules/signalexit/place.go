@@ -11,6 +11,7 @@ import (
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
 
@@ -109,7 +110,7 @@ func (x *signalFix) placeholder(rest []ast.Stmt) string {
 func (x *signalFix) callee(at waits.Wait) string {
 	form := x.formInMain(at.Call)
 	switch form {
-	case "plain", "if", "assign", "dropped", "wrap":
+	case result.Plain, result.If, result.Assign, result.Dropped, result.Wrap:
 	default:
 		return "main does something with the result of " + syntax.ExprText(at.Call.Fun)
 	}
@@ -117,7 +118,7 @@ func (x *signalFix) callee(at waits.Wait) string {
 	if why := x.function(x.mainScope(), at, false); why != "" {
 		return why
 	}
-	if form == "wrap" {
+	if form == result.Wrap {
 		return x.unwrap(at.Call)
 	}
 	if !x.canceled {
@@ -172,61 +173,19 @@ func (x *signalFix) unwrap(call *ast.CallExpr) string {
 	return ""
 }
 
-// formInMain is callForm for the statement of main that waits. Where a look at the
+// formInMain is result.FormOf for the statement of main that waits. Where a look at the
 // result follows, that is what main waits in.
-func (x *signalFix) formInMain(call *ast.CallExpr) string {
-	form := callForm(x.at, call)
-	if a, ok := x.at.(*ast.AssignStmt); ok && form == "assign" {
+func (x *signalFix) formInMain(call *ast.CallExpr) result.Form {
+	form := result.FormOf(x.at, call)
+	if a, ok := x.at.(*ast.AssignStmt); ok && form == result.Assign {
 		// err := run(), and then a look at err
 		next, ok := syntax.NextStmt(x.main.Body.List, a).(*ast.IfStmt)
-		if !ok || next.Init != nil || next.Else != nil || !comparesNil(next.Cond) {
-			return ""
+		if !ok || next.Init != nil || next.Else != nil || !result.ComparesNil(next.Cond) {
+			return result.Other
 		}
 		x.at, x.follows = next, syntax.NextStmt(x.main.Body.List, next) != nil
 	}
 	return form
-}
-
-// callForm says how stmt takes what the call returns: "plain" and "dropped" do
-// not, "if" compares it with nil, "assign" keeps it, "return" returns it, "wrap"
-// passes it to a function.
-func callForm(stmt ast.Stmt, call *ast.CallExpr) string {
-	switch s := stmt.(type) {
-	case *ast.ExprStmt:
-		if s.X == call {
-			return "plain"
-		}
-		if outer, ok := s.X.(*ast.CallExpr); ok && slices.Contains(outer.Args, ast.Expr(call)) {
-			return "wrap"
-		}
-	case *ast.ReturnStmt:
-		if len(s.Results) == 1 && s.Results[0] == call {
-			return "return"
-		}
-	case *ast.IfStmt:
-		// if err := run(); err != nil { ... }
-		if a, ok := s.Init.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && a.Rhs[0] == call && s.Else == nil && comparesNil(s.Cond) {
-			return "if"
-		}
-	case *ast.AssignStmt:
-		if len(s.Rhs) == 1 && s.Rhs[0] == call && len(s.Lhs) == 1 {
-			if id, ok := s.Lhs[0].(*ast.Ident); ok && id.Name == "_" {
-				return "dropped"
-			}
-			return "assign"
-		}
-	}
-	return ""
-}
-
-// comparesNil reports whether x is err != nil.
-func comparesNil(x ast.Expr) bool {
-	b, ok := x.(*ast.BinaryExpr)
-	if !ok || b.Op != token.NEQ {
-		return false
-	}
-	id, ok := b.Y.(*ast.Ident)
-	return ok && id.Name == "nil"
 }
 
 // mayReturn reports whether the function may return without the signal.

@@ -8,6 +8,7 @@ import (
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/contexts"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -72,43 +73,12 @@ func (sc *scope) isGiven(x ast.Expr) bool {
 		if v == sc.given {
 			return true
 		}
-		parent := derivedFrom(sc.p, sc.body, v)
+		parent := contexts.DerivedFrom(sc.p, sc.body, v)
 		if id, ok = parent.(*ast.Ident); !ok {
 			return false
 		}
 	}
 	return false
-}
-
-// derivedFrom returns the context that v is made from by a function of package
-// context within body, nil when it is not, or not only once.
-func derivedFrom(p *rewrite.Package, body ast.Node, v *types.Var) (parent ast.Expr) {
-	count := 0
-	ast.Inspect(body, func(n ast.Node) bool {
-		if a, ok := n.(*ast.AssignStmt); ok && syntax.Sets(p, a, v) {
-			count++
-			parent = parentOf(p, a)
-		}
-		return true
-	})
-	if count != 1 {
-		return nil
-	}
-	return parent
-}
-
-// parentOf returns the context from which a's call of package context derives
-// one that ends with it, nil for anything else.
-func parentOf(p *rewrite.Package, a *ast.AssignStmt) ast.Expr {
-	call, ok := a.Rhs[0].(*ast.CallExpr)
-	if !ok || len(a.Rhs) != 1 || len(call.Args) == 0 {
-		return nil
-	}
-	if p.IsCall(call, "context", "WithCancel", "WithCancelCause", "WithTimeout", "WithTimeoutCause", "WithDeadline", "WithDeadlineCause", "WithValue") ||
-		p.IsCall(call, "os/signal", "NotifyContext") {
-		return ast.Unparen(call.Args[0])
-	}
-	return nil
 }
 
 // keepsGiven reports whether the context that the function takes stays one that
@@ -117,7 +87,7 @@ func (sc *scope) keepsGiven() bool {
 	return !syntax.ContainsNode(sc.body, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.AssignStmt:
-			return syntax.Sets(sc.p, n, sc.given) && !sc.isGiven(parentOf(sc.p, n))
+			return syntax.Sets(sc.p, n, sc.given) && !sc.isGiven(contexts.Parent(sc.p, n))
 		case *ast.UnaryExpr:
 			id, ok := ast.Unparen(n.X).(*ast.Ident)
 			return ok && n.Op == token.AND && sc.p.Info.Uses[id] == sc.given
@@ -130,17 +100,11 @@ func (sc *scope) keepsGiven() bool {
 // takes.
 func (sc *scope) isDone(x ast.Expr) bool {
 	call, ok := ast.Unparen(x).(*ast.CallExpr)
-	if !ok || !isDone(sc.p, call) {
+	if !ok || !contexts.IsDone(sc.p, call) {
 		return false
 	}
 	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
 	return ok && sc.isGiven(sel.X)
-}
-
-// isDone reports whether x is the Done channel of a context.
-func isDone(p *rewrite.Package, x ast.Expr) bool {
-	call, ok := ast.Unparen(x).(*ast.CallExpr)
-	return ok && p.IsCall(call, "context", "(context.Context).Done")
 }
 
 // site is the place of a wait in a scope.

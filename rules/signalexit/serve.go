@@ -10,6 +10,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
+	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
 
@@ -17,7 +18,7 @@ import (
 func (x *signalFix) serveMain(w waits.Wait) string {
 	sc := x.mainScope()
 	sv := web.ServeCall(sc.p, w.Call)
-	if form, look := serveForm(sc, x.at, w.Call); form == "assign" {
+	if form, look := result.OfServer(sc.p, sc.body, x.at, w.Call); form == result.Assign {
 		x.follows = syntax.NextStmt(sc.body.List, look) != nil
 	}
 	x.serve = true
@@ -35,7 +36,7 @@ func stopServe(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 		return stmt, ""
 	}
 	end := stmt
-	if form, look := serveForm(sc, stmt, w.Call); form == "assign" {
+	if form, look := result.OfServer(sc.p, sc.body, stmt, w.Call); form == result.Assign {
 		end = look
 	}
 	follows := !sc.last(end) && !returnsNothing(sc, syntax.NextStmt(sc.body.List, end))
@@ -84,8 +85,8 @@ func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt, follows b
 	if why := x.servable(sc, sv); why != "" {
 		return why
 	}
-	form, look := serveForm(sc, stmt, sv.Call)
-	if form == "" {
+	form, look := result.OfServer(sc.p, sc.body, stmt, sv.Call)
+	if form == result.Other {
 		return "what is done with the result of " + syntax.ExprText(sv.Call.Fun) + " is not understood"
 	}
 	x.limit = x.limit || sv.Late
@@ -217,86 +218,4 @@ func (x *signalFix) stopServer(sv *web.Serving, e *rewrite.Edit, sc *scope, name
 		tail = x.tailStmts(e)
 	}
 	return rewrite.Stmts(src+stop+"\n$tail\n}()", holes("srv", server, "tail", tail))
-}
-
-// serveForm says how stmt takes the error of call, as callForm does; with "if"
-// and "assign" also which statement looks at the error.
-func serveForm(sc *scope, stmt ast.Stmt, call *ast.CallExpr) (form string, look *ast.IfStmt) {
-	if s, ok := stmt.(*ast.IfStmt); ok {
-		a, ok := s.Init.(*ast.AssignStmt)
-		if ok && len(a.Lhs) == 1 && a.Rhs[0] == call && looksAtError(sc.p, s) {
-			return "if", s
-		}
-		return "", nil
-	}
-	switch form = callForm(stmt, call); form {
-	case "plain", "return", "wrap":
-		return form, nil
-	case "assign":
-		next, ok := syntax.NextStmt(sc.body.List, stmt).(*ast.IfStmt)
-		id, isName := stmt.(*ast.AssignStmt).Lhs[0].(*ast.Ident)
-		if ok && isName && next.Init == nil && looksAtError(sc.p, next) && errOf(next) == id.Name {
-			return form, next
-		}
-	}
-	return "", nil
-}
-
-// looksAtError reports whether the branch is taken when the server failed, and
-// only then.
-func looksAtError(p *rewrite.Package, s *ast.IfStmt) bool {
-	return s.Else == nil && (comparesNil(s.Cond) || mentionsClosed(p, s.Cond)) && errOf(s) != ""
-}
-
-// errOf returns the name of the error that the branch looks at.
-func errOf(s *ast.IfStmt) string {
-	name := ""
-	ast.Inspect(s.Cond, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.SelectorExpr:
-			return false
-		case *ast.Ident:
-			if name == "" && n.Name != "nil" {
-				name = n.Name
-			}
-		}
-		return name == ""
-	})
-	return name
-}
-
-// mentionsClosed reports whether the condition leaves http.ErrServerClosed out:
-// err != http.ErrServerClosed, !errors.Is(err, http.ErrServerClosed), and these
-// with err != nil before.
-func mentionsClosed(p *rewrite.Package, x ast.Expr) bool {
-	isClosed := func(x ast.Expr) bool {
-		id := syntax.LastName(x)
-		return id != nil && id.Name == "ErrServerClosed"
-	}
-	switch x := ast.Unparen(x).(type) {
-	case *ast.BinaryExpr:
-		if x.Op == token.LAND {
-			return comparesNil(x.X) && mentionsClosed(p, x.Y) || mentionsClosed(p, x.X) && comparesNil(x.Y)
-		}
-		return x.Op == token.NEQ && isClosed(x.Y)
-	case *ast.UnaryExpr:
-		call, ok := x.X.(*ast.CallExpr)
-		return ok && x.Op == token.NOT && p.IsCall(call, "errors", "Is") && len(call.Args) == 2 && isClosed(call.Args[1])
-	}
-	return false
-}
-
-// terminates reports whether the block leaves the function at its end.
-func terminates(p *rewrite.Package, b *ast.BlockStmt) bool {
-	if len(b.List) == 0 {
-		return false
-	}
-	switch s := b.List[len(b.List)-1].(type) {
-	case *ast.ReturnStmt:
-		return true
-	case *ast.ExprStmt:
-		call, ok := s.X.(*ast.CallExpr)
-		return ok && syntax.NoReturn(p, call)
-	}
-	return false
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
+	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 )
 
 // serveEdit makes the server at stmt shut down when the context is done.
@@ -16,7 +17,7 @@ type serveEdit struct {
 	sc      *scope
 	sv      *web.Serving
 	stmt    ast.Stmt
-	form    string      // how stmt takes the error, see serveForm
+	form    result.Form // how stmt takes the error
 	look    *ast.IfStmt // looks at the error, nil where nothing does
 	follows bool        // statements follow that are not for the signal
 	names   rewrite.Holes
@@ -46,17 +47,17 @@ func (se *serveEdit) apply(e *rewrite.Edit) {
 	}
 	end := se.end(e)
 	switch se.form {
-	case "plain":
+	case result.Plain:
 		if len(end) > 0 {
 			e.ReplaceStmt(stmt, rewrite.Stmts("if $err := $call; $err == $closed {\n$end\n}", se.holes("call", servedCall(sv, e, se.srv), "end", end))...)
 		}
-	case "wrap":
+	case result.Wrap:
 		if wrapped := se.wrapped(e); wrapped != nil {
 			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+failedCond(sv)+" {\n$body\n}", se.holes("call", servedCall(sv, e, se.srv), "body", wrapped)), end...)...)
 		}
-	case "return":
+	case result.Return:
 		e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+failedCond(sv)+" {\nreturn $err\n}", se.holes("call", servedCall(sv, e, se.srv))), end...)...)
-	case "if", "assign":
+	case result.If, result.Assign:
 		se.looked(e)
 		e.InsertAfter(se.look, end...)
 	}
@@ -81,7 +82,7 @@ func (se *serveEdit) end(e *rewrite.Edit) []dst.Stmt {
 	case se.follows, sc.results() != nil && (sc.last(se.stmt) || se.look != nil && sc.last(se.look)):
 		end = append(end, sc.leave(e)...)
 	}
-	if se.follows && se.form != "plain" {
+	if se.follows && se.form != result.Plain {
 		end = rewrite.Stmts("if $ctx.Err() != nil {\n$end\n}", se.holes("end", end))
 	}
 	return end
@@ -115,14 +116,14 @@ func (se *serveEdit) looked(e *rewrite.Edit) {
 	if sv.On == nil {
 		e.Replace(sv.Call, servedCall(sv, e, se.srv))
 	}
-	if comparesNil(look.Cond) {
+	if result.ComparesNil(look.Cond) {
 		if sv.Closed == "nil" {
 			e.Replace(look.Cond, rewrite.Expr("$is && $ctx.Err() == nil", rewrite.Holes{"is": e.Clone(look.Cond), "ctx": sc.ctx}))
 		} else {
 			e.Replace(look.Cond.(*ast.BinaryExpr).Y, rewrite.Expr(sv.Closed, nil))
 		}
 	}
-	if se.follows || terminates(sc.p, look.Body) {
+	if se.follows || result.Terminates(sc.p, look.Body) {
 		return
 	}
 	if sc.results() != nil {

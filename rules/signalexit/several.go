@@ -29,7 +29,7 @@ func (x *signalFix) together() string {
 	defer func() { x.h = first }()
 	for _, h := range x.more {
 		x.h = h
-		if why := x.movable(); why != "" {
+		if why := x.stays(); why != "" {
 			return why
 		}
 		if why := x.locks(); why != "" {

@@ -11,6 +11,8 @@ import (
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/contexts"
+	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
 
@@ -367,7 +369,7 @@ func stopSelect(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 		}
 		u, ok := ast.Unparen(comm.X).(*ast.UnaryExpr)
 		switch {
-		case !ok || u.Op != token.ARROW || !isDone(sc.p, u.X):
+		case !ok || u.Op != token.ARROW || !contexts.IsDone(sc.p, u.X):
 		case !sc.isDone(u.X):
 			return nil, "the select looks at a context already"
 		default:
@@ -436,11 +438,11 @@ func stopCallee(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 	if inner, ok := w.cur.Parent().Node().(*ast.IfStmt); ok && inner.Init == stmt {
 		stmt = inner
 	}
-	f := callForm(stmt, w.Call)
+	f := result.FormOf(stmt, w.Call)
 	switch {
-	case f == "return":
-	case f == "plain", f == "if", f == "dropped":
-	case f == "assign":
+	case f == result.Return:
+	case f == result.Plain, f == result.If, f == result.Dropped:
+	case f == result.Assign:
 		c, ok := sc.p.Cursor(stmt)
 		if !ok || !syntax.InList(c) {
 			return nil, "a statement is not found"
@@ -451,7 +453,7 @@ func stopCallee(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 	if why := x.function(sc, w.Wait, syntax.InLoop(w.cur)); why != "" {
 		return nil, why
 	}
-	if f == "return" || sc.last(stmt) && sc.results() == nil {
+	if f == result.Return || sc.last(stmt) && sc.results() == nil {
 		return stmt, ""
 	}
 	if c, ok := sc.p.Cursor(stmt); !ok || !syntax.InList(c) {

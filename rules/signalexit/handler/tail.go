@@ -13,83 +13,13 @@ import (
 
 // split cuts the goroutine's body at the receive and the exit.
 func (h *Handler) split(at inspector.Cursor) bool {
-	var list []ast.Stmt // what follows the receive
-	c := at
-	h.at = at.Node()
-	switch n := at.Node().(type) {
-	case *ast.RangeStmt:
-		h.From, h.Arms, list = n.X, true, n.Body.List
-		if id, ok := n.Key.(*ast.Ident); ok {
-			h.Sig, _ = h.P.Info.Defs[id].(*types.Var)
-		}
-	default:
-		var st ast.Stmt
-		if st, c = syntax.EnclosingStmt(at); st == nil {
-			return false
-		}
-		if u, ok := n.(*ast.UnaryExpr); ok {
-			h.From = ast.Unparen(u.X)
-		}
-		if a, ok := st.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && ast.Unparen(a.Rhs[0]) == n {
-			h.Sig = h.variable(a.Lhs[0])
-			if len(a.Lhs) == 2 {
-				h.ok = h.variable(a.Lhs[1])
-			}
-		}
-		// if _, ok := <-c; ok {, switch s := <-c; s {, switch <-c {, log.Fatal(<-c)
-		switch c.ParentEdgeKind() {
-		case edge.IfStmt_Init, edge.SwitchStmt_Init:
-			c = c.Parent()
-			st = c.Node().(ast.Stmt)
-		}
-		switch st.(type) {
-		case *ast.IfStmt, *ast.SwitchStmt:
-			list, h.Mixed = []ast.Stmt{st}, true
-		case *ast.ExprStmt:
-			if h.ExitCall(st) != nil {
-				list, h.Mixed = []ast.Stmt{st}, true
-			}
-		}
+	list, c, ok := h.received(at)
+	if !ok {
+		return false
 	}
 	// Out to the goroutine's own list of statements.
 	for c.Parent().Node() != h.Body {
-		st, _ := c.Node().(ast.Stmt)
-		switch parent := c.Parent().Node().(type) {
-		case *ast.CommClause:
-			// case <-c:
-			if parent.Comm != st {
-				return false
-			}
-			c = c.Parent().Parent().Parent()
-			h.Arms = true
-			h.siblings(c.Node().(*ast.SelectStmt), parent)
-			list = parent.Body
-			if len(list) > 0 && h.always(list) {
-				continue
-			}
-			if block, ok := c.Parent().Node().(*ast.BlockStmt); ok {
-				h.Mixed = h.Mixed || len(list) > 0
-				list = slices.Concat(list, block.List[syntax.IndexOf(block.List, c.Node().(ast.Stmt))+1:])
-			}
-			continue
-		case *ast.BlockStmt:
-			// for { <-c; ...; os.Exit(0) }
-			i := syntax.IndexOf(parent.List, st)
-			loop, ok := c.Parent().Parent().Node().(*ast.ForStmt)
-			if !ok || loop.Cond != nil {
-				return false
-			}
-			_, isSelect := st.(*ast.SelectStmt)
-			if !isSelect {
-				list = slices.Concat(list, parent.List[i+1:])
-			}
-			h.Mixed = h.Mixed || i > 0 || isSelect && len(parent.List) > 1
-			h.Arms = true
-			c = c.Parent().Parent()
-		case *ast.LabeledStmt:
-			h.Mixed = true
-			c = c.Parent()
-		default:
+		if list, c, ok = h.outward(list, c); !ok {
 			return false
 		}
 	}
@@ -104,6 +34,91 @@ func (h *Handler) split(at inspector.Cursor) bool {
 		list = slices.Concat(list, h.Body.List[i+1:])
 	}
 	return h.setTail(list)
+}
+
+// received notes what is received at the cursor, and returns the statement there
+// with what follows in it.
+func (h *Handler) received(at inspector.Cursor) (list []ast.Stmt, c inspector.Cursor, ok bool) {
+	h.at = at.Node()
+	if n, isRange := at.Node().(*ast.RangeStmt); isRange {
+		h.From, h.Arms = n.X, true
+		if id, ok := n.Key.(*ast.Ident); ok {
+			h.Sig, _ = h.P.Info.Defs[id].(*types.Var)
+		}
+		return n.Body.List, at, true
+	}
+	st, c := syntax.EnclosingStmt(at)
+	if st == nil {
+		return nil, c, false
+	}
+	if u, ok := at.Node().(*ast.UnaryExpr); ok {
+		h.From = ast.Unparen(u.X)
+	}
+	if a, ok := st.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && ast.Unparen(a.Rhs[0]) == at.Node() {
+		h.Sig = h.variable(a.Lhs[0])
+		if len(a.Lhs) == 2 {
+			h.ok = h.variable(a.Lhs[1])
+		}
+	}
+	// if _, ok := <-c; ok {, switch s := <-c; s {, switch <-c {, log.Fatal(<-c)
+	switch c.ParentEdgeKind() {
+	case edge.IfStmt_Init, edge.SwitchStmt_Init:
+		c = c.Parent()
+		st = c.Node().(ast.Stmt)
+	}
+	switch st.(type) {
+	case *ast.IfStmt, *ast.SwitchStmt:
+		list, h.Mixed = []ast.Stmt{st}, true
+	case *ast.ExprStmt:
+		if h.ExitCall(st) != nil {
+			list, h.Mixed = []ast.Stmt{st}, true
+		}
+	}
+	return list, c, true
+}
+
+// outward goes from a statement that holds the receive, and the list that follows
+// it, to the statement around it; ok is false when the receive is one of several
+// things that this does.
+func (h *Handler) outward(list []ast.Stmt, c inspector.Cursor) (_ []ast.Stmt, out inspector.Cursor, ok bool) {
+	st, _ := c.Node().(ast.Stmt)
+	switch parent := c.Parent().Node().(type) {
+	case *ast.CommClause:
+		// case <-c:
+		if parent.Comm != st {
+			return nil, c, false
+		}
+		c = c.Parent().Parent().Parent()
+		h.Arms = true
+		h.siblings(c.Node().(*ast.SelectStmt), parent)
+		list = parent.Body
+		if len(list) > 0 && h.always(list) {
+			return list, c, true
+		}
+		if block, ok := c.Parent().Node().(*ast.BlockStmt); ok {
+			h.Mixed = h.Mixed || len(list) > 0
+			list = slices.Concat(list, block.List[syntax.IndexOf(block.List, c.Node().(ast.Stmt))+1:])
+		}
+		return list, c, true
+	case *ast.BlockStmt:
+		// for { <-c; ...; os.Exit(0) }
+		i := syntax.IndexOf(parent.List, st)
+		loop, ok := c.Parent().Parent().Node().(*ast.ForStmt)
+		if !ok || loop.Cond != nil {
+			return nil, c, false
+		}
+		_, isSelect := st.(*ast.SelectStmt)
+		if !isSelect {
+			list = slices.Concat(list, parent.List[i+1:])
+		}
+		h.Mixed = h.Mixed || i > 0 || isSelect && len(parent.List) > 1
+		h.Arms = true
+		return list, c.Parent().Parent(), true
+	case *ast.LabeledStmt:
+		h.Mixed = true
+		return list, c.Parent(), true
+	}
+	return nil, c, false
 }
 
 // siblings notes what else the select around the receive does: it may exit on
@@ -162,4 +177,17 @@ func (h *Handler) setTail(list []ast.Stmt) bool {
 	}
 	h.Mixed = h.Mixed || slices.ContainsFunc(h.Tail, syntax.Leaves)
 	return true
+}
+
+// Plain reports whether the receive is a statement of its own, or of one variable,
+// or that of a loop or select around the tail.
+func (h *Handler) Plain() bool {
+	switch s := h.Recv.(type) {
+	case *ast.ExprStmt:
+		u, isRecv := ast.Unparen(s.X).(*ast.UnaryExpr)
+		return isRecv && (h.Arms || u.Pos() == s.Pos())
+	case *ast.AssignStmt:
+		return h.Arms || len(s.Lhs) == 1
+	}
+	return h.Arms
 }

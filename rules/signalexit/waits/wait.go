@@ -96,81 +96,36 @@ func In(p *rewrite.Package, nodes ...ast.Node) Waits {
 }
 
 func (f *waitFinder) visit(p *rewrite.Package, n ast.Node, out *Waits, depth int, looped bool) {
-	add := func(k Kind, n ast.Node, text string) {
-		out.List = append(out.List, Wait{Kind: k, Node: n, Text: text})
-	}
 	ast.Inspect(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.FuncLit:
 			return false
 		case *ast.GoStmt:
-			for _, a := range n.Call.Args {
-				f.visit(p, a, out, depth, looped)
-			}
+			f.args(p, n.Call, out, depth, looped)
 			return false
 		case *ast.DeferStmt:
-			for _, a := range n.Call.Args {
-				f.visit(p, a, out, depth, looped)
-			}
+			f.args(p, n.Call, out, depth, looped)
 			return false
 		case *ast.ForStmt:
-			if looped && n.Cond != nil {
-				return true
+			if looped && n.Cond != nil || n.Cond != nil && n.Post != nil && n.Init != nil {
+				return true // its end is near, or it counts
 			}
-			if n.Cond != nil && n.Post != nil && n.Init != nil {
-				return true // it counts
-			}
-			before := len(out.List)
-			for _, x := range []ast.Node{n.Init, n.Cond, n.Post, n.Body} {
-				if x != nil && !isNilNode(x) {
-					f.visit(p, x, out, depth, true)
-				}
-			}
-			if len(out.List) == before && (n.Cond == nil || !looped) {
-				add(WaitSpin, n, "the loop")
-			}
+			f.loop(p, n, out, depth, looped)
 			return false
 		case *ast.RangeStmt:
-			if t := p.Info.TypeOf(n.X); t != nil {
-				if _, isChan := t.Underlying().(*types.Chan); isChan {
-					if syntax.IsClock(p, n.X) {
-						add(WaitClockRange, n, "the loop over a ticker")
-						f.visit(p, n.Body, out, depth, true)
-					} else {
-						add(WaitChanRange, n, "the range over a channel")
-					}
-					return false
-				}
-			}
-			f.visit(p, n.X, out, depth, looped)
-			f.visit(p, n.Body, out, depth, true)
+			f.ranges(p, n, out, depth, looped)
 			return false
 		case *ast.SelectStmt:
-			hasDefault := false
-			for _, c := range n.Body.List {
-				hasDefault = hasDefault || c.(*ast.CommClause).Comm == nil
-			}
-			if !hasDefault {
-				text := "the select"
-				if len(n.Body.List) == 0 {
-					text = "select {}"
-				}
-				add(WaitSelect, n, text)
-			}
-			for _, c := range n.Body.List {
-				for _, s := range c.(*ast.CommClause).Body {
-					f.visit(p, s, out, depth, true)
-				}
-			}
+			f.selects(p, n, out, depth)
 			return false
 		case *ast.SendStmt:
-			add(WaitSend, n, "the send to a channel")
+			out.add(WaitSend, n, "the send to a channel")
 		case *ast.UnaryExpr:
 			if n.Op == token.ARROW {
 				if syntax.IsClock(p, n.X) {
-					add(WaitClock, n, "the receive from a timer")
+					out.add(WaitClock, n, "the receive from a timer")
 				} else {
-					add(WaitReceive, n, "the receive from a channel")
+					out.add(WaitReceive, n, "the receive from a channel")
 				}
 				return false
 			}
@@ -179,6 +134,66 @@ func (f *waitFinder) visit(p *rewrite.Package, n ast.Node, out *Waits, depth int
 		}
 		return true
 	})
+}
+
+func (ws *Waits) add(k Kind, n ast.Node, text string) {
+	call, _ := n.(*ast.CallExpr)
+	ws.List = append(ws.List, Wait{Kind: k, Node: n, Call: call, Text: text})
+}
+
+// args visits the operands of a call that is made elsewhere, or later.
+func (f *waitFinder) args(p *rewrite.Package, call *ast.CallExpr, out *Waits, depth int, looped bool) {
+	for _, a := range call.Args {
+		f.visit(p, a, out, depth, looped)
+	}
+}
+
+// loop notes what a loop waits in; one that waits in nothing is a wait itself.
+func (f *waitFinder) loop(p *rewrite.Package, n *ast.ForStmt, out *Waits, depth int, looped bool) {
+	before := len(out.List)
+	for _, x := range []ast.Node{n.Init, n.Cond, n.Post, n.Body} {
+		if x != nil && !isNilNode(x) {
+			f.visit(p, x, out, depth, true)
+		}
+	}
+	if len(out.List) == before && (n.Cond == nil || !looped) {
+		out.add(WaitSpin, n, "the loop")
+	}
+}
+
+func (f *waitFinder) ranges(p *rewrite.Package, n *ast.RangeStmt, out *Waits, depth int, looped bool) {
+	if t := p.Info.TypeOf(n.X); t != nil {
+		if _, isChan := t.Underlying().(*types.Chan); isChan {
+			if syntax.IsClock(p, n.X) {
+				out.add(WaitClockRange, n, "the loop over a ticker")
+				f.visit(p, n.Body, out, depth, true)
+			} else {
+				out.add(WaitChanRange, n, "the range over a channel")
+			}
+			return
+		}
+	}
+	f.visit(p, n.X, out, depth, looped)
+	f.visit(p, n.Body, out, depth, true)
+}
+
+func (f *waitFinder) selects(p *rewrite.Package, n *ast.SelectStmt, out *Waits, depth int) {
+	hasDefault := false
+	for _, c := range n.Body.List {
+		hasDefault = hasDefault || c.(*ast.CommClause).Comm == nil
+	}
+	if !hasDefault {
+		text := "the select"
+		if len(n.Body.List) == 0 {
+			text = "select {}"
+		}
+		out.add(WaitSelect, n, text)
+	}
+	for _, c := range n.Body.List {
+		for _, s := range c.(*ast.CommClause).Body {
+			f.visit(p, s, out, depth, true)
+		}
+	}
 }
 
 func isNilNode(n ast.Node) bool {
@@ -198,65 +213,63 @@ func (f *waitFinder) call(p *rewrite.Package, call *ast.CallExpr, out *Waits, de
 	}
 	if p.IsCall(call, "time", "Sleep") {
 		if looped || !shortSleep(p, call) {
-			out.List = append(out.List, Wait{Kind: WaitSleep, Node: call, Call: call, Text: "time.Sleep"})
+			out.add(WaitSleep, call, "time.Sleep")
 		}
 		return
 	}
-	if web.ServeCall(p, call) != nil {
-		out.List = append(out.List, Wait{Kind: WaitServe, Node: call, Call: call, Text: syntax.ExprText(call.Fun)})
-		return
-	}
-	fn := p.Callee(call)
-	if fn != nil && isClosable(fn) {
-		out.List = append(out.List, Wait{Kind: WaitClosable, Node: call, Call: call, Text: syntax.ExprText(call.Fun)})
-		return
-	}
-	if fn != nil && isGroupWait(fn) {
-		out.List = append(out.List, Wait{Kind: WaitGroup, Node: call, Call: call, Text: syntax.ExprText(call.Fun)})
-		return
-	}
-	if fn != nil && rewrite.ObjectKey(fn) == "(*github.com/oklog/run.Group).Run" {
-		out.List = append(out.List, Wait{Kind: WaitActors, Node: call, Call: call, Text: syntax.ExprText(call.Fun)})
-		return
-	}
-	if fn == nil {
+	fn, text := p.Callee(call), syntax.ExprText(call.Fun)
+	switch {
+	case web.ServeCall(p, call) != nil:
+		out.add(WaitServe, call, text)
+	case fn == nil:
 		if _, isLit := ast.Unparen(call.Fun).(*ast.FuncLit); isLit {
-			out.List = append(out.List, Wait{Node: call, Call: call, Text: "a function literal"})
+			out.add(waitOther, call, "a function literal")
 		}
 		// A job taken from a channel is taken to return.
 		if !fromChannel(p, call) {
 			out.Slow = append(out.Slow, call)
 		}
-		return
-	}
-	if decl, q := syntax.DeclarationOf(f.s, fn); decl != nil && decl.Body != nil {
-		if f.busy[decl] {
+	case isClosable(fn):
+		out.add(WaitClosable, call, text)
+	case isGroupWait(fn):
+		out.add(WaitGroup, call, text)
+	case rewrite.ObjectKey(fn) == "(*github.com/oklog/run.Group).Run":
+		out.add(WaitActors, call, text)
+	default:
+		if decl, q := syntax.DeclarationOf(f.s, fn); decl != nil && decl.Body != nil {
+			f.declared(q, call, decl, out, depth)
 			return
 		}
-		if depth == 0 {
+		if isAway(p, fn) {
+			out.away = append(out.away, fn.Name())
+		}
+		switch callSpeed(fn) {
+		case mayStay:
+			out.add(waitOther, call, text)
+		case unknownSpeed:
 			out.Slow = append(out.Slow, call)
-			return
 		}
-		f.busy[decl] = true
-		var inner Waits
-		f.visit(q, decl.Body, &inner, depth-1, false)
-		delete(f.busy, decl)
-		if len(inner.List) > 0 {
-			out.List = append(out.List, Wait{Kind: WaitCallee, Node: call, Call: call, Callee: decl, Pkg: q, Text: syntax.ExprText(call.Fun)})
-		}
-		out.Slow = append(out.Slow, inner.Slow...)
-		out.away = append(out.away, inner.away...)
+	}
+}
+
+// declared notes the call of decl, a function of q, where that waits.
+func (f *waitFinder) declared(q *rewrite.Package, call *ast.CallExpr, decl *ast.FuncDecl, out *Waits, depth int) {
+	if f.busy[decl] {
 		return
 	}
-	if isAway(p, fn) {
-		out.away = append(out.away, fn.Name())
-	}
-	switch callSpeed(fn) {
-	case mayStay:
-		out.List = append(out.List, Wait{Node: call, Call: call, Text: syntax.ExprText(call.Fun)})
-	case unknownSpeed:
+	if depth == 0 {
 		out.Slow = append(out.Slow, call)
+		return
 	}
+	f.busy[decl] = true
+	var inner Waits
+	f.visit(q, decl.Body, &inner, depth-1, false)
+	delete(f.busy, decl)
+	if len(inner.List) > 0 {
+		out.List = append(out.List, Wait{Kind: WaitCallee, Node: call, Call: call, Callee: decl, Pkg: q, Text: syntax.ExprText(call.Fun)})
+	}
+	out.Slow = append(out.Slow, inner.Slow...)
+	out.away = append(out.away, inner.away...)
 }
 
 // isAway reports whether fn may stay by its name and is declared in another

@@ -1,0 +1,95 @@
+// Package contexts tells where a context comes from.
+package contexts
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+)
+
+// IsRoot reports whether x is a new context that nothing ends.
+func IsRoot(p *rewrite.Package, x ast.Expr) bool {
+	call, ok := x.(*ast.CallExpr)
+	return ok && p.IsCall(call, "context", "Background", "TODO")
+}
+
+// Parent returns the context from which a's call of package context derives
+// one that ends with it, nil for anything else.
+func Parent(p *rewrite.Package, a *ast.AssignStmt) ast.Expr {
+	call, ok := a.Rhs[0].(*ast.CallExpr)
+	if !ok || len(a.Rhs) != 1 || len(call.Args) == 0 {
+		return nil
+	}
+	if p.IsCall(call, "context", "WithCancel", "WithCancelCause", "WithTimeout", "WithTimeoutCause", "WithDeadline", "WithDeadlineCause", "WithValue") ||
+		p.IsCall(call, "os/signal", "NotifyContext") {
+		return ast.Unparen(call.Args[0])
+	}
+	return nil
+}
+
+// DerivedFrom returns the context that v is made from by a function of package
+// context within body, nil when it is not, or not only once.
+func DerivedFrom(p *rewrite.Package, body ast.Node, v *types.Var) (parent ast.Expr) {
+	count := 0
+	ast.Inspect(body, func(n ast.Node) bool {
+		if a, ok := n.(*ast.AssignStmt); ok && syntax.Sets(p, a, v) {
+			count++
+			parent = Parent(p, a)
+		}
+		return true
+	})
+	if count != 1 {
+		return nil
+	}
+	return parent
+}
+
+// DefinedAs returns the expression of v := x in body, nil when v is set in
+// another way, or several times.
+func DefinedAs(p *rewrite.Package, body ast.Node, v *types.Var) (x ast.Expr) {
+	count := 0
+	ast.Inspect(body, func(n ast.Node) bool {
+		if a, ok := n.(*ast.AssignStmt); ok {
+			for i, l := range a.Lhs {
+				if id, ok := l.(*ast.Ident); ok && p.Info.ObjectOf(id) == v {
+					count++
+					if len(a.Lhs) == len(a.Rhs) {
+						x = ast.Unparen(a.Rhs[i])
+					}
+				}
+			}
+		}
+		return true
+	})
+	if count != 1 {
+		return nil
+	}
+	return x
+}
+
+// SetAfter reports whether v is set behind pos.
+func SetAfter(p *rewrite.Package, body ast.Node, v *types.Var, pos token.Pos) bool {
+	return syntax.ContainsNode(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			return n.End() > pos && slices.ContainsFunc(n.Lhs, func(l ast.Expr) bool {
+				id, ok := ast.Unparen(l).(*ast.Ident)
+				return ok && p.Info.ObjectOf(id) == v
+			})
+		case *ast.UnaryExpr:
+			id, ok := ast.Unparen(n.X).(*ast.Ident)
+			return ok && n.Op == token.AND && p.Info.Uses[id] == v
+		}
+		return false
+	})
+}
+
+// IsDone reports whether x is the Done channel of a context.
+func IsDone(p *rewrite.Package, x ast.Expr) bool {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	return ok && p.IsCall(call, "context", "(context.Context).Done")
+}
