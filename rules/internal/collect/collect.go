@@ -42,7 +42,7 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		if decl == nil || purposeful(call.Pkg, decl) || heat.IsBenchmark(call.File) {
 			continue
 		}
-		if isAskedFor(call.Pkg, call.At) || isEndpoint(call) {
+		if isAskedFor(call.Pkg, call.At) || isEndpoint(call) || retries(call.Pkg, call.At) {
 			continue
 		}
 		h := heat.OfUnless(call.Pkg, call.At, decidesByMemory)
@@ -93,7 +93,7 @@ func (c Collector) finding(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt
 		f.NoFix = "this is a memory limit made by hand; debug.SetMemoryLimit or GOMEMLIMIT (Go 1.19) does it without stopping callers"
 		return f
 	}
-	if f.NoFix = whyNot(call, h); f.NoFix != "" {
+	if f.NoFix = whyNot(call, stmt, h); f.NoFix != "" {
 		return f
 	}
 	state := stateOf(call.Pkg)
@@ -112,12 +112,15 @@ func (c Collector) finding(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt
 		f.Notes, f.NoFix = nil, why
 		return f
 	}
-	f.Fixes = []*rewrite.Fix{c.dropCall(call, stmt, h, state)}
+	f.Fixes = []*rewrite.Fix{c.dropCall(s, call, stmt, h, state)}
 	return f
 }
 
 // whyNot says why the collection may be meant, "" when nothing speaks for that.
-func whyNot(call rewrite.Call, h heat.Heat) string {
+func whyNot(call rewrite.Call, stmt ast.Stmt, h heat.Heat) string {
+	if said(call.File, stmt, aboutFreeing) {
+		return "a comment says that the collection brings something about"
+	}
 	for _, place := range append([]heat.Place{{Pkg: call.Pkg}}, h.Path...) {
 		if usesFinalization(place.Pkg) {
 			return "the package uses finalizers, cleanups or weak pointers, which the call may be there to drive"
@@ -156,14 +159,23 @@ func (c Collector) dropGoroutine(g *goroutine) *rewrite.Fix {
 }
 
 // dropCall removes the call, and what is without an effect then.
-func (c Collector) dropCall(call rewrite.Call, stmt ast.Stmt, h heat.Heat, state collectorState) *rewrite.Fix {
+func (c Collector) dropCall(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt, h heat.Heat, state collectorState) *rewrite.Fix {
+	if helper := helperOf(s, call, stmt); helper != nil {
+		return c.classed(&rewrite.Fix{Message: "remove the call, with the function that does nothing else and its calls", Apply: func(e *rewrite.Edit) error {
+			for _, s := range helper.calls {
+				e.Delete(s, c.Words...)
+			}
+			e.DeleteDecl(helper.decl)
+			return nil
+		}}, call, stmt, h, state)
+	}
 	rest := leftoversOf(call, stmt, c.Words)
 	words := c.Words
 	if rest.comment != "" {
 		words = append(slices.Clone(words), rest.comment)
 	}
 	fix := &rewrite.Fix{
-		Message: "remove the call", Safety: rewrite.Safe,
+		Message: "remove the call",
 		Apply: func(e *rewrite.Edit) error {
 			e.Delete(rest.stmt, words...)
 			for _, s := range rest.more {
@@ -181,8 +193,19 @@ func (c Collector) dropCall(call rewrite.Call, stmt ast.Stmt, h heat.Heat, state
 	if rest.comment != "" {
 		fix.Message += fmt.Sprintf(", with the comment %q", rest.comment)
 	}
+	return c.classed(fix, call, stmt, h, state)
+}
+
+// classed sets how safe the fix is, and says why where it is not.
+func (c Collector) classed(fix *rewrite.Fix, call rewrite.Call, stmt ast.Stmt, h heat.Heat, state collectorState) *rewrite.Fix {
+	fix.Safety = rewrite.Safe
+	dep := freedElsewhere(call, h.Path)
 	why := ""
 	switch {
+	case dep != "":
+		why = dep + " frees what it gives out by finalizers, which the call may be there to drive"
+	case said(call.File, stmt, meant):
+		why = "a comment stands for it"
 	case h.Paced:
 		why = "memory is then collected when the heap has grown, not by the clock"
 	case operatorAction(call, h):

@@ -2,9 +2,14 @@ package collect
 
 import (
 	"go/ast"
+	"go/token"
+	"go/types"
+	"regexp"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/heat"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -31,6 +36,78 @@ func usesFinalization(p *rewrite.Package) bool {
 			return !found
 		})
 		if found {
+			return true
+		}
+	}
+	return false
+}
+
+// freedElsewhere returns the import path of a package that is used on the way to
+// the call, by the functions there, and that frees what it gives out by finalizers
+// or cleanups: a binding whose memory the collector does not see, files, a pool;
+// "" when there is none.
+func freedElsewhere(call rewrite.Call, path []heat.Place) string {
+	for _, place := range append([]heat.Place{{Pkg: call.Pkg, At: call.At}}, path...) {
+		decl := syntax.EnclosingDecl(place.At)
+		if decl == nil {
+			continue
+		}
+		used := packagesIn(place.Pkg, decl)
+		for _, dep := range place.Pkg.DepsUsing("runtime", "SetFinalizer", "AddCleanup") {
+			if used[dep.Path] {
+				return dep.Path
+			}
+		}
+	}
+	return ""
+}
+
+// packagesIn returns the import paths of the packages whose functions decl calls
+// and whose types the values in it have.
+func packagesIn(p *rewrite.Package, decl *ast.FuncDecl) map[string]bool {
+	out := make(map[string]bool)
+	add := func(obj types.Object) {
+		if obj != nil && obj.Pkg() != nil && obj.Pkg() != p.Types {
+			out[obj.Pkg().Path()] = true
+		}
+	}
+	ast.Inspect(decl, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		obj := p.Info.Uses[id]
+		if fn, ok := obj.(*types.Func); ok {
+			add(fn)
+		}
+		if v, ok := obj.(*types.Var); ok {
+			t := types.Unalias(v.Type())
+			if ptr, ok := t.(*types.Pointer); ok {
+				t = types.Unalias(ptr.Elem())
+			}
+			if named, ok := t.(*types.Named); ok {
+				add(named.Obj())
+			}
+		}
+		return true
+	})
+	return out
+}
+
+// aboutFreeing matches comments that say what a collection is there to bring
+// about, other than less memory.
+var aboutFreeing = regexp.MustCompile(`(?i)finali[sz]|\bweak|destructor|descriptor|(?:open|file|native|c) handles?\b|\bnative\b|\bcgo\b|\bc\+\+|off.?heap|unmap|sync\.pool`)
+
+// meant matches comments by which the author stands for the collection.
+var meant = regexp.MustCompile(`(?i)https?://|#\d|\bissue\b|workaround|(?:do not|don.t|never) (?:remove|delete)|\b(?:needed|required|necessary|important|on purpose|intentional\w*|deliberate\w*|otherwise|without this|oom|out of memory)\b`)
+
+// said reports whether a comment beside the statement, or right above it, matches.
+func said(f *rewrite.File, stmt ast.Stmt, re *regexp.Regexp) bool {
+	line := func(pos token.Pos) int { return f.Pkg.Snapshot().Position(pos).Line }
+	at := line(stmt.Pos())
+	for _, g := range f.AST.Comments {
+		above, beside := line(g.End()) == at-1, line(g.Pos()) == at && g.Pos() > stmt.Pos()
+		if (above || beside) && re.MatchString(g.Text()) {
 			return true
 		}
 	}

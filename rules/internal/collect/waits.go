@@ -3,6 +3,7 @@ package collect
 import (
 	"go/ast"
 	"go/token"
+	"go/types"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/heat"
@@ -10,10 +11,16 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// leftIdle says why the loop around cur must keep its collection: it waits for
-// what the collection brings about, or would turn without doing anything; "" where
-// it does more.
+// leftIdle says why a loop around cur, or around a call of a function that does
+// nothing but collect there, must keep its collection: it waits for what the
+// collection brings about, or would turn without doing anything; "" where all do
+// more.
 func leftIdle(p *rewrite.Package, cur inspector.Cursor) string {
+	return leftIdleBy(p, cur, make(map[string]bool), 4)
+}
+
+// leftIdleBy does so for a call of one of idle, functions that only collect.
+func leftIdleBy(p *rewrite.Package, cur inspector.Cursor, idle map[string]bool, depth int) string {
 	for c := range cur.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
 		var body *ast.BlockStmt
 		asks := false
@@ -23,10 +30,12 @@ func leftIdle(p *rewrite.Package, cur inspector.Cursor) string {
 			asks = n.Cond != nil && (n.Post == nil || syntax.ContainsNode(n.Cond, isCall))
 		case *ast.RangeStmt:
 			body = n.Body
+		case *ast.FuncDecl:
+			return leftIdleAfter(p, n, idle, depth)
 		default:
 			return ""
 		}
-		w := &waiting{p: p, asks: asks}
+		w := &waiting{p: p, asks: asks, funcs: idle}
 		if !w.idle(body.List) {
 			continue
 		}
@@ -35,6 +44,27 @@ func leftIdle(p *rewrite.Package, cur inspector.Cursor) string {
 		}
 		if !w.says {
 			return "the loop does nothing else, and would turn without doing anything"
+		}
+	}
+	return ""
+}
+
+// leftIdleAfter looks at the callers of a function that only collects.
+func leftIdleAfter(p *rewrite.Package, decl *ast.FuncDecl, idle map[string]bool, depth int) string {
+	fn, _ := p.Info.Defs[decl.Name].(*types.Func)
+	w := &waiting{p: p, funcs: idle}
+	if fn == nil || depth == 0 || idle[rewrite.ObjectKey(fn)] || !w.idle(decl.Body.List) || w.says {
+		return ""
+	}
+	key := rewrite.ObjectKey(fn)
+	idle[key] = true
+	for _, r := range p.Snapshot().Refs(key) {
+		call, ok := r.Call()
+		if !ok {
+			continue
+		}
+		if why := leftIdleBy(r.Pkg, call, idle, depth-1); why != "" {
+			return why
 		}
 	}
 	return ""
@@ -50,6 +80,8 @@ type waiting struct {
 	p    *rewrite.Package
 	asks bool // a condition ends the loop
 	says bool // it logs
+	// funcs are functions that do nothing else, by their keys.
+	funcs map[string]bool
 }
 
 // idle reports whether statements only collect, wait, count, log, or leave.
@@ -75,6 +107,11 @@ func (w *waiting) idleStmt(stmt ast.Stmt) bool {
 			return true
 		}
 		call, ok := s.X.(*ast.CallExpr)
+		if ok {
+			if fn := w.p.Callee(call); fn != nil && w.funcs[rewrite.ObjectKey(fn)] {
+				return true
+			}
+		}
 		w.says = true
 		return ok && logs(w.p, call)
 	case *ast.GoStmt:

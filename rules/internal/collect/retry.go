@@ -1,0 +1,127 @@
+package collect
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// retries reports whether the loop around cur tries something until it succeeds,
+// and the turn comes by cur only where it did not: files that nobody closed,
+// buffers of a library, entries of weak maps are given back by a collection, and
+// the next turn finds room.
+func retries(p *rewrite.Package, cur inspector.Cursor) bool {
+	for c := range cur.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		loop, ok := c.Node().(*ast.ForStmt)
+		if !ok {
+			return false
+		}
+		if loop.Cond != nil && failed(p, loop.Cond) {
+			return true
+		}
+		for i := range c.Preorder((*ast.IfStmt)(nil)) {
+			n := i.Node().(*ast.IfStmt)
+			if n.Pos() < cur.Node().Pos() && insideSame(i, c) && syntax.Leaves(n.Body) && succeeded(p, n.Cond) {
+				return true
+			}
+		}
+		// if err != nil { collect; continue }; return
+		last := len(loop.Body.List) - 1
+		return last >= 0 && leavesFor(loop.Body.List[last]) && onFailure(p, cur, loop)
+	}
+	return false
+}
+
+// insideSame reports whether no function or loop stands between c and loop.
+func insideSame(c, loop inspector.Cursor) bool {
+	for e := range c.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil)) {
+		return e == loop
+	}
+	return false
+}
+
+// leavesFor reports whether s leaves the loop that it stands in.
+func leavesFor(s ast.Stmt) bool {
+	switch s := s.(type) {
+	case *ast.ReturnStmt:
+		return true
+	case *ast.BranchStmt:
+		return s.Tok == token.BREAK
+	}
+	return false
+}
+
+// onFailure reports whether cur stands under the failure of something within loop.
+func onFailure(p *rewrite.Package, cur inspector.Cursor, loop *ast.ForStmt) bool {
+	for c := range cur.Enclosing((*ast.IfStmt)(nil), (*ast.ForStmt)(nil)) {
+		n, ok := c.Node().(*ast.IfStmt)
+		if !ok {
+			return false
+		}
+		if n.Body.Pos() < cur.Node().Pos() && cur.Node().End() < n.Body.End() && failed(p, n.Cond) {
+			return true
+		}
+	}
+	return false
+}
+
+// succeeded reports whether x says that there was no error, or that a call's
+// second result is true.
+func succeeded(p *rewrite.Package, x ast.Expr) bool {
+	switch x := ast.Unparen(x).(type) {
+	case *ast.BinaryExpr:
+		return x.Op == token.EQL && isError(p, x.X) && p.Info.Types[x.Y].IsNil()
+	case *ast.UnaryExpr:
+		return x.Op == token.NOT && failed(p, x.X)
+	}
+	return saysOK(p, x)
+}
+
+// failed is the opposite.
+func failed(p *rewrite.Package, x ast.Expr) bool {
+	switch x := ast.Unparen(x).(type) {
+	case *ast.BinaryExpr:
+		if x.Op == token.LAND || x.Op == token.LOR {
+			return failed(p, x.X) || failed(p, x.Y)
+		}
+		return x.Op == token.NEQ && isError(p, x.X) && p.Info.Types[x.Y].IsNil()
+	case *ast.UnaryExpr:
+		return x.Op == token.NOT && saysOK(p, x.X)
+	case *ast.CallExpr: // errors.Is(err, ...), os.IsExist(err)
+		for _, arg := range x.Args {
+			if isError(p, arg) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isError(p *rewrite.Package, x ast.Expr) bool {
+	t := p.Info.TypeOf(x)
+	return t != nil && types.Identical(t, types.Universe.Lookup("error").Type())
+}
+
+// saysOK reports whether x is a variable that holds what a call returned beside
+// its result: "b, ok := f()". What a channel, map or assertion says is something
+// else.
+func saysOK(p *rewrite.Package, x ast.Expr) bool {
+	id, ok := x.(*ast.Ident)
+	if !ok {
+		return false
+	}
+	v, ok := p.Info.Uses[id].(*types.Var)
+	if !ok || v.IsField() || !types.Identical(v.Type(), types.Typ[types.Bool]) {
+		return false
+	}
+	for _, a := range syntax.AssignmentsOf(p, v) {
+		if _, ok := a.Call.(*ast.CallExpr); ok {
+			return true
+		}
+	}
+	return false
+}
