@@ -100,27 +100,7 @@ type Change struct {
 // Run scans, loads, finds and fixes. The error says that nothing could be
 // checked at all; what could not be checked in part is in Result.Problems.
 func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
-	r := &runner{
-		ctx:      ctx,
-		finders:  finders,
-		admit:    opt.Admit,
-		known:    make(map[likeness][]int),
-		withheld: make(map[key]string),
-		fixed:    make(map[key]bool),
-		orig:     make(map[string][]byte),
-		progress: opt.Progress,
-		disabled: make(map[string]bool),
-		lone:     make(map[*Fix]loneFix),
-	}
-	for path, data := range opt.Overlay {
-		r.orig[path] = data
-	}
-	if opt.Overlay != nil {
-		r.overlay = maps.Clone(opt.Overlay)
-	}
-	for _, name := range opt.Known {
-		r.disabled[name] = true
-	}
+	r := newRunner(ctx, opt, finders)
 	res, targets, err := r.scan(opt)
 	if err != nil || len(targets.groups) == 0 && len(targets.texts) == 0 {
 		return res, err
@@ -129,16 +109,7 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	if err := r.loadViews(opt, targets, res); err != nil {
 		return nil, err
 	}
-	for _, v := range r.views {
-		found := r.find(v)
-		r.identify(v.snap, found)
-		live, faults := r.suppress(v.snap, found)
-		v.base = typeErrors(v.snap) // of the packages that a rule asked for, too
-		res.found = append(res.found, perView{v.snap, append(live, faults...)})
-		asked := slices.DeleteFunc(slices.Clone(v.snap.Packages), func(p *load.Package) bool { return p.Wide })
-		res.Packages += len(asked)
-		res.Problems = append(res.Problems, load.Reported(asked)...)
-	}
+	r.findIn(res)
 	if err := ctx.Err(); err != nil {
 		return nil, err // a rule may have missed what could not be loaded any more
 	}
@@ -173,6 +144,51 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	r.conclude(res)
+	return res, nil
+}
+
+func newRunner(ctx context.Context, opt Options, finders []*Finder) *runner {
+	r := &runner{
+		ctx:      ctx,
+		finders:  finders,
+		admit:    opt.Admit,
+		known:    make(map[likeness][]int),
+		withheld: make(map[key]string),
+		fixed:    make(map[key]bool),
+		orig:     make(map[string][]byte),
+		progress: opt.Progress,
+		disabled: make(map[string]bool),
+		lone:     make(map[*Fix]loneFix),
+	}
+	for path, data := range opt.Overlay {
+		r.orig[path] = data
+	}
+	if opt.Overlay != nil {
+		r.overlay = maps.Clone(opt.Overlay)
+	}
+	for _, name := range opt.Known {
+		r.disabled[name] = true
+	}
+	return r
+}
+
+// findIn adds to res what the rules find in each view.
+func (r *runner) findIn(res *Result) {
+	for _, v := range r.views {
+		found := r.find(v)
+		r.identify(v.snap, found)
+		live, faults := r.suppress(v.snap, found)
+		v.base = typeErrors(v.snap) // of the packages that a rule asked for, too
+		res.found = append(res.found, perView{v.snap, append(live, faults...)})
+		asked := slices.DeleteFunc(slices.Clone(v.snap.Packages), func(p *load.Package) bool { return p.Wide })
+		res.Packages += len(asked)
+		res.Problems = append(res.Problems, load.Reported(asked)...)
+	}
+}
+
+// conclude fills in the findings and what could not be checked.
+func (r *runner) conclude(res *Result) {
 	for _, l := range r.loaders {
 		res.Problems = append(res.Problems, l.Problems()...)
 	}
@@ -184,7 +200,6 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	res.Findings = merge(res.Findings)
 	res.Remaining = merge(res.Remaining)
 	res.Internal = load.Dedupe(r.internal)
-	return res, nil
 }
 
 // close removes what the loaders keep on disk.

@@ -113,15 +113,45 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	var t targets
 	t.passIgnored(r, found, res)
 	t.texts = found.Text
+	blocked, err := t.packages(found, len(opt.Platforms) > 0, res)
+	if err != nil {
+		return nil, t, err
+	}
+	res.Problems = append(res.Problems, load.Dedupe(blocked)...)
+	res.Modules = len(t.mods)
+	t.emits = r.emitted(found)
+	return res, t, nil
+}
+
+// emitted returns the names of packages that fixes of the rules with candidates
+// may put in.
+func (r *runner) emitted(found *scan.Result) []string {
 	fires := make(map[string]bool)
-	var blocked []load.Problem // modules that are not to be loaded
-	groups := grouping{found: found, byOrigin: make(map[origin]*load.Group)}
 	for _, p := range found.Packages {
-		included := len(opt.Platforms) > 0
 		for _, f := range p.Files {
 			for _, rule := range f.Rules {
 				fires[rule] = true
 			}
+		}
+	}
+	var emits []string
+	for _, f := range r.finders {
+		if fires[f.Name] {
+			emits = append(emits, f.Emits...)
+		}
+	}
+	slices.Sort(emits)
+	return slices.Compact(emits)
+}
+
+// packages takes in the packages that the scan found, with those that the host
+// leaves out if everywhere is set, and notes in res which files are left out.
+// blocked says which modules are not to be loaded.
+func (t *targets) packages(found *scan.Result, everywhere bool, res *Result) (blocked []load.Problem, err error) {
+	groups := grouping{found: found, byOrigin: make(map[origin]*load.Group)}
+	for _, p := range found.Packages {
+		included := everywhere
+		for _, f := range p.Files {
 			if f.Excluded != "" {
 				res.Excluded = append(res.Excluded, Excluded{Path: f.Path, Reason: f.Excluded})
 			} else {
@@ -131,13 +161,19 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 		if !included {
 			continue
 		}
-		if p.Module >= 0 && found.Modules[p.Module].Err != nil {
-			blocked = append(blocked, unreadable(found.Modules[p.Module].Err))
-			continue
-		}
-		if p.Module >= 0 && newer(found.Modules[p.Module].GoVersion) {
-			blocked = append(blocked, newerProblem(found.Modules[p.Module]))
-			continue
+		if p.Module >= 0 {
+			mod := found.Modules[p.Module]
+			if mod.Err != nil {
+				blocked = append(blocked, unreadable(mod.Err))
+				continue
+			}
+			if newer(mod.GoVersion) {
+				blocked = append(blocked, newerProblem(mod))
+				continue
+			}
+			if !slices.Contains(t.mods, mod.Dir) {
+				t.mods = append(t.mods, mod.Dir)
+			}
 		}
 		if p.Named != nil {
 			if t.named == nil {
@@ -145,23 +181,12 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 			}
 			t.named[load.RealPath(p.Dir)] = p.Named
 		}
-		if p.Module >= 0 && !slices.Contains(t.mods, found.Modules[p.Module].Dir) {
-			t.mods = append(t.mods, found.Modules[p.Module].Dir)
-		}
 		if err := groups.add(p); err != nil {
-			return nil, t, err
+			return nil, err
 		}
 	}
-	res.Problems = append(res.Problems, load.Dedupe(blocked)...)
-	t.groups, res.Modules = groups.list(), len(t.mods)
-	for _, f := range r.finders {
-		if fires[f.Name] {
-			t.emits = append(t.emits, f.Emits...)
-		}
-	}
-	slices.Sort(t.emits)
-	t.emits = slices.Compact(t.emits)
-	return res, t, nil
+	t.groups = groups.list()
+	return blocked, nil
 }
 
 // scanPatterns scans what opt.Patterns cover. What the go command says about

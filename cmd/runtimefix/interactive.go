@@ -204,43 +204,8 @@ func interactive(ctx context.Context, opt rewrite.Options, finders []*rewrite.Fi
 	}
 	written := make(map[string]bool)
 	if len(ans.accepted) > 0 {
-		type spot struct {
-			rule, message, path string
-			offset              int
-		}
-		spotOf := func(f rewrite.Found) spot { return spot{f.Rule, f.Message, f.Pos.Filename, f.Pos.Offset} }
-		wanted := make(map[spot]bool)
-		for _, f := range ans.accepted {
-			wanted[spotOf(f)] = true
-		}
-		opt.Fix, opt.Edits = true, false
-		opt.Select = func(list []rewrite.Found) []bool {
-			keep := make([]bool, len(list))
-			for i, f := range list {
-				keep[i] = wanted[spotOf(f)]
-			}
-			return keep
-		}
-		res, err := rewrite.Run(ctx, opt, finders)
-		if err != nil {
+		if code, err = makeAccepted(ctx, opt, finders, ans.accepted, out, w, written); err != nil {
 			return 0, err
-		}
-		done, failed, left := writeChanges(ctx, res.Changes)
-		if left > 0 {
-			return 0, fmt.Errorf("%w: %s changed, %d left as they were", errInterrupted, count(len(done), "file"), left)
-		}
-		for _, c := range done {
-			written[c.Path] = true
-		}
-		for _, f := range res.Findings {
-			if f.State == rewrite.Withheld {
-				code = exitWithheld
-				writeText(w, "%s: withheld: %s", out.place(f.Pos), f.Why)
-			}
-		}
-		for _, p := range failed {
-			code = exitLoad
-			writeText(w, "runtimefix: %s", out.problem(p))
 		}
 	}
 	for _, patch := range ans.edited {
@@ -256,5 +221,49 @@ func interactive(ctx context.Context, opt rewrite.Options, finders []*rewrite.Fi
 		}
 	}
 	fmt.Fprintf(w, "%s changed\n", count(len(written), "file"))
+	return code, nil
+}
+
+// makeAccepted makes the fixes of the accepted findings in a run of its own, and
+// notes the files that it changed in written.
+func makeAccepted(ctx context.Context, opt rewrite.Options, finders []*rewrite.Finder, accepted []rewrite.Found, out *report, w io.Writer, written map[string]bool) (code int, err error) {
+	type spot struct {
+		rule, message, path string
+		offset              int
+	}
+	spotOf := func(f rewrite.Found) spot { return spot{f.Rule, f.Message, f.Pos.Filename, f.Pos.Offset} }
+	wanted := make(map[spot]bool)
+	for _, f := range accepted {
+		wanted[spotOf(f)] = true
+	}
+	opt.Fix, opt.Edits = true, false
+	opt.Select = func(list []rewrite.Found) []bool {
+		keep := make([]bool, len(list))
+		for i, f := range list {
+			keep[i] = wanted[spotOf(f)]
+		}
+		return keep
+	}
+	res, err := rewrite.Run(ctx, opt, finders)
+	if err != nil {
+		return 0, err
+	}
+	done, failed, left := writeChanges(ctx, res.Changes)
+	if left > 0 {
+		return 0, fmt.Errorf("%w: %s changed, %d left as they were", errInterrupted, count(len(done), "file"), left)
+	}
+	for _, c := range done {
+		written[c.Path] = true
+	}
+	for _, f := range res.Findings {
+		if f.State == rewrite.Withheld {
+			code = exitWithheld
+			writeText(w, "%s: withheld: %s", out.place(f.Pos), f.Why)
+		}
+	}
+	for _, p := range failed {
+		code = exitLoad
+		writeText(w, "runtimefix: %s", out.problem(p))
+	}
 	return code, nil
 }

@@ -170,50 +170,60 @@ func (m *migration) proved(ctx context.Context) (*plan, error) {
 		m.after = after
 		return p, err
 	}
-	list := p.fixed()
-	prints := fingerprint.Of(m.root, list)
-	good := make(map[string]bool)
-	var best *plan
-	var settle func(from, to int, why []string) error
-	settle = func(from, to int, why []string) error {
-		if to-from == 1 && why != nil {
-			m.rolledBack = append(m.rolledBack, blamed{list[from], why[0]})
-			return nil
-		}
-		for _, half := range [][2]int{{from, (from + to) / 2}, {(from + to) / 2, to}} {
-			if half[0] == half[1] {
-				continue
-			}
-			try := maps.Clone(good)
-			for _, fp := range prints[half[0]:half[1]] {
-				try[fp] = true
-			}
-			q, err := m.make(ctx, filter{prints: try})
-			if err != nil {
-				return err
-			}
-			bad, out, err := m.worse(ctx, q)
-			if err != nil {
-				return err
-			}
-			if len(bad) == 0 {
-				good, best, m.after = try, q, out
-				continue
-			}
-			if err := settle(half[0], half[1], bad); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := settle(0, len(list), worse); err != nil {
+	h := halving{migration: m, list: p.fixed(), good: make(map[string]bool)}
+	h.prints = fingerprint.Of(m.root, h.list)
+	if err := h.settle(ctx, 0, len(h.list), worse); err != nil {
 		return nil, err
 	}
+	best := h.best
 	if best == nil {
 		best = &plan{state: make(map[string][]byte), first: p.first}
 	}
 	best.first, best.left = p.first, p.left
 	return best, nil
+}
+
+// halving finds out which of a plan's fixes break something.
+type halving struct {
+	*migration
+	list   []rewrite.Found
+	prints []string        // the list's fingerprints
+	good   map[string]bool // those that break nothing together
+	best   *plan           // what the good ones make, nil for nothing yet
+}
+
+// settle sorts the fixes list[from:to], of which some break something for the
+// reasons why: the good ones into best, the others into rolledBack.
+func (h *halving) settle(ctx context.Context, from, to int, why []string) error {
+	if to-from == 1 && why != nil {
+		h.rolledBack = append(h.rolledBack, blamed{h.list[from], why[0]})
+		return nil
+	}
+	for _, half := range [][2]int{{from, (from + to) / 2}, {(from + to) / 2, to}} {
+		if half[0] == half[1] {
+			continue
+		}
+		try := maps.Clone(h.good)
+		for _, fp := range h.prints[half[0]:half[1]] {
+			try[fp] = true
+		}
+		q, err := h.make(ctx, filter{prints: try})
+		if err != nil {
+			return err
+		}
+		bad, out, err := h.worse(ctx, q)
+		if err != nil {
+			return err
+		}
+		if len(bad) == 0 {
+			h.good, h.best, h.after = try, q, out
+			continue
+		}
+		if err := h.settle(ctx, half[0], half[1], bad); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // without makes p again without the findings in files of the modules, by their

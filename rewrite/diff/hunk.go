@@ -72,39 +72,10 @@ func Sequences[T comparable](a, b []T) []Hunk {
 		return whole
 	}
 
-	// An element that only one side has can match nothing. Leaving such
-	// elements out changes no result, and keeps two long texts without anything
-	// in common from costing the square of their length.
-	inA := make(map[T]struct{}, len(midA))
-	for _, v := range midA {
-		inA[v] = struct{}{}
+	runesA, runesB, atA, atB, ok := asRunes(midA, midB, prefix)
+	if !ok {
+		return whole
 	}
-	runeOf := make(map[T]rune)
-	runesB, atB := make([]rune, 0, len(midB)), make([]int, 0, len(midB))
-	for i, v := range midB {
-		if _, ok := inA[v]; !ok {
-			continue
-		}
-		r, ok := runeOf[v]
-		if !ok {
-			if len(runeOf) == maxDistinct {
-				return whole
-			}
-			r = rune(len(runeOf))
-			if r >= surrogateMin {
-				r += surrogateMax - surrogateMin + 1
-			}
-			runeOf[v] = r
-		}
-		runesB, atB = append(runesB, r), append(atB, prefix+i)
-	}
-	runesA, atA := make([]rune, 0, len(midA)), make([]int, 0, len(midA))
-	for i, v := range midA {
-		if r, ok := runeOf[v]; ok {
-			runesA, atA = append(runesA, r), append(atA, prefix+i)
-		}
-	}
-
 	dmp := diffmatchpatch.New()
 	dmp.DiffTimeout = 0 // any other value makes the result depend on the machine's speed
 	var hunks []Hunk
@@ -134,4 +105,43 @@ func Sequences[T comparable](a, b []T) []Hunk {
 	}
 	closeAt(len(a)-suffix, len(b)-suffix)
 	return hunks
+}
+
+// asRunes returns two sequences as texts for the library, and where in the whole
+// each of their runes stands; prefix comes before both. ok is false where they
+// share more distinct elements than there are runes.
+func asRunes[T comparable](a, b []T, prefix int) (runesA, runesB []rune, atA, atB []int, ok bool) {
+	// An element that only one side has can match nothing. Leaving such
+	// elements out changes no result, and keeps two long texts without anything
+	// in common from costing the square of their length.
+	inA := make(map[T]struct{}, len(a))
+	for _, v := range a {
+		inA[v] = struct{}{}
+	}
+	runeOf := make(map[T]rune)
+	runesB, atB = make([]rune, 0, len(b)), make([]int, 0, len(b))
+	for i, v := range b {
+		if _, ok := inA[v]; !ok {
+			continue
+		}
+		r, ok := runeOf[v]
+		if !ok {
+			if len(runeOf) == maxDistinct {
+				return nil, nil, nil, nil, false
+			}
+			r = rune(len(runeOf))
+			if r >= surrogateMin {
+				r += surrogateMax - surrogateMin + 1
+			}
+			runeOf[v] = r
+		}
+		runesB, atB = append(runesB, r), append(atB, prefix+i)
+	}
+	runesA, atA = make([]rune, 0, len(a)), make([]int, 0, len(a))
+	for i, v := range a {
+		if r, ok := runeOf[v]; ok {
+			runesA, atA = append(runesA, r), append(atA, prefix+i)
+		}
+	}
+	return runesA, runesB, atA, atB, true
 }

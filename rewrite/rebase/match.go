@@ -89,44 +89,17 @@ func lines(t *text) []line {
 func matchEdit(from, to *text, narrow bool) pairs {
 	p := newPairs(len(from.toks))
 	a, b := lines(from), lines(to)
-	addLines := func(a, b []line, r run) {
-		for i := range r.n {
-			x, y := a[r.a+i], b[r.b+i]
-			p.add(run{x.first, y.first, x.end - x.first})
-		}
-	}
-	exactKeys := func(ls []line) []lineKey {
-		ks := make([]lineKey, len(ls))
-		for i, l := range ls {
-			ks[i] = l.lineKey
-		}
-		return ks
-	}
-	textKeys := func(ls []line) []string {
-		ks := make([]string, len(ls))
-		for i, l := range ls {
-			ks[i] = l.text
-		}
-		return ks
-	}
-	tokensOf := func(t *text, ls []line) (first int, toks []tok) {
-		if len(ls) == 0 {
-			return 0, nil
-		}
-		first = ls[0].first
-		return first, t.toks[first:ls[len(ls)-1].end]
-	}
 	hunks := diff.Sequences(exactKeys(a), exactKeys(b))
 	slide(hunks, a, b, from, to)
 	for _, r := range runs(hunks, len(a), len(b)) {
-		addLines(a, b, r)
+		p.addLines(a, b, r)
 	}
 	for _, h := range hunks {
 		a, b := a[h.OldStart:h.OldEnd], b[h.NewStart:h.NewEnd]
 		var kept []run
 		for _, r := range runs(diff.Sequences(textKeys(a), textKeys(b)), len(a), len(b)) {
-			if _, toks := tokensOf(from, a[r.a:r.a+r.n]); telling(toks) {
-				addLines(a, b, r)
+			if _, toks := lineTokens(from, a[r.a:r.a+r.n]); telling(toks) {
+				p.addLines(a, b, r)
 				kept = append(kept, r)
 			}
 		}
@@ -135,8 +108,8 @@ func matchEdit(from, to *text, narrow bool) pairs {
 		}
 		atA, atB := 0, 0
 		for _, r := range append(kept, run{len(a), len(b), 0}) {
-			firstA, toksA := tokensOf(from, a[atA:r.a])
-			firstB, toksB := tokensOf(to, b[atB:r.b])
+			firstA, toksA := lineTokens(from, a[atA:r.a])
+			firstB, toksB := lineTokens(to, b[atB:r.b])
 			atA, atB = r.a+r.n, r.b+r.n
 			for _, r := range runs(diff.Sequences(keys(toksA), keys(toksB)), len(toksA), len(toksB)) {
 				atStart := r.a == 0 && r.b == 0
@@ -148,6 +121,42 @@ func matchEdit(from, to *text, narrow bool) pairs {
 		}
 	}
 	return p
+}
+
+// addLines pairs the tokens of the lines of r.
+func (p pairs) addLines(a, b []line, r run) {
+	for i := range r.n {
+		x, y := a[r.a+i], b[r.b+i]
+		p.add(run{x.first, y.first, x.end - x.first})
+	}
+}
+
+// exactKeys and textKeys are what lines are compared by: with their depth and
+// without.
+func exactKeys(ls []line) []lineKey {
+	ks := make([]lineKey, len(ls))
+	for i, l := range ls {
+		ks[i] = l.lineKey
+	}
+	return ks
+}
+
+func textKeys(ls []line) []string {
+	ks := make([]string, len(ls))
+	for i, l := range ls {
+		ks[i] = l.text
+	}
+	return ks
+}
+
+// lineTokens returns the tokens of lines that follow each other, and where in t
+// they begin.
+func lineTokens(t *text, ls []line) (first int, toks []tok) {
+	if len(ls) == 0 {
+		return 0, nil
+	}
+	first = ls[0].first
+	return first, t.toks[first:ls[len(ls)-1].end]
 }
 
 // slide moves hunks that only delete or only insert to where a reader would see

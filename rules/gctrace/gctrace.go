@@ -111,41 +111,17 @@ func (g godebugValue) on() bool { return g.setting != "" || g.hidden != "" || le
 // template are left alone.
 func readGodebug(value string) godebugValue {
 	var g godebugValue
-	type element struct {
-		span.Span
-		text string
-	}
-	var list []element
-	begin, depth := 0, 0
-	for i := 0; i <= len(value); i++ {
-		if i < len(value) {
-			switch value[i] {
-			case '{', '(':
-				depth++
-			case '}', ')':
-				depth--
-			}
-			if value[i] != ',' || depth > 0 {
-				continue
-			}
-		}
-		list = append(list, element{span.Span{Off: begin, End: i}, value[begin:i]})
-		begin = i + 1
-	}
+	list := elementsOf(value)
 	traces := make(map[string]string) // the element in effect by name
 	for _, e := range list {
-		name, n, ok := strings.Cut(e.text, "=")
 		if strings.ContainsAny(e.text, "$`{") {
 			if hiddenTrace.MatchString(e.text) {
 				g.hidden = e.text
 			}
 			continue
 		}
+		name, v, ok := e.number()
 		if !ok {
-			continue
-		}
-		v, err := strconv.ParseInt(n, 10, 32)
-		if err != nil {
 			continue
 		}
 		switch {
@@ -165,28 +141,69 @@ func readGodebug(value string) godebugValue {
 		}
 	}
 	g.rest = value
-	if g.setting == "" {
-		return g
+	if g.setting != "" {
+		g.rest, g.cuts = withoutTrace(value, list)
 	}
-	var kept []string
-	for _, e := range list {
-		if name, n, _ := strings.Cut(e.text, "="); name == "gctrace" {
-			if v, err := strconv.ParseInt(n, 10, 32); err == nil && v > 0 {
-				cut := e.Span
-				switch {
-				case len(kept) > 0:
-					cut.Off-- // the comma before it
-				case cut.End < len(value):
-					cut.End++ // the comma behind it
-				}
-				g.cuts = append(g.cuts, cut)
+	return g
+}
+
+// godebugElement is one name=value of GODEBUG and its place in the value.
+type godebugElement struct {
+	span.Span
+	text string
+}
+
+// number returns the element's name and number. ok is false where the runtime
+// reads none.
+func (e godebugElement) number() (name string, n int64, ok bool) {
+	name, digits, ok := strings.Cut(e.text, "=")
+	if !ok {
+		return "", 0, false
+	}
+	n, err := strconv.ParseInt(digits, 10, 32)
+	return name, n, err == nil
+}
+
+// elementsOf cuts value at its commas, save those within an expansion.
+func elementsOf(value string) (list []godebugElement) {
+	begin, depth := 0, 0
+	for i := 0; i <= len(value); i++ {
+		if i < len(value) {
+			switch value[i] {
+			case '{', '(':
+				depth++
+			case '}', ')':
+				depth--
+			}
+			if value[i] != ',' || depth > 0 {
 				continue
 			}
 		}
-		kept = append(kept, e.text)
+		list = append(list, godebugElement{span.Span{Off: begin, End: i}, value[begin:i]})
+		begin = i + 1
 	}
-	g.rest = strings.Join(kept, ",")
-	return g
+	return list
+}
+
+// withoutTrace returns value, made of list, without the elements that switch the
+// trace on, and what is cut for that.
+func withoutTrace(value string, list []godebugElement) (rest string, cuts []span.Span) {
+	var kept []string
+	for _, e := range list {
+		if name, v, ok := e.number(); !ok || name != "gctrace" || v <= 0 {
+			kept = append(kept, e.text)
+			continue
+		}
+		cut := e.Span
+		switch {
+		case len(kept) > 0:
+			cut.Off-- // the comma before it
+		case cut.End < len(value):
+			cut.End++ // the comma behind it
+		}
+		cuts = append(cuts, cut)
+	}
+	return strings.Join(kept, ","), cuts
 }
 
 var hiddenTrace = regexp.MustCompile(`gctrace=0*[1-9]`)

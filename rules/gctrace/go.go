@@ -54,18 +54,7 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	if err != nil {
 		return rewrite.Finding{}, false
 	}
-	// The literal may be part of a constant or a computed string.
-	whole := x.cur
-	for {
-		parent := whole.Parent()
-		if b, ok := parent.Node().(*ast.BinaryExpr); !ok || b.Op != token.ADD {
-			if _, ok := parent.Node().(*ast.ParenExpr); !ok {
-				break
-			}
-		}
-		whole = parent
-	}
-	computed := whole != x.cur
+	whole := x.whole()
 	value, isPair := strings.CutPrefix(text, "GODEBUG=")
 	setenv := x.setenvOf(whole)
 	switch {
@@ -89,7 +78,7 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 			return rewrite.Finding{}, false
 		}
 	}
-	if computed {
+	if whole != x.cur {
 		fix, why = nil, "the value is put together at run time; remove gctrace by hand"
 	}
 	f := rewrite.Finding{
@@ -107,14 +96,8 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	if word := cmp.Or(manifest.DevelopmentWord(rel), manifest.DevelopmentWord(decl)); word != "" {
 		why = "the name (" + word + ") says that it is not for production; remove gctrace by hand if it is"
 	}
-	switch {
-	case why != "":
-	case x.conditional():
-		why = "it is set under a condition, which may be a switch for the trace; remove gctrace by hand if it is not"
-	case x.readsErrors():
-		why = "the child's standard error is read, maybe for the trace; remove gctrace by hand if it is not"
-	default:
-		why = traceConsumer(x.s, x.file.Path)
+	if why == "" {
+		why = x.wanted()
 	}
 	if why != "" || fix == nil {
 		f.NoFix = why
@@ -122,6 +105,31 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 		f.Fixes = append(f.Fixes, fix)
 	}
 	return f, true
+}
+
+// whole returns the constant or computed string that the literal is part of.
+func (x *goTrace) whole() inspector.Cursor {
+	whole := x.cur
+	for {
+		parent := whole.Parent()
+		if b, ok := parent.Node().(*ast.BinaryExpr); !ok || b.Op != token.ADD {
+			if _, ok := parent.Node().(*ast.ParenExpr); !ok {
+				return whole
+			}
+		}
+		whole = parent
+	}
+}
+
+// wanted says why somebody may want the trace; it is empty where nothing shows.
+func (x *goTrace) wanted() string {
+	switch {
+	case x.conditional():
+		return "it is set under a condition, which may be a switch for the trace; remove gctrace by hand if it is not"
+	case x.readsErrors():
+		return "the child's standard error is read, maybe for the trace; remove gctrace by hand if it is not"
+	}
+	return traceConsumer(x.s, x.file.Path)
 }
 
 // setenvOf returns the call of os.Setenv that gives the operand to GODEBUG.

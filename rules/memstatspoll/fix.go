@@ -228,6 +228,19 @@ func (r *memReading) apply(e *rewrite.Edit, src memSources, pl memPlace) error {
 			e.Replace(read.call, rewrite.Expr("debug.ReadGCStats($p)", rewrite.Holes{"p": r.address(pl, gc)}))
 		}
 	}
+	r.applyUses(e, src, pl, name, gc, durations)
+	for _, typ := range durations {
+		if typ != nil {
+			e.Replace(typ, rewrite.Use("time", "Duration"))
+		}
+	}
+	return nil
+}
+
+// applyUses replaces the uses of the reading's fields by expressions of the
+// samples called name and the GCStats called gc.
+func (r *memReading) applyUses(e *rewrite.Edit, src memSources, pl memPlace, name, gc string, durations map[*types.Var]ast.Expr) {
+	mixed := src.gc && len(src.metrics) > 0
 	helpers := make(map[string]string)
 	for _, u := range r.uses {
 		h := u.helper
@@ -263,12 +276,6 @@ func (r *memReading) apply(e *rewrite.Edit, src memSources, pl memPlace) error {
 		}
 		e.Replace(u.node, x)
 	}
-	for _, typ := range durations {
-		if typ != nil {
-			e.Replace(typ, rewrite.Use("time", "Duration"))
-		}
-	}
-	return nil
 }
 
 // address returns the pointer to the GCStats called name that has the place of

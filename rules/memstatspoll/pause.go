@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"go/version"
+	"slices"
 	"strings"
 
 	"github.com/dave/dst"
@@ -274,28 +275,58 @@ func (r *memReading) durations() map[*types.Var]ast.Expr {
 	if home == nil {
 		return nil
 	}
-	from, to := r.pkg.Snapshot().Position(home.Pos()), r.pkg.Snapshot().Position(home.End())
-	mismatch := false
-	for _, err := range r.pkg.Errors {
-		mismatch = mismatch || err.Pos.Filename == from.Filename && from.Offset <= err.Pos.Offset && err.Pos.Offset < to.Offset &&
-			strings.Contains(err.Message, "mismatched types") && strings.Contains(err.Message, "uint64") && strings.Contains(err.Message, "time.Duration")
-	}
-	if !mismatch {
+	if !r.comparedWithDuration(home) {
 		return nil
 	}
-	vars := make(map[*types.Var]ast.Expr)
-	derived := func(x ast.Expr) bool { return r.derived(x, vars) }
-	local := func(x ast.Expr) *types.Var {
-		id, ok := x.(*ast.Ident)
-		if !ok {
-			return nil
-		}
-		v, _ := r.pkg.Info.ObjectOf(id).(*types.Var)
-		if v == nil || v.IsField() || v.Parent() == r.pkg.Types.Scope() || !types.Identical(v.Type(), types.Typ[types.Uint64]) {
-			return nil
-		}
-		return v
+	vars := r.derivedVars(home)
+	if len(vars) == 0 {
+		return nil
 	}
+	// All that is done with them must do with Durations.
+	for c := range r.scope()[0].Preorder((*ast.Ident)(nil)) {
+		v, _ := r.pkg.Info.ObjectOf(c.Node().(*ast.Ident)).(*types.Var)
+		if _, in := vars[v]; !in || v == nil {
+			continue
+		}
+		if spec, ok := c.Parent().Node().(*ast.ValueSpec); ok {
+			if len(spec.Names) != 1 || len(spec.Values) != 0 {
+				return nil
+			}
+			vars[v] = spec.Type
+		} else if !r.mayBeDuration(c, vars) {
+			return nil
+		}
+	}
+	return vars
+}
+
+// comparedWithDuration reports whether a type error in home says that a number is
+// compared with a Duration.
+func (r *memReading) comparedWithDuration(home *ast.FuncDecl) bool {
+	from, to := r.pkg.Snapshot().Position(home.Pos()), r.pkg.Snapshot().Position(home.End())
+	return slices.ContainsFunc(r.pkg.Errors, func(err rewrite.Problem) bool {
+		return err.Pos.Filename == from.Filename && from.Offset <= err.Pos.Offset && err.Pos.Offset < to.Offset &&
+			strings.Contains(err.Message, "mismatched types") && strings.Contains(err.Message, "uint64") && strings.Contains(err.Message, "time.Duration")
+	})
+}
+
+// localUint returns the local variable of type uint64 that x is, nil for none.
+func (r *memReading) localUint(x ast.Expr) *types.Var {
+	id, ok := x.(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	v, _ := r.pkg.Info.ObjectOf(id).(*types.Var)
+	if v == nil || v.IsField() || v.Parent() == r.pkg.Types.Scope() || !types.Identical(v.Type(), types.Typ[types.Uint64]) {
+		return nil
+	}
+	return v
+}
+
+// derivedVars returns the local variables of home that are set to PauseTotalNs or
+// to what derives from it.
+func (r *memReading) derivedVars(home *ast.FuncDecl) map[*types.Var]ast.Expr {
+	vars := make(map[*types.Var]ast.Expr)
 	for grown := true; grown; {
 		grown = false
 		ast.Inspect(home, func(n ast.Node) bool {
@@ -304,7 +335,7 @@ func (r *memReading) durations() map[*types.Var]ast.Expr {
 				return true
 			}
 			for i, l := range as.Lhs {
-				if v := local(l); v != nil && derived(as.Rhs[i]) {
+				if v := r.localUint(l); v != nil && r.derived(as.Rhs[i], vars) {
 					if _, known := vars[v]; !known {
 						vars[v] = nil
 						grown = true
@@ -314,46 +345,37 @@ func (r *memReading) durations() map[*types.Var]ast.Expr {
 			return true
 		})
 	}
-	// All that is done with them must do with Durations.
-	ok := len(vars) > 0
-	for c := range r.scope()[0].Preorder((*ast.Ident)(nil)) {
-		id := c.Node().(*ast.Ident)
-		v, _ := r.pkg.Info.ObjectOf(id).(*types.Var)
-		if _, in := vars[v]; !in || v == nil {
-			continue
-		}
-		switch n := c.Parent().Node().(type) {
-		case *ast.BinaryExpr:
-			other := n.X
-			if n.X == id {
-				other = n.Y
-			}
-			ok = ok && (derived(other) || syntax.IsType(r.pkg.Info.TypeOf(other), "time", "Duration"))
-		case *ast.AssignStmt:
-			if len(n.Lhs) != len(n.Rhs) {
-				ok = false
-				break
-			}
-			for i := range n.Lhs {
-				if n.Lhs[i] == id {
-					ok = ok && derived(n.Rhs[i])
-				}
-				if n.Rhs[i] == id {
-					_, both := vars[local(n.Lhs[i])]
-					ok = ok && both
-				}
-			}
-		case *ast.ValueSpec:
-			ok = ok && len(n.Names) == 1 && len(n.Values) == 0
-			vars[v] = n.Type
-		default:
-			ok = false
-		}
-	}
-	if !ok {
-		return nil
-	}
 	return vars
+}
+
+// mayBeDuration reports whether what is done with the variable at c, one of vars,
+// can be done with a Duration when the others of vars are Durations, too.
+func (r *memReading) mayBeDuration(c inspector.Cursor, vars map[*types.Var]ast.Expr) bool {
+	id := c.Node().(*ast.Ident)
+	switch n := c.Parent().Node().(type) {
+	case *ast.BinaryExpr:
+		other := n.X
+		if n.X == id {
+			other = n.Y
+		}
+		return r.derived(other, vars) || syntax.IsType(r.pkg.Info.TypeOf(other), "time", "Duration")
+	case *ast.AssignStmt:
+		if len(n.Lhs) != len(n.Rhs) {
+			return false
+		}
+		for i := range n.Lhs {
+			if n.Lhs[i] == id && !r.derived(n.Rhs[i], vars) {
+				return false
+			}
+			if n.Rhs[i] == id {
+				if _, both := vars[r.localUint(n.Lhs[i])]; !both {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // derived reports whether x is PauseTotalNs, one of vars, or a sum or

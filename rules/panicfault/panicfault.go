@@ -157,7 +157,6 @@ func (f *faultSetting) inMain() bool {
 
 func (f *faultSetting) finding() (rewrite.Finding, bool) {
 	out := rewrite.Finding{Pos: f.call.Call.Pos(), End: f.call.Call.End()}
-	noFix := func(why string) { out.NoFix = why }
 	cur, ok := f.p.Cursor(f.stmt)
 	if !ok {
 		return out, false
@@ -175,59 +174,75 @@ func (f *faultSetting) finding() (rewrite.Finding, bool) {
 		out.Fixes = []*rewrite.Fix{f.scoped(rewrite.Unsafe, "set it now and restore it on return; faults in the function become panics", nil)}
 		return out, true
 	case f.inMain():
-		if f.old != nil || f.fullyRestored() || len(f.plainRestores()) > 0 {
-			return out, false
-		}
-		out.Message = "debug.SetPanicOnFault(true) in " + f.decl.Name.Name + " makes faults recoverable in all that the main goroutine does, so that a wild read goes unnoticed"
-		if f.kept && f.restoredElsewhere() {
-			return out, false
-		}
-		fix, why := f.remove(cur)
-		if f.kept {
-			fix, why = nil, "the old value is kept for later; make the setting where memory is read that the program did not allocate, and drop the variable"
-		}
-		if why != "" {
-			noFix(why)
-		} else {
-			out.Fixes = []*rewrite.Fix{fix}
-		}
-		return out, true
+		ok = f.wholeProgram(&out, cur)
+	default:
+		ok = f.outlives(&out, cur)
 	}
+	return out, ok
+}
+
+// wholeProgram fills in the finding of a setting that main or init makes. It
+// reports whether there is one.
+func (f *faultSetting) wholeProgram(out *rewrite.Finding, cur inspector.Cursor) bool {
+	if f.old != nil || f.fullyRestored() || len(f.plainRestores()) > 0 {
+		return false
+	}
+	if f.kept && f.restoredElsewhere() {
+		return false
+	}
+	out.Message = "debug.SetPanicOnFault(true) in " + f.decl.Name.Name + " makes faults recoverable in all that the main goroutine does, so that a wild read goes unnoticed"
+	fix, why := f.remove(cur)
+	if f.kept {
+		fix, why = nil, "the old value is kept for later; make the setting where memory is read that the program did not allocate, and drop the variable"
+	}
+	if why != "" {
+		out.NoFix = why
+	} else {
+		out.Fixes = []*rewrite.Fix{fix}
+	}
+	return true
+}
+
+// outlives fills in the finding of a setting that outlives the function, on some
+// path. It reports whether there is one.
+func (f *faultSetting) outlives(out *rewrite.Finding, cur inspector.Cursor) bool {
 	if f.fullyRestored() || f.endsWithGoroutine() {
-		return out, false
+		return false
 	}
 	plain := f.plainRestores()
 	if f.old != nil && (len(plain) == 0 || f.usesOf(f.old) != len(plain)) {
-		return out, false // the old value goes elsewhere
+		return false // the old value goes elsewhere
 	}
 	if len(plain) == 0 && f.restoredElsewhere() {
-		return out, false
+		return false
 	}
 	if len(plain) > 0 && f.guarded(plain) {
-		return out, false
+		return false
 	}
-	// Have: a setting that outlives the function, on some path.
 	out.Message = "debug.SetPanicOnFault(true) stays on in the goroutine after the function returns"
 	if len(plain) > 0 {
 		out.Message = "debug.SetPanicOnFault(true) stays on when the function returns early or panics, as on a fault"
 	}
+	fixable := func(safety rewrite.Safety, message string) {
+		out.Fixes = []*rewrite.Fix{f.scoped(safety, message, plain)}
+	}
 	switch {
 	case f.settings() > 1:
-		noFix("the function makes the setting several times; make it once, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))")
+		out.NoFix = "the function makes the setting several times; make it once, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
 	case syntax.InsideLoop(cur, f.fn):
-		noFix("a deferred call in a loop runs only when the function returns; move the reads to a function of their own, with defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))")
+		out.NoFix = "a deferred call in a loop runs only when the function returns; move the reads to a function of their own, with defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
 	case !syntax.InList(cur):
-		noFix("the call is not a statement in a list")
+		out.NoFix = "the call is not a statement in a list"
 	case len(plain) == 0 && !f.coversSomething():
-		noFix("the function does nothing that could fault; make the setting where memory is read that the program did not allocate, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))")
+		out.NoFix = "the function does nothing that could fault; make the setting where memory is read that the program did not allocate, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
 	case len(plain) == 0:
-		out.Fixes = []*rewrite.Fix{f.scoped(rewrite.Unsafe, "restore the setting on return; code that runs later in the goroutine crashes on a fault again", nil)}
+		fixable(rewrite.Unsafe, "restore the setting on return; code that runs later in the goroutine crashes on a fault again")
 	case f.onlyLeaves(plain):
-		out.Fixes = []*rewrite.Fix{f.scoped(rewrite.Safe, "restore the setting by a deferred call", plain)}
+		fixable(rewrite.Safe, "restore the setting by a deferred call")
 	default:
-		out.Fixes = []*rewrite.Fix{f.scoped(rewrite.Unsafe, "restore the setting by a deferred call; it then lasts until the function returns", plain)}
+		fixable(rewrite.Unsafe, "restore the setting by a deferred call; it then lasts until the function returns")
 	}
-	return out, true
+	return true
 }
 
 // scoped puts the deferred form in the place of the setting and deletes the

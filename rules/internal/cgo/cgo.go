@@ -51,78 +51,96 @@ func IsCType(p *rewrite.Package, name string) bool {
 
 // cTypes returns the names that p uses as C types.
 func cTypes(p *rewrite.Package) map[string]bool {
-	out := make(map[string]bool)
-	nested, called := make(map[string]int), make(map[string]int)
-	note := func(x ast.Expr) {
-		for x != nil {
-			if name := CName(p, x); name != "" {
-				out[name] = true
-				return
-			}
-			switch n := ast.Unparen(x).(type) {
-			case *ast.StarExpr:
-				x = n.X
-			case *ast.ArrayType:
-				x = n.Elt
-			default:
-				return
-			}
-		}
-	}
+	u := cUses{p: p, types: make(map[string]bool), nested: make(map[string]int), called: make(map[string]int)}
 	for _, f := range p.Files {
 		if !f.Cgo {
 			continue
 		}
 		ast.Inspect(f.AST, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.Field:
-				note(n.Type)
-			case *ast.ValueSpec:
-				note(n.Type)
-			case *ast.TypeSpec:
-				note(n.Type)
-			case *ast.CompositeLit:
-				note(n.Type)
-			case *ast.ArrayType:
-				note(n.Elt)
-			case *ast.MapType:
-				note(n.Key)
-				note(n.Value)
-			case *ast.TypeAssertExpr:
-				note(n.Type)
-			case *ast.StarExpr:
-				note(n.X)
-			case *ast.CallExpr:
-				if id, ok := ast.Unparen(n.Fun).(*ast.Ident); ok && (id.Name == "new" || id.Name == "make") && len(n.Args) > 0 {
-					note(n.Args[0])
-				}
-				name := CName(p, n.Fun)
-				if name == "" {
-					break
-				}
-				called[name]++
-				if CopiesFromC[name] {
-					break
-				}
-				for _, a := range n.Args {
-					if inner, ok := ast.Unparen(a).(*ast.CallExpr); ok && len(inner.Args) == 1 && !convertedToC(p, inner.Args[0]) {
-						if name := CName(p, inner.Fun); name != "" {
-							nested[name]++
-						}
-					}
-				}
-			}
+			u.note(n)
 			return true
 		})
 	}
 	// What is only ever applied to one argument of a C function is a
 	// conversion, most likely.
-	for name, n := range nested {
-		if n == called[name] {
-			out[name] = true
+	for name, n := range u.nested {
+		if n == u.called[name] {
+			u.types[name] = true
 		}
 	}
-	return out
+	return u.types
+}
+
+// cUses is how a package uses the names of C.
+type cUses struct {
+	p      *rewrite.Package
+	types  map[string]bool // used where a type stands
+	nested map[string]int  // applied to one argument of a C function, how often
+	called map[string]int  // applied to anything
+}
+
+// note notes what n says of the names in it.
+func (u cUses) note(n ast.Node) {
+	switch n := n.(type) {
+	case *ast.Field:
+		u.noteType(n.Type)
+	case *ast.ValueSpec:
+		u.noteType(n.Type)
+	case *ast.TypeSpec:
+		u.noteType(n.Type)
+	case *ast.CompositeLit:
+		u.noteType(n.Type)
+	case *ast.ArrayType:
+		u.noteType(n.Elt)
+	case *ast.MapType:
+		u.noteType(n.Key)
+		u.noteType(n.Value)
+	case *ast.TypeAssertExpr:
+		u.noteType(n.Type)
+	case *ast.StarExpr:
+		u.noteType(n.X)
+	case *ast.CallExpr:
+		u.noteCall(n)
+	}
+}
+
+// noteType notes the name of C that the type x is made of.
+func (u cUses) noteType(x ast.Expr) {
+	for x != nil {
+		if name := CName(u.p, x); name != "" {
+			u.types[name] = true
+			return
+		}
+		switch n := ast.Unparen(x).(type) {
+		case *ast.StarExpr:
+			x = n.X
+		case *ast.ArrayType:
+			x = n.Elt
+		default:
+			return
+		}
+	}
+}
+
+func (u cUses) noteCall(n *ast.CallExpr) {
+	if id, ok := ast.Unparen(n.Fun).(*ast.Ident); ok && (id.Name == "new" || id.Name == "make") && len(n.Args) > 0 {
+		u.noteType(n.Args[0])
+	}
+	name := CName(u.p, n.Fun)
+	if name == "" {
+		return
+	}
+	u.called[name]++
+	if CopiesFromC[name] {
+		return
+	}
+	for _, a := range n.Args {
+		if inner, ok := ast.Unparen(a).(*ast.CallExpr); ok && len(inner.Args) == 1 && !convertedToC(u.p, inner.Args[0]) {
+			if name := CName(u.p, inner.Fun); name != "" {
+				u.nested[name]++
+			}
+		}
+	}
 }
 
 // convertedToC reports whether x is a conversion to a C type that is known by

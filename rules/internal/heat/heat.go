@@ -93,58 +93,35 @@ type heatFinder struct {
 	stop  *ast.FuncDecl                                 // where to stop climbing
 }
 
+// climb is what is known of the way from a place up to the loop, handler or
+// function that decides.
+type climb struct {
+	conditional bool // some condition stands before it
+	returns     bool // the function returns right after it, which ends its loops
+	once        bool // only one turn of the next loop gets there
+}
+
 // at climbs from cur to the loop, handler or function that decides.
 func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) Heat {
-	conditional := false
-	returns := false // the function returns right after it, which ends its loops
-	once := false    // only one turn of the next loop gets there
+	var up climb
 	for c := cur; ; c = c.Parent() {
 		parent := c.Parent()
 		kind := c.ParentEdgeKind()
 		switch n := parent.Node().(type) {
 		case nil, *ast.File:
 			return Heat{}
-		case *ast.IfStmt:
-			if kind != edge.IfStmt_Body && kind != edge.IfStmt_Else {
-				continue
-			}
-			conditional = true
-			if kind == edge.IfStmt_Body {
-				switch passes(p, parent) {
-				case oncePerLoop:
-					once = true
-				case onceForAll:
-					return Heat{Kind: OneShot}
-				}
-			}
-		case *ast.CaseClause:
-			conditional = true
-			once = once || isTurn(p, parent)
-			returns = returns || leavesBy(n.Body, c.Node()) == token.RETURN
-		case *ast.CommClause:
-			returns = returns || leavesBy(n.Body, c.Node()) == token.RETURN
-			if kind == edge.CommClause_Body {
-				if n.Comm != nil && waitsForSignal(p, n.Comm) {
-					return Heat{Kind: OneShot}
-				}
-				if n.Comm == nil || !WaitsForClock(p, n.Comm) {
-					conditional = true
-				}
-			}
-		case *ast.BlockStmt:
-			// What is followed by a return or break in its block happens once.
-			if by := leavesBy(n.List, c.Node()); by != token.ILLEGAL && !syntax.IsFuncBody(parent) {
-				conditional = true
-				returns = returns || by == token.RETURN
+		case *ast.IfStmt, *ast.CaseClause, *ast.CommClause, *ast.BlockStmt:
+			if up.branch(p, c) {
+				return Heat{Kind: OneShot}
 			}
 		case *ast.ForStmt, *ast.RangeStmt:
 			if kind != edge.ForStmt_Body && kind != edge.RangeStmt_Body {
 				continue
 			}
-			if once {
-				once = false
-			} else if h := loopHeat(p, n, c); h.Kind != unknownHeat && !returns {
-				h.Conditional = h.Conditional || conditional
+			if up.once {
+				up.once = false
+			} else if h := loopHeat(p, n, c); h.Kind != unknownHeat && !up.returns {
+				h.Conditional = h.Conditional || up.conditional
 				return h
 			}
 		case *ast.FuncLit:
@@ -153,23 +130,66 @@ func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) Hea
 			}
 			h, on := f.literal(p, parent, depth)
 			if on {
-				returns = false
+				up.returns = false
 				continue
 			}
-			h.Conditional = h.Conditional || conditional
+			h.Conditional = h.Conditional || up.conditional
 			return h
 		case *ast.FuncDecl:
 			if n == f.stop {
-				return Heat{Kind: passedOn, Conditional: conditional}
+				return Heat{Kind: passedOn, Conditional: up.conditional}
 			}
 			h := f.function(p, n, depth)
 			if h.Kind == Recurring && len(h.Path) == 0 {
 				h.Path = []Place{{p, parent}}
 			}
-			h.Conditional = h.Conditional || conditional
+			h.Conditional = h.Conditional || up.conditional
 			return h
 		}
 	}
+}
+
+// branch notes what the if, case, clause of a select or block above c makes of
+// c. It reports whether c happens but once in the program's life.
+func (up *climb) branch(p *rewrite.Package, c inspector.Cursor) (oneShot bool) {
+	parent := c.Parent()
+	kind := c.ParentEdgeKind()
+	switch n := parent.Node().(type) {
+	case *ast.IfStmt:
+		if kind != edge.IfStmt_Body && kind != edge.IfStmt_Else {
+			return false
+		}
+		up.conditional = true
+		if kind == edge.IfStmt_Body {
+			switch passes(p, parent) {
+			case oncePerLoop:
+				up.once = true
+			case onceForAll:
+				return true
+			}
+		}
+	case *ast.CaseClause:
+		up.conditional = true
+		up.once = up.once || isTurn(p, parent)
+		up.returns = up.returns || leavesBy(n.Body, c.Node()) == token.RETURN
+	case *ast.CommClause:
+		up.returns = up.returns || leavesBy(n.Body, c.Node()) == token.RETURN
+		if kind == edge.CommClause_Body {
+			if n.Comm != nil && waitsForSignal(p, n.Comm) {
+				return true
+			}
+			if n.Comm == nil || !WaitsForClock(p, n.Comm) {
+				up.conditional = true
+			}
+		}
+	case *ast.BlockStmt:
+		// What is followed by a return or break in its block happens once.
+		if by := leavesBy(n.List, c.Node()); by != token.ILLEGAL && !syntax.IsFuncBody(parent) {
+			up.conditional = true
+			up.returns = up.returns || by == token.RETURN
+		}
+	}
+	return false
 }
 
 // loopHeat returns the heat of the body, at c, of the loop n: unknown where n has

@@ -214,72 +214,89 @@ var prompts = regexp.MustCompile(`readline|/liner$|go-prompt|promptui|/survey|go
 // readsTyped reports whether the loop at c reads the program's input, each turn a
 // command that somebody types.
 func readsTyped(p *rewrite.Package, c inspector.Cursor) bool {
-	decl := syntax.EnclosingDecl(c)
-	typed := make(map[types.Object]bool) // variables that the input is behind
-	reads := func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.Ident:
-			v := p.Info.Uses[n]
-			return v != nil && (typed[v] || v.Pkg() != nil && v.Pkg().Path() == "os" && v.Name() == "Stdin")
-		case *ast.CallExpr:
-			fn := p.Callee(n)
-			if fn == nil || fn.Pkg() == nil {
-				return false
-			}
-			return p.IsCall(n, "fmt", "Scan", "Scanf", "Scanln") || prompts.MatchString(fn.Pkg().Path())
-		}
-		return false
-	}
-	if decl != nil {
-		ast.Inspect(decl, func(n ast.Node) bool {
-			as, ok := n.(*ast.AssignStmt)
-			if !ok || len(as.Lhs) == 0 {
-				return true
-			}
-			for _, r := range as.Rhs {
-				if syntax.ContainsNode(r, reads) {
-					if id := syntax.VariableOf(as.Lhs[0]); id != nil && p.Info.ObjectOf(id) != nil {
-						typed[p.Info.ObjectOf(id)] = true
-					}
-				}
-			}
-			return true
-		})
-	}
-	helper := func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok {
-			return false
-		}
-		fn := p.Callee(call)
-		if fn == nil {
-			return false
-		}
-		callee := syntax.DeclOf(p, fn)
-		return callee != nil && callee.Body != nil && syntax.ContainsNode(callee.Body, reads)
-	}
-	within := func(n ast.Node) bool {
-		return syntax.ContainsNode(n, func(n ast.Node) bool { return reads(n) || helper(n) })
+	r := typedInput{p, make(map[types.Object]bool)}
+	if decl := syntax.EnclosingDecl(c); decl != nil {
+		r.collect(decl)
 	}
 	switch n := c.Node().(type) {
 	case *ast.RangeStmt:
-		return within(n.X)
+		return r.within(n.X)
 	case *ast.ForStmt:
-		if n.Cond != nil && within(n.Cond) {
+		if n.Cond != nil && r.within(n.Cond) {
 			return true
 		}
 		for _, stmt := range n.Body.List {
 			switch s := stmt.(type) {
 			case *ast.AssignStmt, *ast.ExprStmt:
-				if within(s) {
+				if r.within(s) {
 					return true
 				}
 			case *ast.IfStmt:
-				if s.Init != nil && within(s.Init) || within(s.Cond) {
+				if s.Init != nil && r.within(s.Init) || r.within(s.Cond) {
 					return true
 				}
 			}
 		}
 	}
 	return false
+}
+
+// typedInput finds what reads what somebody types.
+type typedInput struct {
+	p     *rewrite.Package
+	typed map[types.Object]bool // variables that the input is behind
+}
+
+// collect notes the variables of decl that the input is behind.
+func (r typedInput) collect(decl *ast.FuncDecl) {
+	ast.Inspect(decl, func(n ast.Node) bool {
+		as, ok := n.(*ast.AssignStmt)
+		if !ok || len(as.Lhs) == 0 {
+			return true
+		}
+		for _, rhs := range as.Rhs {
+			if syntax.ContainsNode(rhs, r.reads) {
+				if id := syntax.VariableOf(as.Lhs[0]); id != nil && r.p.Info.ObjectOf(id) != nil {
+					r.typed[r.p.Info.ObjectOf(id)] = true
+				}
+			}
+		}
+		return true
+	})
+}
+
+// reads reports whether n itself is the input, or a call that reads from it.
+func (r typedInput) reads(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.Ident:
+		v := r.p.Info.Uses[n]
+		return v != nil && (r.typed[v] || v.Pkg() != nil && v.Pkg().Path() == "os" && v.Name() == "Stdin")
+	case *ast.CallExpr:
+		fn := r.p.Callee(n)
+		if fn == nil || fn.Pkg() == nil {
+			return false
+		}
+		return r.p.IsCall(n, "fmt", "Scan", "Scanf", "Scanln") || prompts.MatchString(fn.Pkg().Path())
+	}
+	return false
+}
+
+// within reports whether n reads the input, by itself or by a function that it
+// calls.
+func (r typedInput) within(n ast.Node) bool {
+	return syntax.ContainsNode(n, func(n ast.Node) bool { return r.reads(n) || r.helper(n) })
+}
+
+// helper reports whether n is a call of a function that reads the input.
+func (r typedInput) helper(n ast.Node) bool {
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	fn := r.p.Callee(call)
+	if fn == nil {
+		return false
+	}
+	callee := syntax.DeclOf(r.p, fn)
+	return callee != nil && callee.Body != nil && syntax.ContainsNode(callee.Body, r.reads)
 }

@@ -152,9 +152,37 @@ func (g *Images) image(t *rewrite.TextFile, context string) (img *Image) {
 	if err != nil {
 		return nil
 	}
-	var stages []*buildStage
-	var gomods []string // directories of the go.mod files that are copied
-	for _, n := range res.AST.Children {
+	stages, gomods := stagesOf(res.AST)
+	if len(stages) == 0 {
+		return nil
+	}
+	entry := entryPoint(stages, len(stages)-1)
+	if entry == "" || !runsGo(stages, entry) {
+		return nil
+	}
+	gomods = slices.Compact(slices.Sorted(slices.Values(gomods)))
+	if len(gomods) > 1 {
+		return nil
+	}
+	sub := ""
+	if len(gomods) == 1 {
+		sub = gomods[0]
+	}
+	mod := g.moduleIn(filepath.Dir(t.Path), context, filepath.FromSlash(sub))
+	if mod == nil {
+		return nil
+	}
+	img = &Image{dockerfile: t, Mod: mod, SetsProcs: bytes.Contains(t.Src, []byte("GOMAXPROCS"))}
+	if n := path.Base(entry); !slices.Contains(genericNames, n) {
+		img.names = append(img.names, n)
+	}
+	return img
+}
+
+// stagesOf returns the stages of a Dockerfile, and the directories of the go.mod
+// files that are copied from the build context.
+func stagesOf(ast *parser.Node) (stages []*buildStage, gomods []string) {
+	for _, n := range ast.Children {
 		args := arguments(n)
 		switch strings.ToLower(n.Value) {
 		case "from":
@@ -188,30 +216,7 @@ func (g *Images) image(t *rewrite.TextFile, context string) (img *Image) {
 			}
 		}
 	}
-	if len(stages) == 0 {
-		return nil
-	}
-	entry := entryPoint(stages, len(stages)-1)
-	if entry == "" || !runsGo(stages, entry) {
-		return nil
-	}
-	gomods = slices.Compact(slices.Sorted(slices.Values(gomods)))
-	if len(gomods) > 1 {
-		return nil
-	}
-	sub := ""
-	if len(gomods) == 1 {
-		sub = gomods[0]
-	}
-	mod := g.moduleIn(filepath.Dir(t.Path), context, filepath.FromSlash(sub))
-	if mod == nil {
-		return nil
-	}
-	img = &Image{dockerfile: t, Mod: mod, SetsProcs: bytes.Contains(t.Src, []byte("GOMAXPROCS"))}
-	if n := path.Base(entry); !slices.Contains(genericNames, n) {
-		img.names = append(img.names, n)
-	}
-	return img
+	return stages, gomods
 }
 
 // moduleIn returns the module at sub in the build context, which is one of the

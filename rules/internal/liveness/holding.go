@@ -15,100 +15,107 @@ func (l *Liveness) Holding(o Subject) holding {
 	if h, ok := l.held[o]; ok {
 		return h
 	}
-	var h holding
-	v := o.V
-	known := map[*types.Var]bool{v: true}
-	holders := []*types.Var{v}
-	from := func(x ast.Expr) bool {
-		for _, w := range holders {
-			if l.Mentions(x, w) {
-				return true
-			}
-		}
-		return false
-	}
-	note := func(lhs ast.Expr, rhs ast.Expr) bool {
-		if !from(rhs) || cgo.IsCgoCall(l.p, rhs) || l.isRawField(cgo.Converted(l.p, rhs)) {
-			return false
-		}
-		if !o.leadsTo(l.p.Info.TypeOf(lhs)) && !slices.ContainsFunc(holders, func(w *types.Var) bool { return l.pointsInto(rhs, w) }) {
-			return false
-		}
-		lhs = ast.Unparen(lhs)
-		id, ok := lhs.(*ast.Ident)
-		if !ok {
-			id = syntax.VariableOf(lhs)
-		}
-		if id == nil || id.Name == "_" && id == lhs {
-			h.Stored = h.Stored || id == nil
-			return false
-		}
-		w, _ := l.Object(id).(*types.Var)
-		if w == nil || w.IsField() || !(l.body.Pos() <= w.Pos() && w.Pos() < l.body.End()) {
-			if w != v {
-				h.Stored = true
-			}
-			return false
-		}
-		if known[w] {
-			return false
-		}
-		known[w] = true
-		holders = append(holders, w)
-		h.vars = append(h.vars, w)
-		return true
-	}
+	k := keeping{Liveness: l, of: o, known: map[*types.Var]bool{o.V: true}, holders: []*types.Var{o.V}}
 	for again := true; again; {
 		again = false
 		ast.Inspect(l.body, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.AssignStmt:
-				for i, lhs := range n.Lhs {
-					rhs := n.Rhs[0]
-					if len(n.Rhs) == len(n.Lhs) {
-						rhs = n.Rhs[i]
-					}
-					again = note(lhs, rhs) || again
-				}
-			case *ast.ValueSpec:
-				for i, lhs := range n.Names {
-					if len(n.Values) == 0 {
-						break
-					}
-					rhs := n.Values[0]
-					if len(n.Values) == len(n.Names) {
-						rhs = n.Values[i]
-					}
-					again = note(lhs, rhs) || again
-				}
-			case *ast.RangeStmt:
-				if n.Key != nil {
-					again = note(n.Key, n.X) || again
-				}
-				if n.Value != nil {
-					again = note(n.Value, n.X) || again
-				}
-			case *ast.SendStmt:
-				h.Stored = h.Stored || l.Refers(n.Value, o)
-			case *ast.GoStmt:
-				h.Stored = h.Stored || l.Refers(n.Call, o)
-			case *ast.CallExpr:
-				for _, a := range n.Args {
-					if l.Refers(a, o) && !l.forgets(n) {
-						h.Stored = true
-					}
-				}
-			case *ast.UnaryExpr:
-				// The variable's own address.
-				if id, ok := ast.Unparen(n.X).(*ast.Ident); ok && n.Op == token.AND && l.Object(id) == v {
-					h.Stored = true
-				}
-			}
+			again = k.node(n) || again
 			return true
 		})
 	}
-	l.held[o] = h
-	return h
+	l.held[o] = k.found
+	return k.found
+}
+
+// keeping finds what holds references to one subject.
+type keeping struct {
+	*Liveness
+	of      Subject
+	known   map[*types.Var]bool
+	holders []*types.Var // the subject's variable, and those that hold references to it
+	found   holding
+}
+
+// node notes where n puts references. It reports whether there is a new holder.
+func (k *keeping) node(n ast.Node) (again bool) {
+	switch n := n.(type) {
+	case *ast.AssignStmt:
+		for i, lhs := range n.Lhs {
+			rhs := n.Rhs[0]
+			if len(n.Rhs) == len(n.Lhs) {
+				rhs = n.Rhs[i]
+			}
+			again = k.assign(lhs, rhs) || again
+		}
+	case *ast.ValueSpec:
+		for i, lhs := range n.Names {
+			if len(n.Values) == 0 {
+				break
+			}
+			rhs := n.Values[0]
+			if len(n.Values) == len(n.Names) {
+				rhs = n.Values[i]
+			}
+			again = k.assign(lhs, rhs) || again
+		}
+	case *ast.RangeStmt:
+		if n.Key != nil {
+			again = k.assign(n.Key, n.X) || again
+		}
+		if n.Value != nil {
+			again = k.assign(n.Value, n.X) || again
+		}
+	case *ast.SendStmt:
+		k.found.Stored = k.found.Stored || k.Refers(n.Value, k.of)
+	case *ast.GoStmt:
+		k.found.Stored = k.found.Stored || k.Refers(n.Call, k.of)
+	case *ast.CallExpr:
+		for _, a := range n.Args {
+			if k.Refers(a, k.of) && !k.forgets(n) {
+				k.found.Stored = true
+			}
+		}
+	case *ast.UnaryExpr:
+		// The variable's own address.
+		if id, ok := ast.Unparen(n.X).(*ast.Ident); ok && n.Op == token.AND && k.Object(id) == k.of.V {
+			k.found.Stored = true
+		}
+	}
+	return again
+}
+
+// assign notes that lhs is set to rhs. It reports whether lhs is a new holder.
+func (k *keeping) assign(lhs, rhs ast.Expr) bool {
+	from := slices.ContainsFunc(k.holders, func(w *types.Var) bool { return k.Mentions(rhs, w) })
+	if !from || cgo.IsCgoCall(k.p, rhs) || k.isRawField(cgo.Converted(k.p, rhs)) {
+		return false
+	}
+	if !k.of.leadsTo(k.p.Info.TypeOf(lhs)) && !slices.ContainsFunc(k.holders, func(w *types.Var) bool { return k.pointsInto(rhs, w) }) {
+		return false
+	}
+	lhs = ast.Unparen(lhs)
+	id, ok := lhs.(*ast.Ident)
+	if !ok {
+		id = syntax.VariableOf(lhs)
+	}
+	if id == nil || id.Name == "_" && id == lhs {
+		k.found.Stored = k.found.Stored || id == nil
+		return false
+	}
+	w, _ := k.Object(id).(*types.Var)
+	if w == nil || w.IsField() || !(k.body.Pos() <= w.Pos() && w.Pos() < k.body.End()) {
+		if w != k.of.V {
+			k.found.Stored = true
+		}
+		return false
+	}
+	if k.known[w] {
+		return false
+	}
+	k.known[w] = true
+	k.holders = append(k.holders, w)
+	k.found.vars = append(k.found.vars, w)
+	return true
 }
 
 // forgets reports whether the called function keeps none of its arguments.

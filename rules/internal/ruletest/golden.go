@@ -142,20 +142,7 @@ func testGolden(t *testing.T, path string, list []*rule.Rule) {
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
-	var findings *txtar.File
-	input := make(map[string][]byte)
-	want := make(map[string][]byte)
-	for i, f := range g.archive.Files {
-		switch name, isWant := strings.CutPrefix(f.Name, "want/"); {
-		case f.Name == "findings":
-			findings = &g.archive.Files[i]
-		case isWant:
-			want[name] = f.Data
-		default:
-			input[f.Name] = f.Data
-			want[f.Name] = cmpData(want[f.Name], f.Data)
-		}
-	}
+	input, want, findings := g.split()
 	WriteTree(t, dir, input)
 
 	res := g.run(t, dir, finders)
@@ -192,9 +179,42 @@ func testGolden(t *testing.T, path string, list []*rule.Rule) {
 	if len(res.Changes) == 0 {
 		return
 	}
+	checkPatch(t, Patch(t, dir, res), input, got)
 
-	// The patch, applied by git and by patch, gives the same bytes.
-	patch := Patch(t, dir, res)
+	// The result compiles, and a second run leaves it alone.
+	WriteTree(t, dir, got)
+	again := g.run(t, dir, finders)
+	for _, c := range again.Changes {
+		t.Errorf("a second run changes %s again to\n%s", c.Path, c.New)
+	}
+	if !g.illTyped {
+		for _, p := range again.Problems {
+			t.Errorf("the result does not type-check: %v", p)
+		}
+	}
+}
+
+// split returns the files of the tree: those before the fixes, those after them,
+// and the list of findings, nil for none.
+func (g *goldenTree) split() (input, want map[string][]byte, findings *txtar.File) {
+	input, want = make(map[string][]byte), make(map[string][]byte)
+	for i, f := range g.archive.Files {
+		switch name, isWant := strings.CutPrefix(f.Name, "want/"); {
+		case f.Name == "findings":
+			findings = &g.archive.Files[i]
+		case isWant:
+			want[name] = f.Data
+		default:
+			input[f.Name] = f.Data
+			want[f.Name] = cmpData(want[f.Name], f.Data)
+		}
+	}
+	return input, want, findings
+}
+
+// checkPatch asserts that the patch, applied by git and by patch, makes got of
+// input.
+func checkPatch(t *testing.T, patch []byte, input, got map[string][]byte) {
 	for _, tool := range [][]string{{"git", "apply", "--whitespace=nowarn"}, {"patch", "-p1", "-F0", "--binary", "-s"}} {
 		if _, err := exec.LookPath(tool[0]); err != nil {
 			continue
@@ -209,18 +229,6 @@ func testGolden(t *testing.T, path string, list []*rule.Rule) {
 			continue
 		}
 		AssertTree(t, "the patch applied by "+tool[0], other, got)
-	}
-
-	// The result compiles, and a second run leaves it alone.
-	WriteTree(t, dir, got)
-	again := g.run(t, dir, finders)
-	for _, c := range again.Changes {
-		t.Errorf("a second run changes %s again to\n%s", c.Path, c.New)
-	}
-	if !g.illTyped {
-		for _, p := range again.Problems {
-			t.Errorf("the result does not type-check: %v", p)
-		}
 	}
 }
 

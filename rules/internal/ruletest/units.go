@@ -49,31 +49,37 @@ func Units(t *testing.T, r *rule.Rule, more ...*rule.Rule) {
 				known[f.Pos.String()] = true
 			}
 			for _, p := range s.Packages {
-				u := &rewrite.Unit{
-					Fset: s.Fset, Types: p.Types, Info: p.Info, Inspector: p.Inspector, ReadFile: os.ReadFile,
-					Sizes: types.SizesFor("gc", "amd64"), Module: p.Module,
-				}
-				for _, f := range p.Files {
-					u.Files = append(u.Files, f.AST)
-				}
-				if len(u.Files) == 0 || len(p.Errors) > 0 {
-					continue
-				}
-				for _, f := range finders {
-					if len(f.Needs) == 0 {
-						continue
-					}
-					found, err := u.Find(f, rewrite.Unsafe)
-					if err != nil {
-						t.Error(err)
-					}
-					for _, x := range found {
-						if pos := s.Position(x.Pos).String(); !known[pos] {
-							t.Errorf("%s: %s: only the analyzer reports it", pos, x.Message)
-						}
-					}
-				}
+				unit(t, s, p, finders, known)
 			}
 		})
+	}
+}
+
+// unit runs the finders over one package alone, and asserts that known has what
+// they find.
+func unit(t *testing.T, s *rewrite.Snapshot, p *rewrite.Package, finders []*rewrite.Finder, known map[string]bool) {
+	u := &rewrite.Unit{
+		Fset: s.Fset, Types: p.Types, Info: p.Info, Inspector: p.Inspector, ReadFile: os.ReadFile,
+		Sizes: types.SizesFor("gc", "amd64"), Module: p.Module,
+	}
+	for _, f := range p.Files {
+		u.Files = append(u.Files, f.AST)
+	}
+	if len(u.Files) == 0 || len(p.Errors) > 0 {
+		return
+	}
+	for _, f := range finders {
+		if len(f.Needs) == 0 {
+			continue
+		}
+		found, err := u.Find(f, rewrite.Unsafe)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, x := range found {
+			if pos := s.Position(x.Pos).String(); !known[pos] {
+				t.Errorf("%s: %s: only the analyzer reports it", pos, x.Message)
+			}
+		}
 	}
 }

@@ -70,7 +70,15 @@ func ServerOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
 	if found > 1 || found == 0 && !isServer(v.Type()) {
 		return server{}, false
 	}
-	// Fields that are set later.
+	if !srv.setLater(p, v) {
+		return server{}, false
+	}
+	return srv, true
+}
+
+// setLater takes in the fields of the server v that are set by assignments. It
+// reports whether each is set but once.
+func (srv *server) setLater(p *rewrite.Package, v *types.Var) bool {
 	for c := range p.Inspector.Root().Preorder((*ast.AssignStmt)(nil)) {
 		a := c.Node().(*ast.AssignStmt)
 		for i, l := range a.Lhs {
@@ -79,17 +87,17 @@ func ServerOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
 				continue
 			}
 			if len(a.Lhs) != len(a.Rhs) {
-				return server{}, false
+				return false
 			}
 			switch sel.Sel.Name {
 			case "Handler":
 				if srv.Handler != nil {
-					return server{}, false
+					return false
 				}
 				srv.Handler = a.Rhs[i]
 			case "Addr":
 				if srv.Addr != nil {
-					return server{}, false
+					return false
 				}
 				srv.Addr = a.Rhs[i]
 			case "TLSConfig":
@@ -97,7 +105,7 @@ func ServerOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
 			}
 		}
 	}
-	return srv, true
+	return true
 }
 
 // madeServer returns the literal that a function of the package returns, when x
