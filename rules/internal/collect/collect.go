@@ -1,4 +1,5 @@
-// Package collect finds forced collections on hot paths, and removes them.
+// Package collect answers whether a forced collection is waste, on a hot path and
+// meant by nobody, and what is left to remove with it.
 package collect
 
 import (

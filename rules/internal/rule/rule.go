@@ -1,4 +1,4 @@
-// Package rule says what a rule is.
+// Package rule answers what a rule is: what it looks for, and what its users read.
 package rule
 
 import "github.com/runtimefix/runtimefix/rewrite"

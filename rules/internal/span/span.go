@@ -1,4 +1,5 @@
-// Package span cuts and replaces ranges of bytes in text files.
+// Package span answers where things stand in the bytes of a text file, and cuts and
+// replaces such ranges.
 package span
 
 import "github.com/runtimefix/runtimefix/rewrite"
