@@ -25,6 +25,10 @@ type crossing struct {
 	wrapper  *types.Func
 	operands []ast.Expr
 	read     bool // C memory is read or written in place
+	// memory tells that Go code reads or writes memory that a finalizer unmaps or
+	// frees, through a slice; seen are the objects that have the finalizers.
+	memory bool
+	seen   []resource
 }
 
 // callAt returns the call at c in its surroundings, nil outside of functions. b
@@ -87,6 +91,8 @@ func (x *crossing) What() string {
 	switch {
 	case x.wrapper != nil:
 		return x.wrapper.Name()
+	case x.memory && x.Call != nil:
+		return x.Name
 	case x.read:
 		return "the access"
 	}

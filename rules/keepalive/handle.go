@@ -70,6 +70,10 @@ func (k *keeper) objects(x *crossing) []resource {
 			}
 		}
 	}
+	add(x.seen)
+	if x.memory {
+		return out
+	}
 	for _, arg := range x.operands {
 		add(k.handlesOf(x, arg, copyDepth))
 		add(k.contents(x, arg))
@@ -88,7 +92,7 @@ func (k *keeper) passes(x *crossing, o liveness.Subject) bool {
 	}
 	l := k.flow(x.p, x.body)
 	args := x.Call.Args
-	if sel, ok := ast.Unparen(x.Call.Fun).(*ast.SelectorExpr); ok && x.wrapper != nil && x.p.Info.Selections[sel] != nil {
+	if sel, ok := ast.Unparen(x.Call.Fun).(*ast.SelectorExpr); ok && (x.wrapper != nil || x.memory) && x.p.Info.Selections[sel] != nil {
 		args = append(slices.Clip(args), sel.X)
 	}
 	for _, arg := range args {
@@ -295,14 +299,12 @@ func (k *keeper) ownerOf(p *rewrite.Package, w path) (o resource, ok bool) {
 		}
 		if (ptr || o.copied) && k.backed(t) && k.frees(t, handle) {
 			o.v, o.typ = v, t
-			for _, s := range w.steps[:i] {
-				if s.field == nil {
-					o.element = true
-					break
-				}
-				o.fields = append(o.fields, s.field)
+			return o.along(w.steps[:i]), true
+		}
+		if f := w.steps[i].field; ptr && f != nil {
+			if owner := k.ownerField(t, f.Name()); owner != nil {
+				return resource{v: v, typ: owner.Type()}.along(append(slices.Clip(w.steps[:i]), step{owner, owner.Type()})), true
 			}
-			return o, true
 		}
 	}
 	return o, false

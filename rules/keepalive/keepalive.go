@@ -16,6 +16,7 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/liveness"
 	"github.com/runtimefix/runtimefix/rules/internal/rule"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 var Rule = &rule.Rule{
@@ -53,8 +54,7 @@ func systemCallNeeds() []rewrite.Need {
 }
 
 func findKeepalive(s *rewrite.Snapshot) []rewrite.Finding {
-	k := &keeper{s: s, live: make(map[*ast.BlockStmt]*liveness.Liveness), released: make(map[string]*release), busy: make(map[string]bool), wrapped: make(map[*types.Var]bool), marked: make(map[*ast.FuncDecl]bool),
-		passages: make(map[string]*passage), handing: make(map[string]map[int]bool), seconds: make(map[string]map[string]bool)}
+	k := newKeeper(s)
 	var out []rewrite.Finding
 	for _, p := range slices.Clone(s.Packages) { // callers may be added
 		if p.Wide {
@@ -94,6 +94,22 @@ type keeper struct {
 	passages   map[string]*passage        // by function
 	handing    map[string]map[int]bool    // what functions hand on to boundaries
 	seconds    map[string]map[string]bool // fields with the handle of another, by type
+	registers  *bool                      // whether something registers finalizers at all
+	viewed     map[string]map[string]bool // fields that are slices of what finalizers unmap, by type
+	unmapping  map[string]map[int]bool    // what functions unmap
+	returning  map[string]int             // the slice that functions return
+	parts      map[string]*types.Var      // the field that keeps the owner of another one, by type and that field
+	global     map[string]bool            // types whose objects a package's variable holds
+}
+
+func newKeeper(s *rewrite.Snapshot) *keeper {
+	return &keeper{
+		s: s, live: make(map[*ast.BlockStmt]*liveness.Liveness), released: make(map[string]*release),
+		busy: make(map[string]bool), wrapped: make(map[*types.Var]bool), marked: make(map[*ast.FuncDecl]bool),
+		passages: make(map[string]*passage), handing: make(map[string]map[int]bool), seconds: make(map[string]map[string]bool),
+		viewed: make(map[string]map[string]bool), unmapping: make(map[string]map[int]bool), returning: make(map[string]int),
+		parts: make(map[string]*types.Var), global: make(map[string]bool),
+	}
 }
 
 // registered returns the finalizers of the modules around. They are looked for
@@ -137,33 +153,12 @@ func (k *keeper) file(p *rewrite.Package, f *rewrite.File) []rewrite.Finding {
 			at[h] = append(at[h], use{x, o})
 		}
 	}
-	for c := range root.Preorder((*ast.CallExpr)(nil), (*ast.SelectorExpr)(nil), (*ast.StarExpr)(nil)) {
-		if _, ok := c.Node().(*ast.CallExpr); !ok {
-			if x := readAt(p, f, c); x != nil {
-				note(x)
-			}
-			continue
+	for c := range root.Preorder((*ast.CallExpr)(nil), (*ast.SelectorExpr)(nil), (*ast.StarExpr)(nil), (*ast.IndexExpr)(nil), (*ast.RangeStmt)(nil)) {
+		all, more := k.crossingsAt(p, f, c)
+		for _, x := range all {
+			note(x)
 		}
-		if finding := k.lostFile(p, f, c); finding != nil {
-			out = append(out, *finding)
-		}
-		x := crossingAt(p, f, c)
-		if x == nil {
-			if x = k.throughGo(p, f, c); x != nil {
-				note(x)
-				for _, arg := range x.operands {
-					if f := k.inStruct(x, arg); f != nil {
-						out = append(out, *f)
-					}
-				}
-			}
-			continue
-		}
-		note(x)
-		out = append(out, k.pointers(x)...)
-		if x.Raw || x.C {
-			out = append(out, k.wrappers(x)...)
-		}
+		out = append(out, more...)
 	}
 	for _, h := range order {
 		if finding := k.handle(at[h]); finding != nil {
@@ -178,6 +173,44 @@ func (k *keeper) file(p *rewrite.Package, f *rewrite.File) []rewrite.Finding {
 	}
 	slices.SortStableFunc(out, func(a, b rewrite.Finding) int { return int(a.Pos - b.Pos) })
 	return out
+}
+
+// crossingsAt returns the boundaries at c, and what else is wrong with the
+// pointers that cross them.
+func (k *keeper) crossingsAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) (all []*crossing, out []rewrite.Finding) {
+	switch c.Node().(type) {
+	case *ast.SelectorExpr, *ast.StarExpr:
+		if x := readAt(p, f, c); x != nil {
+			all = append(all, x)
+		}
+		return all, nil
+	case *ast.CallExpr:
+		if finding := k.lostFile(p, f, c); finding != nil {
+			out = append(out, *finding)
+		}
+		x := crossingAt(p, f, c)
+		if x != nil {
+			out = append(out, k.pointers(x)...)
+			if x.Raw || x.C {
+				out = append(out, k.wrappers(x)...)
+			}
+			return append(all, x), out
+		}
+		if x = k.throughGo(p, f, c); x != nil {
+			for _, arg := range x.operands {
+				if f := k.inStruct(x, arg); f != nil {
+					out = append(out, *f)
+				}
+			}
+			all = append(all, x)
+		}
+	}
+	if k.mayUnmap() {
+		if x := k.accessAt(p, f, c); x != nil {
+			all = append(all, x)
+		}
+	}
+	return all, out
 }
 
 // flow returns the liveness in a function's body.
@@ -197,7 +230,7 @@ var keepsDescriptor = regexp.MustCompile(`(?i)open|from_?f(?:d|ile)|set_?\w*fd|a
 func (k *keeper) handle(at []use) *rewrite.Finding {
 	var dead []use
 	for _, x := range at {
-		if k.inFinalizer(x) || k.disarms(x) || k.releases(x) || k.waitsForLock(x) || k.alive(x.crossing, x.of.subject()) || !k.owned(x.crossing, x.of) {
+		if k.inFinalizer(x) || k.disarms(x) || k.releases(x) || k.waitsForLock(x) || k.listed(x.of.typ) || k.alive(x.crossing, x.of.subject()) || !k.owned(x.crossing, x.of) {
 			continue
 		}
 		dead = append(dead, x)
@@ -254,7 +287,10 @@ func changedSince(x use) bool {
 
 // moment names what happens at the boundary.
 func (x use) moment() string {
-	if x.read {
+	switch {
+	case x.memory && x.Call == nil:
+		return "its memory is read"
+	case x.read && !x.memory:
 		return "its handle is read"
 	}
 	return "the call"
@@ -266,7 +302,10 @@ func (x use) harm() string {
 	if len(x.of.fields) > 0 {
 		of = " of " + x.of.String()
 	}
-	if x.read {
+	switch {
+	case x.memory && x.Call != nil:
+		return "the finalizer" + of + " may free the memory while " + x.What() + " reads or writes it"
+	case x.read:
 		return "the finalizer" + of + " may free the memory before it is read or written"
 	}
 	if isFile(x.of.typ) {

@@ -116,6 +116,9 @@ func takenOut(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr) bool {
 // from returns o as another variable knows it, where o's variable is set to that
 // one or to what a path leads to from there.
 func (k *keeper) from(p *rewrite.Package, val source, o resource) (resource, bool) {
+	if elt, rest := partOf(p, val.x, o.fields); elt != nil && !val.element {
+		val.x, o.fields = elt, rest
+	}
 	w, ok := k.pathOf(p, val.x)
 	if !ok || p.Info.Types[val.x].IsNil() {
 		return o, false
@@ -142,6 +145,18 @@ func (k *keeper) from(p *rewrite.Package, val source, o resource) (resource, boo
 		out.fields = append(out.fields, s.field)
 	}
 	return out, true
+}
+
+// partOf returns what the literal x gives the first of the fields, and the others.
+func partOf(p *rewrite.Package, x ast.Expr, fields []*types.Var) (ast.Expr, []*types.Var) {
+	if addr, ok := ast.Unparen(x).(*ast.UnaryExpr); ok && addr.Op == token.AND {
+		x = addr.X
+	}
+	lit, ok := ast.Unparen(x).(*ast.CompositeLit)
+	if !ok || len(fields) == 0 {
+		return nil, fields
+	}
+	return elementOf(p, lit, fields[0]), fields[1:]
 }
 
 // fresh reports whether x is a new object that only its receiver knows, and so

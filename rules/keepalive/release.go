@@ -24,6 +24,7 @@ type release struct {
 	acts    bool                 // they may free something: they do more than to look and to tell
 	frees   map[string]bool      // of the boundaries those that free: the last of each handle
 	typ     types.Type           // of the object
+	unmaps  bool                 // they unmap or free memory that Go may have as a slice
 }
 
 // releaseOf returns what is known of the finalizers for objects that t points
@@ -153,6 +154,7 @@ func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt
 			}
 		case *ast.CallExpr:
 			r.acts = r.acts || k.mayFree(p, n)
+			r.unmaps = r.unmaps || len(k.unmapped(p, n)) > 0
 			if l := lockCallOf(p, n); l != nil && !l.unlock {
 				r.locks[l.mutex] = l
 			} else if b := cgo.BoundaryOf(p, n); b != nil {

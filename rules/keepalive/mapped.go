@@ -1,0 +1,209 @@
+package keepalive
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/cgo"
+	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+)
+
+// mayUnmap reports whether some package registers a finalizer or cleanup: then
+// one of them may unmap memory that Go code reads.
+func (k *keeper) mayUnmap() bool {
+	if k.registers == nil {
+		found := len(k.s.Refs("runtime.SetFinalizer", "runtime.AddCleanup")) > 0
+		k.registers = &found
+	}
+	return *k.registers
+}
+
+// views returns the names of the fields of what t points at that are slices of
+// memory that its finalizer unmaps or frees, or that have such slices in them.
+// Code of Go reads them like any other memory.
+func (k *keeper) views(t types.Type) map[string]bool {
+	key := finalizer.FinalizedKey(t)
+	if out, ok := k.viewed[key]; ok {
+		return out
+	}
+	k.viewed[key] = nil
+	if !k.backed(t) || !k.releaseOf(t).unmaps {
+		return nil
+	}
+	home := k.homeOf(t)
+	if home == nil {
+		return nil
+	}
+	out := make(map[string]bool)
+	for c := range home.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
+		for _, x := range k.unmapped(home, c.Node().(*ast.CallExpr)) {
+			if f := fieldOf(home, x, key); f != "" {
+				out[f] = true
+			}
+		}
+	}
+	k.addAliases(home, key, out)
+	k.viewed[key] = out
+	return out
+}
+
+// homeOf returns the package that declares what t points at, nil when it is not
+// loaded.
+func (k *keeper) homeOf(t types.Type) *rewrite.Package {
+	if elem := syntax.PointerElem(t); elem != nil {
+		t = elem
+	}
+	named, ok := types.Unalias(t).(*types.Named)
+	if !ok || named.Obj().Pkg() == nil {
+		return nil
+	}
+	return k.s.Package(named.Obj().Pkg().Path())
+}
+
+// fieldOf returns the name of the field of the type with the key that x is.
+func fieldOf(p *rewrite.Package, x ast.Expr, key string) string {
+	sel, ok := x.(*ast.SelectorExpr)
+	if !ok {
+		return ""
+	}
+	s := p.Info.Selections[sel]
+	if s == nil || s.Kind() != types.FieldVal || finalizer.FinalizedKey(s.Recv()) != key {
+		return ""
+	}
+	return syntax.FieldsAlong(s)[0].Name()
+}
+
+// unmapped returns what the call unmaps or frees, as far as it is memory that Go
+// code may have as a slice: arguments, or the receiver. Functions of the module
+// are followed.
+func (k *keeper) unmapped(p *rewrite.Package, call *ast.CallExpr) []ast.Expr {
+	fun, _ := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if name := cgo.CName(p, call.Fun); name == "free" || name == "munmap" {
+		return memoryOf(p, call.Args)
+	}
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() == nil {
+		return nil
+	}
+	var out []ast.Expr
+	if knowledge.Unmaps(rewrite.ObjectKey(fn)) {
+		out = slices.Clone(call.Args)
+		if fn.Signature().Recv() != nil && fun != nil {
+			out = append(out, fun.X)
+		}
+		return memoryOf(p, out)
+	}
+	for i := range k.unmapsOf(p, fn) {
+		if i >= 0 && i < len(call.Args) {
+			out = append(out, call.Args[i])
+		} else if i < 0 && fun != nil {
+			out = append(out, fun.X)
+		}
+	}
+	return memoryOf(p, out)
+}
+
+// memoryOf returns the variables and fields behind the addresses and conversions
+// in list: m for unsafe.Pointer(&m[0]).
+func memoryOf(p *rewrite.Package, list []ast.Expr) []ast.Expr {
+	var out []ast.Expr
+	for _, x := range list {
+		x = cgo.Converted(p, x)
+		if call, ok := x.(*ast.CallExpr); ok && (isUnsafe(p, call, "SliceData") || isUnsafe(p, call, "StringData")) {
+			x = ast.Unparen(call.Args[0])
+		}
+		if addr, ok := x.(*ast.UnaryExpr); ok && addr.Op == token.AND {
+			x = ast.Unparen(addr.X)
+			if index, ok := x.(*ast.IndexExpr); ok {
+				x = ast.Unparen(index.X)
+			}
+		}
+		if whole, ok := x.(*ast.SliceExpr); ok {
+			x = ast.Unparen(whole.X)
+		}
+		if isBytes(p.Info.TypeOf(x)) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// isBytes reports whether t is a slice or a string, or a pointer to one.
+func isBytes(t types.Type) bool {
+	if elem := syntax.PointerElem(t); elem != nil {
+		t = elem
+	}
+	switch u := syntax.Under(t).(type) {
+	case *types.Slice:
+		return true
+	case *types.Basic:
+		return u.Info()&types.IsString != 0
+	}
+	return false
+}
+
+// unmapsOf returns the parameters, by index, and the receiver, -1, that fn
+// unmaps.
+func (k *keeper) unmapsOf(p *rewrite.Package, fn *types.Func) map[int]bool {
+	if !takesBytes(fn.Signature()) {
+		return nil
+	}
+	key := rewrite.ObjectKey(fn)
+	if out, ok := k.unmapping[key]; ok {
+		return out
+	}
+	k.unmapping[key] = nil // for recursion
+	home, decl := k.source(p, fn)
+	if decl == nil {
+		return nil
+	}
+	params := make(map[types.Object]int)
+	for i, v := range syntax.ParamObjects(home, decl.Type) {
+		if v != nil {
+			params[v] = i
+		}
+	}
+	if decl.Recv != nil && len(decl.Recv.List[0].Names) > 0 {
+		params[home.Info.Defs[decl.Recv.List[0].Names[0]]] = -1
+	}
+	out := make(map[int]bool)
+	ast.Inspect(decl.Body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		for _, x := range k.unmapped(home, call) {
+			if star, ok := x.(*ast.StarExpr); ok {
+				x = ast.Unparen(star.X)
+			}
+			id, ok := x.(*ast.Ident)
+			if !ok {
+				continue
+			}
+			if i, ok := params[home.Info.Uses[id]]; ok {
+				out[i] = true
+			}
+		}
+		return true
+	})
+	k.unmapping[key] = out
+	return out
+}
+
+// takesBytes reports whether a parameter or the receiver is a slice or string.
+func takesBytes(sig *types.Signature) bool {
+	if sig.Recv() != nil && isBytes(sig.Recv().Type()) {
+		return true
+	}
+	for v := range sig.Params().Variables() {
+		if isBytes(v.Type()) {
+			return true
+		}
+	}
+	return false
+}

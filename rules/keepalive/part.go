@@ -1,0 +1,165 @@
+package keepalive
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/cgo"
+	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+)
+
+// ownerField returns the field of what t points at that keeps the owner of what
+// the named field leads to: all literals give the two a part of C's memory and
+// the object whose finalizer frees the whole, as &item{p: list.h.first, of: list}
+// does. nil when there is no such field.
+func (k *keeper) ownerField(t types.Type, name string) *types.Var {
+	key := finalizer.FinalizedKey(t) + "." + name
+	if f, ok := k.parts[key]; ok {
+		return f
+	}
+	k.parts[key] = nil
+	home := k.homeOf(t)
+	if home == nil || !k.mayUnmap() {
+		return nil
+	}
+	candidates := k.owners(t)
+	if len(candidates) == 0 {
+		return nil
+	}
+	for _, f := range candidates {
+		if k.alwaysPart(home, t, name, f) {
+			k.parts[key] = f
+			return f
+		}
+	}
+	return nil
+}
+
+// owners returns the fields of what t points at that are pointers to objects
+// with finalizers.
+func (k *keeper) owners(t types.Type) []*types.Var {
+	if elem := syntax.PointerElem(t); elem != nil {
+		t = elem
+	}
+	st, ok := syntax.Under(t).(*types.Struct)
+	if !ok {
+		return nil
+	}
+	var out []*types.Var
+	for f := range st.Fields() {
+		if syntax.PointerElem(f.Type()) != nil && !isFile(f.Type()) && k.backed(f.Type()) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// alwaysPart reports whether every literal of t's type that gives the named
+// field a value gives it a part of what the owner has.
+func (k *keeper) alwaysPart(home *rewrite.Package, t types.Type, name string, owner *types.Var) bool {
+	found := false
+	for c := range home.Inspector.Root().Preorder((*ast.CompositeLit)(nil)) {
+		lit := c.Node().(*ast.CompositeLit)
+		if finalizer.FinalizedKey(home.Info.TypeOf(lit)) != finalizer.FinalizedKey(t) {
+			continue
+		}
+		part, of := named(home, lit, name), elementOf(home, lit, owner)
+		if part == nil || home.Info.Types[part].IsNil() {
+			continue
+		}
+		fn, ok := syntax.EnclosingFunc(c)
+		if !ok || of == nil {
+			return false
+		}
+		root := syntax.VariableOf(of)
+		if root == nil {
+			return false
+		}
+		d := derivation{k, home, syntax.BodyOf(fn.Node()), t, name, owner.Type(), home.Info.ObjectOf(root)}
+		if !d.of(part, aliasDepth) {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// named returns the value that the literal gives the field.
+func named(p *rewrite.Package, lit *ast.CompositeLit, field string) ast.Expr {
+	st, ok := syntax.Under(p.Info.TypeOf(lit)).(*types.Struct)
+	if !ok {
+		return nil
+	}
+	for f := range st.Fields() {
+		if f.Name() == field {
+			return elementOf(p, lit, f)
+		}
+	}
+	return nil
+}
+
+// A derivation asks whether a value is a part of what an owner's finalizer frees.
+type derivation struct {
+	k     *keeper
+	p     *rewrite.Package
+	body  *ast.BlockStmt
+	typ   types.Type // of the part,
+	field string     // and its field that leads to the memory
+	owner types.Type
+	root  types.Object // the variable of the owner, or of another part of it
+}
+
+// of reports whether x leads to the owner's memory: over C's fields, elements,
+// arithmetic and conversions, or by a function of C that does not make anything
+// new.
+func (d derivation) of(x ast.Expr, depth int) bool {
+	x = cgo.Converted(d.p, x)
+	switch n := x.(type) {
+	case *ast.Ident:
+		v := syntax.LocalVar(d.p, n)
+		if v == nil || depth == 0 {
+			return false
+		}
+		for _, val := range syntax.AssignedValues(d.p, d.body, v) {
+			if val != nil && d.of(val, depth-1) {
+				return true
+			}
+		}
+	case *ast.SelectorExpr:
+		if id, ok := ast.Unparen(n.X).(*ast.Ident); ok && d.root != nil && d.p.Info.Uses[id] == d.root {
+			return d.owns(d.root.Type(), n.Sel.Name)
+		}
+		return d.of(n.X, depth)
+	case *ast.StarExpr:
+		return d.of(n.X, depth)
+	case *ast.UnaryExpr:
+		return n.Op == token.AND && d.of(n.X, depth)
+	case *ast.IndexExpr:
+		return d.of(n.X, depth)
+	case *ast.SliceExpr:
+		return d.of(n.X, depth)
+	case *ast.BinaryExpr:
+		return n.Op == token.ADD && (d.of(n.X, depth) || d.of(n.Y, depth))
+	case *ast.CallExpr:
+		if isUnsafe(d.p, n, "Add") || isUnsafe(d.p, n, "Slice") {
+			return d.of(n.Args[0], depth)
+		}
+		name := cgo.CName(d.p, n.Fun)
+		return name != "" && !makesNew.MatchString(name) && len(n.Args) > 0 && d.of(n.Args[0], depth)
+	}
+	return false
+}
+
+// owns reports whether the field of what t points at leads to the owner's memory.
+func (d derivation) owns(t types.Type, field string) bool {
+	switch finalizer.FinalizedKey(t) {
+	case finalizer.FinalizedKey(d.owner):
+		return d.k.frees(d.owner, field) || d.k.views(d.owner)[field]
+	case finalizer.FinalizedKey(d.typ):
+		return field == d.field
+	}
+	return false
+}
