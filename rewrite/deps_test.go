@@ -192,3 +192,22 @@ func main() {}
 		t.Errorf("got error %v, want one about go.sum", err)
 	}
 }
+
+// WidenTo loads a package of the main module for what it declares, and none of
+// another module.
+func TestWidenTo(t *testing.T) {
+	_, s := loadTree(t, depsTree)
+	s.WidenTo("example.com/m/inner", "example.com/lib", "example.com/m/gone", "expvar")
+	var wide []string
+	for _, p := range s.Packages {
+		if p.Wide {
+			wide = append(wide, p.Path)
+		}
+	}
+	if !slices.Equal(wide, []string{"example.com/m/inner"}) {
+		t.Errorf("loaded %v", wide)
+	}
+	if len(s.Refs("net/http.Handle")) != 1 {
+		t.Error("what the package uses is not known")
+	}
+}

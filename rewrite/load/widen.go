@@ -2,6 +2,7 @@ package load
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -36,15 +37,21 @@ func (s *Snapshot) Widen(names ...string) {
 	if len(fresh) == 0 || s.l.Widen == nil {
 		return
 	}
-	grown := false
 	dirs, err := s.l.Widen(fresh)
 	if err != nil {
 		s.l.unseen(fresh, "", err)
 	}
+	s.grow(dirs, fresh)
+}
+
+// grow loads the packages of dirs, by the directory to list them from, in which
+// names were looked for. s.mu is held.
+func (s *Snapshot) grow(dirs map[string][]string, names []string) {
+	grown := false
 	for _, root := range slices.Sorted(maps.Keys(dirs)) {
 		added, err := s.l.add(root, dirs[root], false)
 		if err != nil {
-			s.l.unseen(fresh, root, err)
+			s.l.unseen(names, root, err)
 			continue
 		}
 		for _, id := range added {
@@ -63,6 +70,40 @@ func (s *Snapshot) Widen(names ...string) {
 		s.refs = nil
 		clear(s.memo) // it may hold what was derived from the refs
 	}
+}
+
+// WidenTo loads the packages of the main modules with the import paths, to look at
+// what they declare. It is cheaper than Widen, which looks for users of a name in
+// every file, but is as Widen in all else.
+func (s *Snapshot) WidenTo(paths ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dirs := make(map[string][]string)
+	var fresh []string
+	for _, path := range paths {
+		if s.unit != nil {
+			if path != s.Packages[0].Path {
+				s.outside()
+			}
+			continue
+		}
+		if s.asked[path] {
+			continue
+		}
+		s.asked[path] = true
+		m := s.l.meta[path]
+		if m == nil || m.Module == nil || !m.Module.Main || s.l.isRoot(m) || m.Dir == "" {
+			continue
+		}
+		rel, err := filepath.Rel(m.Module.Dir, m.Dir)
+		if err != nil {
+			continue
+		}
+		fresh = append(fresh, path)
+		dirs[m.Module.Dir] = append(dirs[m.Module.Dir], "./"+filepath.ToSlash(rel))
+	}
+	s.grow(dirs, fresh)
+	s.blind = s.blind || slices.ContainsFunc(paths, func(p string) bool { return s.l != nil && s.l.unknown[p] })
 }
 
 // unseen notes that the users of names below dir are not known.

@@ -7,6 +7,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
+	"github.com/runtimefix/runtimefix/rules/publicpprof/guard"
 )
 
 // A graph knows what listens, and which packages are linked together.
@@ -49,10 +50,15 @@ func newGraph(s *rewrite.Snapshot) *graph {
 
 // look finds the listeners.
 func (g *graph) look() {
-	g.all, g.defaults = listeners(g.s), nil
-	for _, l := range g.all {
-		if l.takesDefault() {
-			g.defaults = append(g.defaults, l)
+	for range maxRounds {
+		g.all, g.defaults = listeners(g.s), nil
+		for _, l := range g.all {
+			if l.takesDefault() {
+				g.defaults = append(g.defaults, l)
+			}
+		}
+		if !guard.Load(g.s) {
+			return
 		}
 	}
 }

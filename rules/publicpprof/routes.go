@@ -11,6 +11,7 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
 	"github.com/runtimefix/runtimefix/rules/publicpprof/flow"
+	"github.com/runtimefix/runtimefix/rules/publicpprof/guard"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -47,6 +48,9 @@ type route struct {
 	rewrite.Ref
 	at inspector.Cursor
 }
+
+// maxRounds bounds how often more packages are loaded to follow a route.
+const maxRounds = 6
 
 // routes finds profiles that are put on routers which listeners serve.
 func (g *graph) routes() []rewrite.Finding {
@@ -89,7 +93,7 @@ func (g *graph) exposure(fl *flow.Graph, r route, reached []flow.Step) *exposed 
 			continue
 		}
 		x := &exposed{g: g, l: l, addr: l.addressFor(step), routes: []route{r}}
-		x.shared = slices.ContainsFunc(reached, func(s flow.Step) bool { return fl.HasOthers(s.Slot) })
+		x.shared = fl.Shared(r.Ident)
 		if x.reachable() && (best == nil || best.addr.Host != web.Public && x.addr.Host == web.Public) {
 			best = x
 		}
@@ -124,8 +128,11 @@ func (g *graph) follow(list []route) *flow.Graph {
 	for _, r := range list {
 		ids[r.Ident] = true
 	}
-	for range 4 {
+	for range maxRounds {
 		fl := flow.New(g.s, ids)
+		for _, l := range g.all {
+			l.slots(fl) // what wraps the handler there is part of the way
+		}
 		var names []string
 		for _, r := range list {
 			for _, s := range fl.Reached(r.Ident) {
@@ -136,7 +143,7 @@ func (g *graph) follow(list []route) *flow.Graph {
 		}
 		before := len(g.s.Packages)
 		g.s.Widen(names...)
-		if len(g.s.Packages) == before {
+		if !guard.Load(g.s) && len(g.s.Packages) == before {
 			return fl
 		}
 		clear(g.programs)
@@ -145,16 +152,20 @@ func (g *graph) follow(list []route) *flow.Graph {
 	return flow.New(g.s, ids)
 }
 
+// slots returns the slots of which the listener serves what they serve.
+func (l *listener) slots(fl *flow.Graph) []flow.Slot {
+	switch {
+	case l.handler != nil:
+		return fl.Values(l.pkg, l.handler)
+	case l.on != nil:
+		return fl.Values(l.pkg, l.on)
+	}
+	return nil
+}
+
 // among returns the step by which what is followed comes to the listener.
 func (l *listener) among(fl *flow.Graph, reached []flow.Step) (flow.Step, bool) {
-	x := l.handler
-	if x == nil {
-		x = l.on
-	}
-	if x == nil {
-		return flow.Step{}, false
-	}
-	slots := fl.Values(l.pkg, x)
+	slots := l.slots(fl)
 	for _, s := range reached {
 		if slices.Contains(slots, s.Slot) {
 			return s, true

@@ -8,6 +8,7 @@ import (
 	"go/types"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -30,14 +31,17 @@ type edge struct {
 	down, up bool
 	call     *ast.CallExpr
 	pkg      *rewrite.Package
+	// closed reports whether a guard stands there; nil where none can.
+	closed func() bool
 }
 
 // Graph is the flow of handlers in the loaded packages.
 type Graph struct {
 	s      *rewrite.Snapshot
 	out    map[Slot][]edge
-	closed map[Slot]bool // a guard stands before the router
-	others map[Slot]bool // routers with routes that are not followed
+	gates  map[ast.Node]bool
+	shut   map[Slot][]func() bool // whether a guard stands before the router
+	others map[Slot]bool          // routers with routes that are not followed
 	params map[types.Object]string
 	// sources are the identifiers that name what is followed.
 	sources map[*ast.Ident]bool
@@ -46,7 +50,10 @@ type Graph struct {
 // New builds the graph. sources are the identifiers that name the handlers to be
 // followed.
 func New(s *rewrite.Snapshot, sources map[*ast.Ident]bool) *Graph {
-	g := &Graph{s: s, out: make(map[Slot][]edge), closed: make(map[Slot]bool), others: make(map[Slot]bool), params: make(map[types.Object]string), sources: sources}
+	g := &Graph{
+		s: s, out: make(map[Slot][]edge), gates: make(map[ast.Node]bool), shut: make(map[Slot][]func() bool),
+		others: make(map[Slot]bool), params: make(map[types.Object]string), sources: sources,
+	}
 	each := func(visit func(*rewrite.Package, *ast.File)) {
 		for _, p := range s.Packages {
 			for _, f := range p.Files {
@@ -111,16 +118,37 @@ func (g *Graph) join(from []Slot, to Slot, back bool) {
 	}
 }
 
+// gate makes the slot of n, through which what the inner slots serve is served
+// unless closed says that n is a guard. That is asked only where a way leads there:
+// it may take the source of other packages. back is as for join.
+func (g *Graph) gate(n ast.Node, inner []Slot, back bool, closed func() bool) []Slot {
+	if len(inner) == 0 {
+		return nil
+	}
+	if !g.gates[n] {
+		g.gates[n] = true
+		closed = sync.OnceValue(closed)
+		for _, s := range inner {
+			g.add(s, edge{to: n, closed: closed})
+			if back {
+				g.add(n, edge{to: s, closed: closed})
+			}
+		}
+	}
+	return []Slot{n}
+}
+
 // declaration adds the edges of a declaration.
 func (g *Graph) declaration(p *rewrite.Package, d ast.Decl) {
 	var fn *types.Func
 	if decl, ok := d.(*ast.FuncDecl); ok {
 		fn, _ = p.Info.Defs[decl.Name].(*types.Func)
-		if fn != nil && decl.Body != nil && !guard.Handler(p, decl) {
+		if fn != nil && decl.Body != nil {
+			closed := sync.OnceValue(func() bool { return guard.Handler(p, decl) })
 			for _, s := range g.calledIn(p, decl.Body) {
-				g.add(s, edge{to: funcSlot(fn)})
+				g.add(s, edge{to: funcSlot(fn), closed: closed})
 				if fn.Name() == "ServeHTTP" && fn.Signature().Recv() != nil {
-					g.add(s, edge{to: typeSlot(fn.Signature().Recv().Type())})
+					g.add(s, edge{to: typeSlot(fn.Signature().Recv().Type()), closed: closed})
 				}
 			}
 		}
@@ -271,7 +299,17 @@ type Step struct {
 }
 
 // Reached returns the slots that serve what the handler at id serves.
-func (g *Graph) Reached(from ...Slot) []Step {
+func (g *Graph) Reached(id *ast.Ident) []Step { return g.reach(id, false) }
+
+// Shared reports whether what serves the handler at id serves other handlers as
+// well, behind a guard or not.
+func (g *Graph) Shared(id *ast.Ident) bool {
+	return slices.ContainsFunc(g.reach(id, true), func(s Step) bool { return g.others[s.Slot] })
+}
+
+// reach returns the slots to which ways lead from the identifier, through guards
+// too or not.
+func (g *Graph) reach(from *ast.Ident, through bool) []Step {
 	type state struct {
 		slot Slot
 		down bool
@@ -280,21 +318,16 @@ func (g *Graph) Reached(from ...Slot) []Step {
 	var downs []bool
 	seen := make(map[state]bool)
 	push := func(s Step, down bool) {
-		if k := (state{s.Slot, down}); !seen[k] {
+		if k := (state{s.Slot, down}); !seen[k] && (through || !g.isShut(s.Slot)) {
 			seen[k] = true
 			queue, downs = append(queue, s), append(downs, down)
 		}
 	}
-	for _, s := range from {
-		push(Step{Slot: s}, false)
-	}
+	push(Step{Slot: from}, false)
 	for i := 0; i < len(queue); i++ {
 		at := queue[i]
-		if g.closed[at.Slot] {
-			continue
-		}
 		for _, e := range g.out[at.Slot] {
-			if e.up && downs[i] {
+			if e.up && downs[i] || seen[state{e.to, downs[i] || e.down}] || !through && e.closed != nil && e.closed() {
 				continue
 			}
 			next := Step{Slot: e.to, Call: at.Call, Pkg: at.Pkg}
@@ -304,7 +337,12 @@ func (g *Graph) Reached(from ...Slot) []Step {
 			push(next, downs[i] || e.down)
 		}
 	}
-	return slices.DeleteFunc(queue, func(s Step) bool { return g.closed[s.Slot] })
+	return queue
+}
+
+// isShut reports whether a guard stands before the router.
+func (g *Graph) isShut(s Slot) bool {
+	return slices.ContainsFunc(g.shut[s], func(shut func() bool) bool { return shut() })
 }
 
 // ExportedName returns the exported name by which other packages get at what the

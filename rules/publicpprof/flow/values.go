@@ -4,7 +4,9 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -28,10 +30,7 @@ func (g *Graph) Values(p *rewrite.Package, x ast.Expr) []Slot {
 	case *ast.TypeAssertExpr:
 		return g.Values(p, x.X)
 	case *ast.FuncLit:
-		if guard.Handler(p, x) {
-			return nil
-		}
-		return g.calledIn(p, x.Body)
+		return g.gate(x, g.calledIn(p, x.Body), false, func() bool { return guard.Handler(p, x) })
 	case *ast.CompositeLit:
 		return g.composite(p, x)
 	case *ast.CallExpr:
@@ -106,9 +105,11 @@ func (g *Graph) result(p *rewrite.Package, x *ast.CallExpr) []Slot {
 	if id := syntax.LastName(x.Fun); id != nil && g.sources[id] {
 		return []Slot{id}
 	}
-	if guard.Call(p, x) {
-		return nil
-	}
+	return g.gate(x, g.behind(p, x), same(x), func() bool { return guard.Call(p, x) })
+}
+
+// behind is Values of a call unless it is a guard.
+func (g *Graph) behind(p *rewrite.Package, x *ast.CallExpr) []Slot {
 	fn := p.Callee(x)
 	if fn != nil {
 		if decl, _ := syntax.DeclarationOf(g.s, fn); decl != nil {
@@ -188,59 +189,67 @@ func (g *Graph) call(p *rewrite.Package, n *ast.CallExpr) {
 		}
 		return
 	}
-	sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr)
-	if !ok || !isRouter(p.Info.TypeOf(sel.X)) {
+	if sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr); ok && isRouter(p.Info.TypeOf(sel.X)) {
+		g.register(p, n, sel)
 		return
 	}
-	g.register(p, n, sel)
+	if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() == "net/http" || carries(p.Info.TypeOf(n)) {
+		return
+	}
+	for _, a := range n.Args {
+		if isRouter(p.Info.TypeOf(a)) {
+			for _, s := range g.Values(p, a) {
+				g.others[s] = true // what is out of sight may put routes on it
+			}
+		}
+	}
 }
 
 // register adds what a method call puts on a router.
 func (g *Graph) register(p *rewrite.Package, n *ast.CallExpr, sel *ast.SelectorExpr) {
 	on := g.Values(p, sel.X)
-	if sel.Sel.Name == "Use" {
-		for _, a := range n.Args {
-			if guard.Value(p, a) && len(on) > 0 {
-				g.closed[on[0]] = true
-			}
-		}
+	closed := sync.OnceValue(func() bool {
+		return slices.ContainsFunc(n.Args, func(a ast.Expr) bool { return guard.Value(p, a) })
+	})
+	if sel.Sel.Name == "Use" && len(on) > 0 {
+		g.shut[on[0]] = append(g.shut[on[0]], closed)
 	}
-	for _, a := range n.Args {
-		if guard.Value(p, a) {
-			return
-		}
-	}
-	g.note(n, on)
+	g.note(p, n, sel.Sel.Name, on)
 	for _, a := range n.Args {
 		if lit, ok := ast.Unparen(a).(*ast.FuncLit); ok {
 			for _, v := range syntax.ParamObjects(p, lit.Type) {
 				if v != nil && isRouter(v.Type()) {
-					g.joinAll([]Slot{v}, on) // r.Route("/x", func(r chi.Router) { ... })
+					g.joinUnless(closed, []Slot{v}, on) // r.Route("/x", func(r chi.Router) { ... })
 				}
 			}
 		}
 		if carries(p.Info.TypeOf(a)) {
-			g.joinAll(g.Values(p, a), on)
+			g.joinUnless(closed, g.Values(p, a), on)
 		}
 	}
 }
 
-// note remembers that the call puts a route on routers.
-func (g *Graph) note(n *ast.CallExpr, on []Slot) {
+// note remembers that the call of the method puts a route on routers.
+func (g *Graph) note(p *rewrite.Package, n *ast.CallExpr, method string, on []Slot) {
 	followed := syntax.ContainsNode(n, func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
 		return ok && g.sources[id]
 	})
-	if !followed && len(n.Args) >= 2 {
+	served := method != "Use" && slices.ContainsFunc(n.Args, func(a ast.Expr) bool { return carries(p.Info.TypeOf(a)) })
+	if !followed && (len(n.Args) >= 2 || served) {
 		for _, s := range on {
 			g.others[s] = true
 		}
 	}
 }
 
-// HasOthers reports whether routes to other handlers than those that are followed
-// are put on the router.
-func (g *Graph) HasOthers(s Slot) bool { return g.others[s] }
+func (g *Graph) joinUnless(closed func() bool, from, to []Slot) {
+	for _, t := range to {
+		for _, s := range from {
+			g.add(s, edge{to: t, closed: closed})
+		}
+	}
+}
 
 func (g *Graph) joinAll(from, to []Slot) {
 	for _, t := range to {

@@ -6,7 +6,9 @@ import (
 	"go/ast"
 	"go/constant"
 	"go/types"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -51,6 +53,9 @@ func gather(p *rewrite.Package, body *ast.BlockStmt, depth int, f *facts) {
 		return
 	}
 	ast.Inspect(body, func(n ast.Node) bool {
+		if f.refuses {
+			return false // that is enough
+		}
 		switch n := n.(type) {
 		case *ast.Ident:
 			switch n.Name {
@@ -111,13 +116,31 @@ func call(p *rewrite.Package, n *ast.CallExpr, depth int, f *facts) {
 	}
 }
 
-// declaration returns the declaration of fn, whose package is loaded for it when
-// it is in the module.
+// wanted are the import paths of the packages that would tell more.
+type wanted map[string]bool
+
+func wantedOf(s *rewrite.Snapshot) wanted {
+	type key struct{}
+	return rewrite.Memo(s, key{}, func() wanted { return make(wanted) })
+}
+
+// Load loads all packages at once that the answers so far lacked, and reports
+// whether there were any: then some answers may be others now.
+func Load(s *rewrite.Snapshot) bool {
+	w := wantedOf(s)
+	paths := slices.Sorted(maps.Keys(w))
+	clear(w)
+	before := len(s.Packages)
+	s.WidenTo(paths...)
+	return len(s.Packages) > before
+}
+
+// declaration returns the declaration of fn, nil where its package is not loaded;
+// Load loads it.
 func declaration(p *rewrite.Package, fn *types.Func) (*ast.FuncDecl, *rewrite.Package) {
 	decl, q := syntax.DeclarationOf(p.Snapshot(), fn)
-	if decl == nil && ownModule(p, fn) {
-		p.Snapshot().Widen(fn.Name())
-		decl, q = syntax.DeclarationOf(p.Snapshot(), fn)
+	if decl == nil && fn.Pkg() != nil && !standard(fn.Pkg().Path()) {
+		wantedOf(p.Snapshot())[fn.Pkg().Path()] = true
 	}
 	return decl, q
 }
