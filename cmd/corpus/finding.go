@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
 )
 
 // A place is where a finding or a label is, in words that survive when code
@@ -91,34 +93,10 @@ func (l *lineReader) file(path string) *lineFile {
 	}
 	for _, d := range parsed.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok {
-			f.funcs = append(f.funcs, funcRange{funcName(fn), fset.PositionFor(fn.Pos(), false).Line, fset.PositionFor(fn.End(), false).Line})
+			f.funcs = append(f.funcs, funcRange{rewrite.DeclName(fn), fset.PositionFor(fn.Pos(), false).Line, fset.PositionFor(fn.End(), false).Line})
 		}
 	}
 	return f
-}
-
-// funcName returns a declared function's name, with the receiver's type.
-func funcName(fn *ast.FuncDecl) string {
-	if fn.Recv == nil || len(fn.Recv.List) == 0 {
-		return fn.Name.Name
-	}
-	t := fn.Recv.List[0].Type
-	for {
-		switch x := t.(type) {
-		case *ast.StarExpr:
-			t = x.X
-		case *ast.ParenExpr:
-			t = x.X
-		case *ast.IndexExpr:
-			t = x.X
-		case *ast.IndexListExpr:
-			t = x.X
-		case *ast.Ident:
-			return x.Name + "." + fn.Name.Name
-		default:
-			return fn.Name.Name
-		}
-	}
 }
 
 // place describes a line of a file.

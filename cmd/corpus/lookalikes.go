@@ -86,11 +86,7 @@ func restoredByHelper(f *mutantFile, fn *ast.FuncDecl) bool {
 		if !ok {
 			continue
 		}
-		restore := f.call(d.Call, "runtime/debug", "SetPanicOnFault")
-		if restore == nil {
-			continue
-		}
-		set := f.call(restore.Args[0], "runtime/debug", "SetPanicOnFault")
+		restore, set := f.restoring(d)
 		if set == nil {
 			continue
 		}

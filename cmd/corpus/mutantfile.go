@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
 )
 
 // A mutantFile is a file under mutation: edits of its bytes, and declarations
@@ -225,7 +227,7 @@ func enclosing(src []byte, line int) string {
 	for _, d := range file.Decls {
 		fn, ok := d.(*ast.FuncDecl)
 		if ok && fset.PositionFor(fn.Pos(), false).Line <= line && line <= fset.PositionFor(fn.End(), false).Line {
-			return funcName(fn)
+			return rewrite.DeclName(fn)
 		}
 	}
 	return ""
@@ -239,7 +241,7 @@ func normalized(src []byte, name string) string {
 		return ""
 	}
 	for _, d := range file.Decls {
-		if fn, ok := d.(*ast.FuncDecl); ok && funcName(fn) == name {
+		if fn, ok := d.(*ast.FuncDecl); ok && rewrite.DeclName(fn) == name {
 			fn.Doc = nil
 			var out bytes.Buffer
 			if printer.Fprint(&out, fset, fn) != nil {

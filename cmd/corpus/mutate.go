@@ -151,8 +151,8 @@ func runMutator(ctx context.Context, root string, m *mutator) ([]*mutant, error)
 			}
 			f.mark = fmt.Sprintf("mutant%d", len(mutants))
 			if m.change(f, fn) {
-				mutants = append(mutants, &mutant{Mutator: m.name, Path: f.rel, Func: funcName(fn), Breaks: m.breaks,
-					original: normalized(f.src, funcName(fn)), rule: m.rule, mark: f.mark})
+				mutants = append(mutants, &mutant{Mutator: m.name, Path: f.rel, Func: rewrite.DeclName(fn), Breaks: m.breaks,
+					original: normalized(f.src, rewrite.DeclName(fn)), rule: m.rule, mark: f.mark})
 			}
 		}
 		if len(mutants) > before {

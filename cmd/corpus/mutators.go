@@ -221,6 +221,15 @@ func crashErrorDropped(f *mutantFile, fn *ast.FuncDecl) bool {
 	return false
 }
 
+// restoring returns the call of SetPanicOnFault that d defers, and the call of it
+// that is its argument: the setting that d restores. Each is nil for none.
+func (f *mutantFile) restoring(d *ast.DeferStmt) (restore, set *ast.CallExpr) {
+	if restore = f.call(d.Call, "runtime/debug", "SetPanicOnFault"); restore != nil {
+		set = f.call(restore.Args[0], "runtime/debug", "SetPanicOnFault")
+	}
+	return restore, set
+}
+
 // restoreDropped leaves SetPanicOnFault as it was set.
 func restoreDropped(f *mutantFile, fn *ast.FuncDecl) bool {
 	for i, s := range fn.Body.List {
@@ -228,11 +237,11 @@ func restoreDropped(f *mutantFile, fn *ast.FuncDecl) bool {
 		if !ok {
 			continue
 		}
-		restore := f.call(d.Call, "runtime/debug", "SetPanicOnFault")
+		restore, set := f.restoring(d)
 		if restore == nil {
 			continue
 		}
-		if set := f.call(restore.Args[0], "runtime/debug", "SetPanicOnFault"); set != nil {
+		if set != nil {
 			f.replace(d, f.text(set))
 			return true
 		}

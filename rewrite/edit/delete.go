@@ -14,17 +14,13 @@ import (
 	"golang.org/x/tools/go/ast/edge"
 )
 
-// aboutRemoved matches comments that speak of what runtime hooks are called
-// for; such a comment goes with the call that it stands above.
-var aboutRemoved = regexp.MustCompile(`(?i)\bgc\b|garbage|collect|memory|\bheap\b|\bfree\b|\brss\b|\bcores?\b|\bcpus?\b|\bfaults?\b|finali[sz]|cleanup`)
-
 var keepComment = regexp.MustCompile(`\b(TODO|FIXME|BUG|XXX)\b`)
 
 var lineDirective = regexp.MustCompile(`^//\s?(nolint|#nosec|lint:ignore|runtimefix:ignore)`)
 
 // delete removes stmt from its list, and what is left without an effect by
 // that.
-func (t *tree) delete(stmt ast.Stmt, words []string) error {
+func (t *tree) delete(stmt ast.Stmt, about func(comment string) bool) error {
 	list, i, err := t.list(stmt)
 	if err != nil {
 		return err
@@ -36,7 +32,7 @@ func (t *tree) delete(stmt ast.Stmt, words []string) error {
 	if i+1 < len(*list) {
 		next = (*list)[i+1]
 	}
-	above := keptAbove(d, next, words)
+	above := keptAbove(d, next, about)
 	same, below := splitEnd(d.End)
 	t.drop(same...)
 	t.drop(d.Start[len(d.Start)-dropped(d.Start, above):]...)
@@ -84,7 +80,7 @@ func (t *tree) delete(stmt ast.Stmt, words []string) error {
 }
 
 // keptAbove returns the comments above a removed statement that stay.
-func keptAbove(d *dst.NodeDecs, next dst.Stmt, words []string) []string {
+func keptAbove(d *dst.NodeDecs, next dst.Stmt, about func(comment string) bool) []string {
 	all := slices.Clone([]string(d.Start))
 	if len(all) == 0 || all[len(all)-1] == "\n" {
 		return all // nothing, or a blank line between comment and statement
@@ -102,10 +98,7 @@ func keptAbove(d *dst.NodeDecs, next dst.Stmt, words []string) []string {
 	}
 	alone := next == nil || d.After == dst.EmptyLine || next.Decorations().Before == dst.EmptyLine || len(next.Decorations().Start) > 0
 	text := strings.Join(block, "\n")
-	mentions := aboutRemoved.MatchString(text) || slices.ContainsFunc(words, func(w string) bool {
-		return strings.Contains(strings.ToLower(text), strings.ToLower(w))
-	})
-	if alone && mentions && !keepComment.MatchString(text) {
+	if alone && about != nil && about(text) && !keepComment.MatchString(text) {
 		return trimBlank(kept)
 	}
 	return append(kept, block...)

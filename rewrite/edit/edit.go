@@ -222,17 +222,16 @@ func (e *Edit) fill(body *ast.BlockStmt, new []dst.Stmt) {
 
 // Delete removes stmt with its line: the comment behind it on the line and
 // linter directives go too. A comment block directly above goes only when it
-// stands for stmt alone and mentions what is removed, by one of words (the
-// callee's name, say) or by a general word for memory, collection and the
-// like; else it stays. What becomes empty and without effect by that goes as
+// stands for stmt alone and about says that it speaks of what is removed, nil for
+// none; else it stays. What becomes empty and without effect by that goes as
 // well: the go or defer statement around an emptied function literal, an if
 // without an effect, an init function.
-func (e *Edit) Delete(stmt ast.Stmt, words ...string) {
+func (e *Edit) Delete(stmt ast.Stmt, about func(comment string) bool) {
 	t, ok := e.claim(stmt, claimWrite)
 	if !ok {
 		return
 	}
-	e.ops = append(e.ops, func() error { return t.delete(stmt, words) })
+	e.ops = append(e.ops, func() error { return t.delete(stmt, about) })
 }
 
 // Drops says that the fix removes or rewrites comments, nil ones aside. One that

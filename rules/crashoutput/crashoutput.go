@@ -9,6 +9,7 @@ import (
 	"regexp"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/rule"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
@@ -359,7 +360,6 @@ func (f *crashFile) use(c inspector.Cursor) {
 
 var (
 	logCallee = regexp.MustCompile(`^(SetOutput|SetErrOutput|MultiWriter|NewMultiWriter|AddSync|NewSyncer|SetLogOutput|AddOutput|RedirectStdLog)$|Handler$|Logger$|LogWriter$|ConsoleWriter$`)
-	logPath   = regexp.MustCompile(`(^|/)(log|slog|zap|zapcore|zerolog|logrus|hclog|klog|logger|logging|log15|apex)(/|$)`)
 	logOutput = regexp.MustCompile(`^(Out|Output|Writer|DefaultWriter|DefaultErrorWriter|LogOutput|ErrorLog|Log)$`)
 )
 
@@ -369,7 +369,7 @@ func logsTo(p *rewrite.Package, call *ast.CallExpr) bool {
 	if fn == nil {
 		return false
 	}
-	return logCallee.MatchString(fn.Name()) || fn.Pkg() != nil && fn.Name() == "New" && logPath.MatchString(fn.Pkg().Path())
+	return logCallee.MatchString(fn.Name()) || fn.Pkg() != nil && fn.Name() == "New" && knowledge.LogPackage(fn.Pkg().Path())
 }
 
 // isLogOutput reports whether x is where a log or the standard error goes.

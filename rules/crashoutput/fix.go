@@ -10,6 +10,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -104,9 +105,8 @@ func (f *crashFile) mentionsErr(x ast.Node) bool {
 }
 
 var (
-	tellsName = regexp.MustCompile(`^(Print|Fprint|Log|Info|Debug|Warn|Error|Notice|Critical|Err|Msg|Send|Fatal|Panic)`)
-	endsName  = regexp.MustCompile(`^(Fatal|Panic|Exit)`)
-	oneVerb   = regexp.MustCompile(`^[^%]*%[+#]?[vsqw][^%]*$`)
+	endsName = regexp.MustCompile(`^(Fatal|Panic|Exit)`)
+	oneVerb  = regexp.MustCompile(`^[^%]*%[+#]?[vsqw][^%]*$`)
 )
 
 // sayable reports whether the error of SetCrashOutput can be told as call tells
@@ -115,7 +115,7 @@ var (
 func (h *handling) sayable(call *ast.CallExpr) bool {
 	id := syntax.LastName(call.Fun)
 	f := h.f
-	if id == nil || !tellsName.MatchString(id.Name) || !f.mentionsErr(call) || f.p.Callee(call) == nil {
+	if id == nil || !(knowledge.Tells(id.Name) || strings.HasPrefix(id.Name, "Fprint") || strings.HasPrefix(id.Name, "Err") || strings.HasPrefix(id.Name, "Send")) || !f.mentionsErr(call) || f.p.Callee(call) == nil {
 		return false
 	}
 	format := strings.HasSuffix(id.Name, "f")

@@ -118,51 +118,10 @@ func (r *nameReader) freshVar(p *rewrite.Package, id *ast.Ident, v *types.Var, s
 		return false
 	}
 	r.seen[v] = true
-	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
-		if p.Info.ObjectOf(c.Node().(*ast.Ident)) != v {
-			continue
-		}
+	for _, c := range syntax.MentionsOf(p, v) {
 		if value, ok := syntax.AssignedTo(c); ok && value != nil && r.fresh(p, value, step+1) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(argumentsFor(p, v), func(a passed) bool { return r.fresh(a.pkg, a.arg, step+1) })
-}
-
-// passed is an argument of a call.
-type passed struct {
-	pkg *rewrite.Package
-	arg ast.Expr
-}
-
-// argumentsFor returns what the loaded callers of its function pass for the
-// parameter v; nothing when v is no parameter of a declared function.
-func argumentsFor(p *rewrite.Package, v *types.Var) []passed {
-	var out []passed
-	for _, file := range p.Files {
-		for _, d := range file.AST.Decls {
-			decl, ok := d.(*ast.FuncDecl)
-			if !ok || v.Pos() < decl.Pos() || decl.End() < v.Pos() {
-				continue
-			}
-			fn, ok := p.Info.Defs[decl.Name].(*types.Func)
-			if !ok {
-				continue
-			}
-			params := fn.Signature().Params()
-			for i := range params.Len() {
-				if params.At(i) != v {
-					continue
-				}
-				for _, ref := range p.Snapshot().Refs(rewrite.ObjectKey(fn)) {
-					if call, ok := ref.Call(); ok {
-						if args := call.Node().(*ast.CallExpr).Args; i < len(args) {
-							out = append(out, passed{ref.Pkg, args[i]})
-						}
-					}
-				}
-			}
-		}
-	}
-	return out
+	return slices.ContainsFunc(syntax.ArgumentsFor(p, v), func(a syntax.Arg) bool { return r.fresh(a.Pkg, a.Expr, step+1) })
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -329,7 +330,7 @@ func (x *capture) rename() (*rewrite.Fix, string) {
 			}
 		}
 		for _, s := range x.copies {
-			e.Delete(s)
+			e.Delete(s, about.Removed())
 		}
 		if used {
 			return nil

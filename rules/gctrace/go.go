@@ -11,6 +11,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/manifest"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
@@ -184,7 +185,7 @@ func (x *goTrace) setenvFix(call *ast.CallExpr, g godebugValue) (*rewrite.Fix, s
 		return nil, "the result of os.Setenv is used; remove the call by hand"
 	}
 	return &rewrite.Fix{Message: "remove the call; gctrace is read at start, so that only child processes see it", Safety: rewrite.Safe, Apply: func(e *rewrite.Edit) error {
-		e.Delete(stmt, "Setenv", "gctrace", "GODEBUG")
+		e.Delete(stmt, about.Removed("Setenv", "gctrace", "GODEBUG"))
 		return nil
 	}}, ""
 }
@@ -289,7 +290,7 @@ func (x *goTrace) appendFix(cur inspector.Cursor, call *ast.CallExpr) (*rewrite.
 	if a, ok := cur.Parent().Node().(*ast.AssignStmt); ok && len(a.Lhs) == 1 && a.Tok == token.ASSIGN &&
 		x.file.Text(a.Lhs[0]) == x.file.Text(call.Args[0]) {
 		return &rewrite.Fix{Message: "remove the statement", Safety: rewrite.Safe, Apply: func(e *rewrite.Edit) error {
-			e.Delete(a, "gctrace", "GODEBUG")
+			e.Delete(a, about.Removed("gctrace", "GODEBUG"))
 			return nil
 		}}, ""
 	}

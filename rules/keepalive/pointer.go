@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
@@ -177,7 +178,7 @@ func (k *keeper) early(x *crossing, arg ast.Expr) *rewrite.Finding {
 		Message: "move the conversion into the call", Safety: rewrite.Safe,
 		Apply: func(e *rewrite.Edit) error {
 			e.Replace(id, e.Clone(def))
-			e.Delete(decl, v.Name())
+			e.Delete(decl, about.Removed(v.Name()))
 			return nil
 		},
 	}}

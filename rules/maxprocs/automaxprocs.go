@@ -4,6 +4,7 @@ import (
 	"go/ast"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/image"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/mod/modfile"
@@ -54,7 +55,7 @@ func (q *quotas) dropSet(c rewrite.Call, stmt ast.Stmt) *rewrite.Fix {
 		Message: "remove the call and run go mod tidy; GOMAXPROCS becomes the quota rounded up, at least 2, instead of rounded down, and is no longer logged",
 		Safety:  rewrite.Unsafe,
 		Apply: func(e *rewrite.Edit) error {
-			e.Delete(stmt, "maxprocs", "GOMAXPROCS", "quota")
+			e.Delete(stmt, about.Removed("maxprocs", "GOMAXPROCS", "quota"))
 			return q.dropRequire(e, c.Pkg.Module, c.File)
 		},
 	}

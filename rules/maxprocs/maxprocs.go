@@ -11,6 +11,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/image"
 	"github.com/runtimefix/runtimefix/rules/internal/rule"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -178,7 +179,7 @@ func (q *quotas) calls() []rewrite.Finding {
 			Apply: func(e *rewrite.Edit) error {
 				remove(e)
 				if def != nil {
-					e.Delete(def, "NumCPU", "processor")
+					e.Delete(def, about.Removed("NumCPU", "processor"))
 				}
 				return nil
 			},
@@ -237,7 +238,7 @@ func cpuCount(p *rewrite.Package, x ast.Expr) (def ast.Stmt, ok bool) {
 func removal(p *rewrite.Package, call inspector.Cursor, stmt ast.Stmt) (remove func(*rewrite.Edit), why string) {
 	drop := func(target ast.Stmt) func(*rewrite.Edit) {
 		return func(e *rewrite.Edit) {
-			e.Delete(target, "GOMAXPROCS", "procs", "processor", "parallel", "thread")
+			e.Delete(target, about.Removed("GOMAXPROCS", "procs", "processor", "parallel", "thread"))
 		}
 	}
 	cur, _ := p.Cursor(stmt)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -352,7 +353,7 @@ func (r *memReading) declare(e *rewrite.Edit, src memSources, pl memPlace, name,
 			first := decls[0].Decorations()
 			first.End = append(first.End, moved[0].Decorations().End...)
 		}
-		e.Delete(r.decl)
+		e.Delete(r.decl, about.Removed())
 		e.InsertBefore(pl.before, decls...)
 	case r.grouped():
 		value := rewrite.Expr(samples(src.metrics), nil)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
@@ -215,7 +216,7 @@ func (a *pauseAlert) apply(e *rewrite.Edit) error {
 		"limit":   a.seconds(e),
 	}
 	e.ReplaceStmt(a.decl, rewrite.Stmts("$samples := "+samples([]string{metric})+"\nvar $prev []uint64", holes)...)
-	e.Delete(r.decl)
+	e.Delete(r.decl, about.Removed())
 	e.ReplaceStmt(r.reads[0].stmt, rewrite.Stmts(`metrics.Read($samples)
 $h := $samples[0].Value.Float64Histogram()
 if $prev == nil {
@@ -229,7 +230,7 @@ for $i, $n := range $h.Counts {
 	}
 }`, holes)...)
 	if a.delta != nil {
-		e.Delete(a.delta, "delta", "pause")
+		e.Delete(a.delta, about.Removed("delta", "pause"))
 	}
 	e.ReplaceStmt(a.keep, rewrite.Stmts("copy($prev, $h.Counts)", holes)...)
 	if a.alert.Init == nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/rule"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
@@ -251,7 +252,7 @@ func (f *faultSetting) scoped(safety rewrite.Safety, message string, restoring [
 	return &rewrite.Fix{Message: message, Safety: safety, Apply: func(e *rewrite.Edit) error {
 		e.ReplaceStmt(f.stmt, scopedSetting()...)
 		for _, s := range restoring {
-			e.Delete(s, "SetPanicOnFault", "restore", "fault")
+			e.Delete(s, about.Removed("SetPanicOnFault", "restore", "fault"))
 		}
 		return nil
 	}}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -27,7 +28,7 @@ func (f *faultSetting) remove(cur inspector.Cursor) (fix *rewrite.Fix, why strin
 		return nil, "the call is not a statement of the function's own; make the setting where the memory is read"
 	}
 	return f.moved(func(e *rewrite.Edit) {
-		e.Delete(f.stmt, "SetPanicOnFault", "panic", "segfault", "sigsegv", "sigbus", "crash")
+		e.Delete(f.stmt, about.Removed("SetPanicOnFault", "panic", "segfault", "sigsegv", "sigbus", "crash"))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/constant"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -37,58 +38,7 @@ func isOld(p *rewrite.Package, x ast.Expr, seen map[types.Object]bool) bool {
 			return true
 		}
 	}
-	for arg, q := range argumentsFor(p, v) {
-		if isOld(q, arg, seen) {
-			return true
-		}
-	}
-	return false
-}
-
-// argumentsFor yields what is passed for the parameter v, of a function literal
-// that is called where it stands or of a declared function, each with the package
-// of the call.
-func argumentsFor(p *rewrite.Package, v *types.Var) func(yield func(ast.Expr, *rewrite.Package) bool) {
-	return func(yield func(ast.Expr, *rewrite.Package) bool) {
-		for c := range p.Inspector.Root().Preorder((*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
-			var typ *ast.FuncType
-			switch n := c.Node().(type) {
-			case *ast.FuncLit:
-				typ = n.Type
-			case *ast.FuncDecl:
-				typ = n.Type
-			}
-			i := indexOf(syntax.ParamObjects(p, typ), v)
-			if i < 0 {
-				continue
-			}
-			if decl, ok := c.Node().(*ast.FuncDecl); ok {
-				fn, _ := p.Info.Defs[decl.Name].(*types.Func)
-				if fn == nil {
-					return
-				}
-				for _, r := range p.Snapshot().Refs(rewrite.ObjectKey(fn)) {
-					if call, ok := r.Call(); ok && i < len(call.Node().(*ast.CallExpr).Args) && !yield(call.Node().(*ast.CallExpr).Args[i], r.Pkg) {
-						return
-					}
-				}
-				return
-			}
-			if call, ok := c.Parent().Node().(*ast.CallExpr); ok && call.Fun == c.Node() && i < len(call.Args) {
-				yield(call.Args[i], p)
-			}
-			return
-		}
-	}
-}
-
-func indexOf(list []types.Object, v *types.Var) int {
-	for i, o := range list {
-		if o == v {
-			return i
-		}
-	}
-	return -1
+	return slices.ContainsFunc(syntax.ArgumentsFor(p, v), func(a syntax.Arg) bool { return isOld(a.Pkg, a.Expr, seen) })
 }
 
 // own reports whether match holds for a node of the function's body; function

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -116,9 +117,9 @@ func (x *signalFix) apply(e *rewrite.Edit) error {
 		e.InsertBefore(h.Gostmt, start...)
 	case syntax.NextStmt(x.main.Body.List, x.chDecl) == ast.Stmt(h.NotifyStmt):
 		e.ReplaceStmt(x.chDecl, start...)
-		e.Delete(h.NotifyStmt)
+		e.Delete(h.NotifyStmt, about.Removed())
 	default:
-		e.Delete(x.chDecl)
+		e.Delete(x.chDecl, about.Removed())
 		e.ReplaceStmt(h.NotifyStmt, start...)
 	}
 	// Comments around the receive and the exit.
@@ -127,7 +128,7 @@ func (x *signalFix) apply(e *rewrite.Edit) error {
 		f(e)
 	}
 	if !keepsGo {
-		e.Delete(h.Gostmt, "signal", "interrupt", "ctrl", "sigterm")
+		e.Delete(h.Gostmt, about.Removed("signal", "interrupt", "ctrl", "sigterm"))
 	}
 	if x.serve || x.inMain {
 		return nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
@@ -158,7 +159,7 @@ func (x *signalFix) endless(v *types.Var) string {
 	x.guard = false
 	x.edits = append(x.edits, func(e *rewrite.Edit) {
 		for _, s := range gone {
-			e.Delete(s, v.Name())
+			e.Delete(s, about.Removed(v.Name()))
 		}
 		e.ReplaceStmt(x.at, rewrite.Stmts("<-$ctx.Done()", rewrite.Holes{"ctx": x.ctx})...)
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/heat"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
@@ -142,7 +143,7 @@ func (x *signalFix) applyKept(e *rewrite.Edit) {
 	x.each(func() string {
 		for _, s := range x.h.Tail {
 			if x.left[callOf(s)] {
-				e.Delete(s)
+				e.Delete(s, about.Removed())
 			}
 		}
 		for _, s := range x.h.Exits {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/signalexit/contexts"
 	"github.com/runtimefix/runtimefix/rules/signalexit/result"
@@ -307,7 +308,7 @@ func stopChanRange(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 // dropReturn removes the return behind a loop that becomes one without an end.
 func (sc *scope) dropReturn(e *rewrite.Edit, loop ast.Stmt) {
 	if next := syntax.NextStmt(sc.body.List, loop); returnsNothing(sc, next) {
-		e.Delete(next)
+		e.Delete(next, about.Removed())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -260,12 +261,9 @@ func (f *lockFunc) harmless(call *ast.CallExpr) bool {
 		return true
 	default:
 		first, _, _ := strings.Cut(path, "/")
-		return !strings.Contains(first, ".") && (f.p.Module == nil || !strings.HasPrefix(path+"/", f.p.Module.Path+"/")) || logging.MatchString(path)
+		return !strings.Contains(first, ".") && (f.p.Module == nil || !strings.HasPrefix(path+"/", f.p.Module.Path+"/")) || knowledge.LogPackage(path)
 	}
 }
-
-// logging matches the paths of packages that only write logs.
-var logging = regexp.MustCompile(`(?:^|/)(?:[a-z]*log[a-z]*|zap|logrus|errors)(?:/v\d+)?$`)
 
 // calleeName returns the last name of what is called.
 func calleeName(call *ast.CallExpr) string {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -54,7 +55,7 @@ func (f *lockFunc) deferFix() *rewrite.Fix {
 		Apply: func(e *rewrite.Edit) error {
 			e.InsertAfter(lock, rewrite.Stmts("defer runtime.UnlockOSThread()", nil)...)
 			for _, s := range remove {
-				e.Delete(s, "unlock")
+				e.Delete(s, about.Removed("unlock"))
 			}
 			return nil
 		},

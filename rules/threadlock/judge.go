@@ -8,6 +8,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/heat"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -159,7 +160,7 @@ func (f *lockFunc) worksAfter() bool {
 			return false
 		}
 		fn := f.p.Callee(call)
-		return fn == nil || fn.Pkg() == nil || !logging.MatchString(fn.Pkg().Path())
+		return fn == nil || fn.Pkg() == nil || !knowledge.LogPackage(fn.Pkg().Path())
 	})
 }
 

@@ -4,10 +4,10 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"regexp"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -80,7 +80,7 @@ func (w *waiting) call(call *ast.CallExpr, p *rewrite.Package, depth int) string
 func (w *waiting) function(fn *types.Func, depth int) string {
 	path := fn.Pkg().Path()
 	switch {
-	case quick.MatchString(path) && !slow.MatchString(rewrite.ObjectKey(fn)), quickFuncs.MatchString(rewrite.ObjectKey(fn)):
+	case knowledge.Quick(fn):
 		return ""
 	case depth == 0:
 		return mayWait
@@ -108,13 +108,3 @@ func isStandard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return !strings.Contains(first, ".")
 }
-
-var (
-	// quick matches the paths of packages that work in memory, or write to a log.
-	quick = regexp.MustCompile(`^(?:bytes|cmp|container/\w+|context|encoding/(?:base64|binary|hex)|errors|fmt|hash(?:/\w+)?|iter|maps|math(?:/\w+)*|path|path/filepath|reflect|regexp|runtime|runtime/debug|slices|sort|strconv|strings|sync/atomic|time|unicode(?:/\w+)?|unsafe)$` +
-		`|(?:^|/)(?:log|slog|zap|zerolog|logrus|klog|logr|glog|hclog)(?:/v\d+)?$|prometheus/client_golang/prometheus$`)
-	// slow matches functions of such packages that wait all the same.
-	slow = regexp.MustCompile(`^time\.Sleep$|^fmt\.(?:F?[Ss]can|Fprint)|^path/filepath\.(?:Walk|Glob|EvalSymlinks|Abs)|^runtime\.GC$|^runtime/debug\.FreeOSMemory$`)
-	// quickFuncs matches functions of other packages that do not wait.
-	quickFuncs = regexp.MustCompile(`^\(\*sync\.(?:WaitGroup\)\.(?:Done|Add)|Map\)\.\w+|Pool\)\.\w+|(?:RW)?Mutex\)\.(?:RUnlock|Unlock|TryLock|TryRLock)|Cond\)\.(?:Signal|Broadcast))$|^os\.(?:Getenv|LookupEnv|Getpid)$`)
-)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/heat"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
@@ -147,9 +148,9 @@ func (c Collector) dropGoroutine(g *goroutine) *rewrite.Fix {
 		Message: "remove the goroutine, which does nothing else; memory then goes back to the system at the runtime's own pace",
 		Safety:  rewrite.Unsafe,
 		Apply: func(e *rewrite.Edit) error {
-			e.Delete(g.start, c.Words...)
+			e.Delete(g.start, about.Removed(c.Words...))
 			for _, s := range g.rest {
-				e.Delete(s)
+				e.Delete(s, about.Removed())
 			}
 			if g.decl != nil {
 				e.DeleteDecl(g.decl)
@@ -164,7 +165,7 @@ func (c Collector) dropCall(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stm
 	if helper := helperOf(s, call, stmt); helper != nil {
 		return c.classed(&rewrite.Fix{Message: "remove the call, with the function that does nothing else and its calls", Apply: func(e *rewrite.Edit) error {
 			for _, s := range helper.calls {
-				e.Delete(s, c.Words...)
+				e.Delete(s, about.Removed(c.Words...))
 			}
 			e.DeleteDecl(helper.decl)
 			return nil
@@ -178,9 +179,9 @@ func (c Collector) dropCall(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stm
 	fix := &rewrite.Fix{
 		Message: "remove the call",
 		Apply: func(e *rewrite.Edit) error {
-			e.Delete(rest.stmt, words...)
+			e.Delete(rest.stmt, about.Removed(words...))
 			for _, s := range rest.more {
-				e.Delete(s)
+				e.Delete(s, about.Removed())
 			}
 			for _, d := range rest.decls {
 				e.DeleteDecl(d)

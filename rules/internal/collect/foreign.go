@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -123,7 +124,7 @@ func (s *sources) at(n ast.Node, imports map[string]string, depth int, seen map[
 		case *ast.SelectorExpr:
 			if id, ok := fun.X.(*ast.Ident); ok && imports[id.Name] != "" {
 				key := imports[id.Name] + "." + fun.Sel.Name
-				return memoryCalls[key] || memoryPackages.MatchString(imports[id.Name]) || isHeapProfile(key, n)
+				return knowledge.ReadsMemory(key) || knowledge.MemoryPackage(imports[id.Name]) || isHeapProfile(key, n)
 			}
 			return s.reads(fun.Sel.Name, true, depth-1, seen)
 		}

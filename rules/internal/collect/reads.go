@@ -9,26 +9,13 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
 // maxHelpers is the number of functions through which a measurement is followed.
 const maxHelpers = 3
-
-// memoryCalls are the functions that tell how much memory there is, or write a
-// profile of it.
-var memoryCalls = map[string]bool{
-	"runtime.ReadMemStats": true, "runtime.MemProfile": true, "runtime/debug.ReadGCStats": true, "runtime/metrics.Read": true,
-	"testing.AllocsPerRun": true, "testing.Benchmark": true,
-	"syscall.Getrusage": true, "golang.org/x/sys/unix.Getrusage": true, "syscall.Sysinfo": true, "golang.org/x/sys/unix.Sysinfo": true,
-	"runtime/debug.WriteHeapDump": true, "runtime/pprof.WriteHeapProfile": true, "(*runtime/pprof.Profile).WriteTo": true,
-	"runtime/pprof.StartCPUProfile": true, "runtime/trace.Start": true,
-}
-
-// memoryPackages matches import paths of packages that tell how much memory a
-// process, a control group or the system uses.
-var memoryPackages = regexp.MustCompile(`/gopsutil|/gosigar|prometheus/procfs|/cgroups|/pidusage|pbnjay/memory|mackerelio/go-osstat|goprocinfo`)
 
 // memoryFiles matches names of files, fields of files, and options of commands
 // that tell how much memory is used.
@@ -65,7 +52,7 @@ func (r *reader) at(n ast.Node, depth int) bool {
 			return false
 		}
 		key := rewrite.ObjectKey(fn)
-		if memoryCalls[key] || memoryPackages.MatchString(fn.Pkg().Path()) || isHeapProfile(key, n) {
+		if knowledge.ReadsMemory(key) || knowledge.MemoryPackage(fn.Pkg().Path()) || isHeapProfile(key, n) {
 			return true
 		}
 		if depth == 0 || r.seen[key] {

@@ -101,7 +101,7 @@ func TestFix(t *testing.T) {
 		for call := range s.Calls("runtime", "GC") {
 			stmt := call.At.Parent().Node().(ast.Stmt)
 			out = append(out, rewrite.Finding{Pos: call.Call.Pos(), End: call.Call.End(), Message: "it strays", Fixes: []*rewrite.Fix{{
-				Message: "remove it", Safety: rewrite.Unsafe, Apply: func(e *rewrite.Edit) error { e.Delete(stmt); return nil },
+				Message: "remove it", Safety: rewrite.Unsafe, Apply: func(e *rewrite.Edit) error { e.Delete(stmt, nil); return nil },
 			}}})
 		}
 		return out

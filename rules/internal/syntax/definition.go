@@ -3,9 +3,10 @@ package syntax
 import (
 	"go/ast"
 	"go/types"
-	"regexp"
+	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -19,8 +20,6 @@ type def struct {
 	// alone reports whether the value is used once, apart from being printed.
 	Alone bool
 }
-
-var printing = regexp.MustCompile(`^(Print|Fatal|Panic|Info|Debug|Warn|Error|Log|Msg|Str|With|Notice|Trace)`)
 
 // Definition returns where the variable or constant at id gets its only value;
 // nil when there are several such places, or none in sight.
@@ -49,7 +48,7 @@ func Definition(p *rewrite.Package, id *ast.Ident) *def {
 			return nil
 		}
 		if call, ok := c.Parent().Node().(*ast.CallExpr); ok && call.Fun != n {
-			if fn := p.Callee(call); fn != nil && printing.MatchString(fn.Name()) {
+			if fn := p.Callee(call); fn != nil && (knowledge.Tells(fn.Name()) || strings.HasPrefix(fn.Name(), "Str") || strings.HasPrefix(fn.Name(), "With")) {
 				continue
 			}
 		}

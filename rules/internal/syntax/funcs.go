@@ -201,6 +201,42 @@ func Arguments(p *rewrite.Package, id *ast.Ident) []Arg {
 	return out
 }
 
+// ArgumentsFor returns what is passed for the parameter v, of a declared function
+// or of a literal that is called where it stands; nothing when v is no parameter
+// of p.
+func ArgumentsFor(p *rewrite.Package, v *types.Var) []Arg {
+	for c := range p.Inspector.Root().Preorder((*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		if n := c.Node(); v.Pos() < n.Pos() || n.End() <= v.Pos() {
+			continue
+		}
+		switch n := c.Node().(type) {
+		case *ast.FuncLit:
+			i := slices.Index(ParamObjects(p, n.Type), types.Object(v))
+			if call, ok := c.Parent().Node().(*ast.CallExpr); ok && call.Fun == n && 0 <= i && i < len(call.Args) {
+				return []Arg{{p, call, call.Args[i]}}
+			}
+		case *ast.FuncDecl:
+			i := slices.Index(ParamObjects(p, n.Type), types.Object(v))
+			fn, _ := p.Info.Defs[n.Name].(*types.Func)
+			if i < 0 || fn == nil {
+				continue
+			}
+			var out []Arg
+			for _, r := range p.Snapshot().Refs(rewrite.ObjectKey(fn)) {
+				c, ok := r.Call()
+				if !ok {
+					continue
+				}
+				if call := c.Node().(*ast.CallExpr); i < len(call.Args) {
+					out = append(out, Arg{r.Pkg, call, call.Args[i]})
+				}
+			}
+			return out
+		}
+	}
+	return nil
+}
+
 // parameter returns the declared function of which id names a parameter, and
 // the parameter's place. There is none in a variadic function.
 func parameter(p *rewrite.Package, id *ast.Ident) (*types.Func, int) {

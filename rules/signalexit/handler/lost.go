@@ -5,9 +5,11 @@ import (
 	"go/token"
 	"go/types"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
@@ -73,8 +75,6 @@ func (h *Handler) loses(p *rewrite.Package, d *ast.DeferStmt) string {
 	return text
 }
 
-var tellVerb = regexp.MustCompile(`^(Print|Info|Debug|Warn|Error|Trace|Log|Sprint|Fprint|Msg|Since|Now|Sub)`)
-
 // TellsOnly reports whether call only writes a message.
 func TellsOnly(p *rewrite.Package, call *ast.CallExpr) bool {
 	if p.IsCall(call, "fmt", "Fprint", "Fprintf", "Fprintln") {
@@ -82,7 +82,13 @@ func TellsOnly(p *rewrite.Package, call *ast.CallExpr) bool {
 		return id != nil && (id.Name == "Stdout" || id.Name == "Stderr")
 	}
 	id := syntax.LastName(call.Fun)
-	return p.Info.Types[call.Fun].IsType() || p.Info.Types[call.Fun].IsBuiltin() || id != nil && tellVerb.MatchString(id.Name)
+	return p.Info.Types[call.Fun].IsType() || p.Info.Types[call.Fun].IsBuiltin() || id != nil && (knowledge.Tells(id.Name) || makesText(id.Name))
+}
+
+// makesText reports whether a function of such a name makes what a message says:
+// Sprintf, time.Since, time.Now, Time.Sub.
+func makesText(name string) bool {
+	return slices.ContainsFunc([]string{"Sprint", "Fprint", "Since", "Now", "Sub"}, func(verb string) bool { return strings.HasPrefix(name, verb) })
 }
 
 // harmless reports whether nothing is lost when the process ends without the

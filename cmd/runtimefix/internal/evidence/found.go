@@ -73,7 +73,7 @@ func (t *Tree) call(path string, s *Site) (at [2]token.Position, src []byte, ok 
 	}
 	for _, d := range file.Decls {
 		decl, isFunc := d.(*ast.FuncDecl)
-		if !isFunc || declName(decl) != s.Name() {
+		if !isFunc || rewrite.DeclName(decl) != s.Name() {
 			continue
 		}
 		ast.Inspect(decl, func(n ast.Node) bool {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite"
 	"golang.org/x/mod/modfile"
 )
 
@@ -112,7 +113,7 @@ func (t *Tree) place(pos token.Position, src []byte) place {
 		return p
 	}
 	if decl := t.declAt(file, pos.Line); decl != nil {
-		p.name = declName(decl)
+		p.name = rewrite.DeclName(decl)
 	}
 	return p
 }
@@ -139,30 +140,6 @@ func (t *Tree) declAt(f *ast.File, line int) *ast.FuncDecl {
 		}
 	}
 	return nil
-}
-
-// declName names a declaration as Frame.Name does.
-func declName(d *ast.FuncDecl) string {
-	if d.Recv == nil || len(d.Recv.List) == 0 {
-		return d.Name.Name
-	}
-	x := d.Recv.List[0].Type
-	for {
-		switch n := x.(type) {
-		case *ast.StarExpr:
-			x = n.X
-		case *ast.ParenExpr:
-			x = n.X
-		case *ast.IndexExpr:
-			x = n.X
-		case *ast.IndexListExpr:
-			x = n.X
-		case *ast.Ident:
-			return n.Name + "." + d.Name.Name
-		default:
-			return d.Name.Name
-		}
-	}
 }
 
 func abs(n int) int { return max(n, -n) }
