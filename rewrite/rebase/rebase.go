@@ -41,7 +41,7 @@ func Rebase(orig, before, after []byte) (out []byte, exact bool, err error) {
 	}
 	a := scan(after)
 	if a.illegal > 0 {
-		return nil, false, fmt.Errorf("rebase: %d characters of the changed text begin no Go token", a.illegal)
+		return nil, false, fmt.Errorf("rebase: the changed text has %d places that are no Go tokens", a.illegal)
 	}
 	if bytes.Equal(orig, before) {
 		return after, true, nil

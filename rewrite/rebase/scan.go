@@ -30,7 +30,7 @@ type tok struct {
 type text struct {
 	src     []byte
 	toks    []tok
-	illegal int // tokens that are none
+	illegal int // places that are no Go: odd characters, literals and comments without an end
 }
 
 func scan(content []byte) *text {
@@ -51,9 +51,6 @@ func scan(content []byte) *text {
 			semis++
 			continue
 		}
-		if kind == token.ILLEGAL {
-			t.illegal++
-		}
 		start := file.Offset(pos)
 		end := tokenEnd(src, start, kind, lit)
 		k := key{kind, lit}
@@ -64,6 +61,7 @@ func scan(content []byte) *text {
 		semis = 0
 	}
 	t.add(key{token.EOF, "end"}, len(src), len(src), semis)
+	t.illegal = s.ErrorCount
 	return t
 }
 

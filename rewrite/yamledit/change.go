@@ -48,9 +48,7 @@ func (f *File) Remove(n *yaml.Node, opt Options) ([]Splice, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := f.copy()
-	want.drop(n)
-	return f.check(list, want)
+	return f.check(list, parent, dropping(n))
 }
 
 // valueOf returns the value of the key n in a mapping, n itself in a sequence.
@@ -84,15 +82,13 @@ func (f *File) removeLast(parent, n, value *yaml.Node, opt Options) ([]Splice, e
 	if parent.Kind == yaml.MappingNode {
 		empty = "{}"
 	}
-	want := f.copy()
-	want.drop(n)
 	if parent.Style&yaml.FlowStyle != 0 {
 		off := f.content(parent)
 		end, ok := f.end(parent)
 		if !ok || bytes.Contains(f.Src[off:end], []byte("#")) {
 			return nil, errors.New("the end of the collection cannot be told")
 		}
-		return f.check([]Splice{{off, end, empty}}, want)
+		return f.check([]Splice{{off, end, empty}}, parent, dropping(n))
 	}
 	if key == nil {
 		return nil, errors.New("it is the only entry of its collection")
@@ -115,7 +111,7 @@ func (f *File) removeLast(parent, n, value *yaml.Node, opt Options) ([]Splice, e
 	if err != nil {
 		return nil, err
 	}
-	return f.check(append(list, Splice{at, at, " " + empty}), want)
+	return f.check(append(list, Splice{at, at, " " + empty}), parent, dropping(n))
 }
 
 // hidesComment reports whether the entry of key, whose value holds nothing but
@@ -273,13 +269,14 @@ func (f *File) Substitute(n *yaml.Node, i, j int, text string) ([]Splice, error)
 	if !ok || j >= len(p.at) {
 		return nil, errors.New("the scalar is written in a way that is not followed")
 	}
-	want := f.copy()
-	c := want.of[n]
-	c.Value = n.Value[:i] + text + n.Value[j:]
+	value := n.Value[:i] + text + n.Value[j:]
+	change := func(want *copied) { want.of[n].Value = value }
 	plain := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
-	if plain && c.Value == "" {
-		c.Style |= yaml.DoubleQuotedStyle
-		return f.check([]Splice{{p.off, p.end, `""`}}, want)
+	if plain && value == "" {
+		return f.check([]Splice{{p.off, p.end, `""`}}, n, func(want *copied) {
+			change(want)
+			want.of[n].Style |= yaml.DoubleQuotedStyle
+		})
 	}
 	enc := text
 	switch {
@@ -293,11 +290,21 @@ func (f *File) Substitute(n *yaml.Node, i, j int, text string) ([]Splice, error)
 	case n.Style&yaml.LiteralStyle != 0:
 		enc = strings.ReplaceAll(text, "\n", f.eol(p.at[i])+p.indent)
 	}
-	return f.check([]Splice{{p.at[i], p.at[j], enc}}, want)
+	return f.check([]Splice{{p.at[i], p.at[j], enc}}, n, change)
 }
 
-// check returns the splices if they turn the file into the wanted trees.
-func (f *File) check(list []Splice, want *copied) ([]Splice, error) {
+// check returns the splices if they turn the file into the trees that change,
+// which alters node n or what is below it, makes of copies.
+func (f *File) check(list []Splice, n *yaml.Node, change func(want *copied)) ([]Splice, error) {
+	list = sorted(list)
+	if p, ok := f.partAround(n, list); ok {
+		want := f.copy(p.nodes)
+		change(want)
+		if f.turnsInto(p, list, want) {
+			return list, nil
+		}
+	}
+	// A part may refer to an anchor elsewhere: only the whole says for certain.
 	out := f.Apply(list)
 	if out == nil {
 		return nil, errors.New("splices overlap")
@@ -306,6 +313,8 @@ func (f *File) check(list []Splice, want *copied) ([]Splice, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the result is not YAML: %w", err)
 	}
+	want := f.copy(f.Docs)
+	change(want)
 	if len(g.Docs) != len(want.docs) {
 		return nil, errors.New("the result has another number of documents")
 	}
@@ -314,7 +323,7 @@ func (f *File) check(list []Splice, want *copied) ([]Splice, error) {
 			return nil, errors.New("the result is not the tree that was meant")
 		}
 	}
-	return sorted(list), nil
+	return list, nil
 }
 
 func sorted(list []Splice) []Splice {
@@ -343,16 +352,16 @@ func Equal(a, b *yaml.Node) bool {
 	return true
 }
 
-// copied is a copy of a file's trees, to be turned into what is wanted.
+// copied is a copy of trees of a file, to be turned into what is wanted.
 type copied struct {
 	docs []*yaml.Node
 	of   map[*yaml.Node]*yaml.Node
 	f    *File
 }
 
-func (f *File) copy() *copied {
+func (f *File) copy(tops []*yaml.Node) *copied {
 	c := &copied{of: make(map[*yaml.Node]*yaml.Node), f: f}
-	for _, d := range f.Docs {
+	for _, d := range tops {
 		c.docs = append(c.docs, c.node(d))
 	}
 	return c
@@ -368,14 +377,16 @@ func (c *copied) node(n *yaml.Node) *yaml.Node {
 	return &m
 }
 
-// drop removes the item or the entry with the key n.
-func (c *copied) drop(n *yaml.Node) {
-	parent := c.f.up[n]
-	i := slices.Index(parent.Content, n)
-	j := i + 1
-	if parent.Kind == yaml.MappingNode {
-		j++
+// dropping returns the change that removes the item or the entry with the key n.
+func dropping(n *yaml.Node) func(*copied) {
+	return func(c *copied) {
+		parent := c.f.up[n]
+		i := slices.Index(parent.Content, n)
+		j := i + 1
+		if parent.Kind == yaml.MappingNode {
+			j++
+		}
+		p := c.of[parent]
+		p.Content = slices.Delete(p.Content, i, j)
 	}
-	p := c.of[parent]
-	p.Content = slices.Delete(p.Content, i, j)
 }

@@ -41,15 +41,15 @@ func (f *File) Append(seq, item *yaml.Node) ([]Splice, error) {
 	if len(seq.Content) == 0 && seq.Style&yaml.FlowStyle == 0 {
 		return nil, errors.New("the sequence is empty")
 	}
-	want := f.copy()
-	c := want.of[seq]
+	adding := func(json bool) func(*copied) {
+		return func(want *copied) { want.of[seq].Content = append(want.of[seq].Content, styled(item, json)) }
+	}
 	if seq.Style&yaml.FlowStyle != 0 {
 		list, json, err := f.flowInsert(seq, nil, item)
 		if err != nil {
 			return nil, err
 		}
-		c.Content = append(c.Content, styled(item, json))
-		return f.check(list, want)
+		return f.check(list, seq, adding(json))
 	}
 	last := seq.Content[len(seq.Content)-1]
 	off := f.Offset(last)
@@ -73,8 +73,7 @@ func (f *File) Append(seq, item *yaml.Node) ([]Splice, error) {
 		lines = f.render(item, body)
 		lines[0] = prefix + strings.TrimPrefix(lines[0], body)
 	}
-	c.Content = append(c.Content, styled(item, json))
-	return f.check([]Splice{f.newLines(end, lines)}, want)
+	return f.check([]Splice{f.newLines(end, lines)}, seq, adding(json))
 }
 
 // InsertAfter adds an entry to the mapping m behind that of the key after.
@@ -83,18 +82,18 @@ func (f *File) InsertAfter(m, after, key, value *yaml.Node) ([]Splice, error) {
 	if i < 0 || i%2 != 0 {
 		return nil, errors.New("no such key")
 	}
-	want := f.copy()
-	c := want.of[m]
-	add := func(json bool) {
-		c.Content = slices.Insert(c.Content, i+2, styled(key, json), styled(value, json))
+	adding := func(json bool) func(*copied) {
+		return func(want *copied) {
+			c := want.of[m]
+			c.Content = slices.Insert(c.Content, i+2, styled(key, json), styled(value, json))
+		}
 	}
 	if m.Style&yaml.FlowStyle != 0 {
 		list, json, err := f.flowInsert(m, m.Content[i:i+2], key, value)
 		if err != nil {
 			return nil, err
 		}
-		add(json)
-		return f.check(list, want)
+		return f.check(list, m, adding(json))
 	}
 	end, ok := f.entryEnd(after, m.Content[i+1])
 	if !ok || !f.restIsEmpty(end) {
@@ -105,8 +104,7 @@ func (f *File) InsertAfter(m, after, key, value *yaml.Node) ([]Splice, error) {
 	if lead := strings.TrimLeft(string(f.Src[f.lineStart(off):off]), " -"); lead != "" {
 		return nil, errors.New("the mapping begins within a line")
 	}
-	add(false)
-	return f.check([]Splice{f.newLines(end, f.render(Map(key, value), indent))}, want)
+	return f.check([]Splice{f.newLines(end, f.render(Map(key, value), indent))}, m, adding(false))
 }
 
 // styled returns a copy of n with the keys and strings quoted as JSON has them.

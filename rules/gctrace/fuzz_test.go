@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -78,7 +79,13 @@ func FuzzTextTraces(f *testing.F) {
 		if again := run(got); string(again) != string(got) {
 			t.Fatalf("a second run changes it again:\n%q\n%q", got, again)
 		}
+		joined := false
 		for line := range strings.Lines(string(src)) {
+			if joined { // its first word belongs to the last of the line above
+				line = strings.TrimLeft(line, " \t")
+				line = strings.TrimLeftFunc(line, func(r rune) bool { return r != ' ' && r != '\t' })
+			}
+			joined = cutWord.MatchString(line)
 			line = strings.TrimRight(line, " \t\r\n\\`")
 			lower := strings.ToLower(line)
 			if !strings.Contains(lower, "gc") && !strings.Contains(lower, "godebug") && !strings.Contains(lower, "garbage") && !strings.Contains(lower, "env") &&
@@ -88,6 +95,9 @@ func FuzzTextTraces(f *testing.F) {
 		}
 	})
 }
+
+// cutWord matches a line whose last word goes on in the next.
+var cutWord = regexp.MustCompile("[^ \t][\\\\`][ \t\r]*\n$")
 
 // subsequence reports whether a is b with bytes taken away.
 func subsequence(a, b []byte) bool {
