@@ -15,12 +15,37 @@ import (
 const aliasDepth = 4
 
 // addAliases adds the fields of the type with the key that are given the memory
-// of those in views, too: T{data: b, dec: newDecoder(b[4:])}, t.dec =
-// newDecoder(t.data).
+// of those in views, too, by a literal or an assignment in the same function:
+// T{data: b, dec: newDecoder(b[4:])}, t.dec = newDecoder(t.data).
 func (k *keeper) addAliases(p *rewrite.Package, key string, views map[string]bool) {
 	if len(views) == 0 {
 		return
 	}
+	all := givenFields(p, key)
+	roots := make(map[*ast.BlockStmt][]*types.Var)
+	for _, g := range all {
+		if views[g.field] {
+			roots[g.body] = append(roots[g.body], sliceRoots(p, g.body, g.value, aliasDepth)...)
+		}
+	}
+	for _, g := range all {
+		is := isVar(roots[g.body])
+		if k.aliases(p, g.body, g.value, func(p *rewrite.Package, x ast.Expr) bool { return is(p, x) || views[fieldOf(p, x, key)] }, aliasDepth) {
+			views[g.field] = true
+		}
+	}
+}
+
+// A given is a value that a field gets in a function.
+type given struct {
+	body  *ast.BlockStmt
+	field string
+	value ast.Expr
+}
+
+// givenFields returns what the fields of the type with the key are set to in p.
+func givenFields(p *rewrite.Package, key string) []given {
+	var out []given
 	for c := range p.Inspector.Root().Preorder((*ast.CompositeLit)(nil), (*ast.AssignStmt)(nil)) {
 		fn, ok := syntax.EnclosingFunc(c)
 		if !ok {
@@ -29,23 +54,25 @@ func (k *keeper) addAliases(p *rewrite.Package, key string, views map[string]boo
 		body := syntax.BodyOf(fn.Node())
 		switch n := c.Node().(type) {
 		case *ast.CompositeLit:
-			if finalizer.FinalizedKey(p.Info.TypeOf(n)) == key {
-				k.aliasesIn(p, body, n, views)
+			if finalizer.FinalizedKey(p.Info.TypeOf(n)) != key {
+				continue
+			}
+			for _, elt := range n.Elts {
+				if kv, ok := elt.(*ast.KeyValueExpr); ok {
+					if id, ok := kv.Key.(*ast.Ident); ok {
+						out = append(out, given{body, id.Name, kv.Value})
+					}
+				}
 			}
 		case *ast.AssignStmt:
 			for i, lhs := range n.Lhs {
-				f := fieldOf(p, ast.Unparen(lhs), key)
-				if f != "" && len(n.Lhs) == len(n.Rhs) && k.aliases(p, body, n.Rhs[i], isField(key, views), aliasDepth) {
-					views[f] = true
+				if f := fieldOf(p, ast.Unparen(lhs), key); f != "" && len(n.Lhs) == len(n.Rhs) {
+					out = append(out, given{body, f, n.Rhs[i]})
 				}
 			}
 		}
 	}
-}
-
-// isField returns a predicate for the fields of the type with the key.
-func isField(key string, names map[string]bool) aliased {
-	return func(p *rewrite.Package, x ast.Expr) bool { return names[fieldOf(p, x, key)] }
+	return out
 }
 
 // isVar returns a predicate for the variables.
@@ -54,33 +81,6 @@ func isVar(vars []*types.Var) aliased {
 		id, ok := x.(*ast.Ident)
 		return ok && slices.ContainsFunc(vars, func(v *types.Var) bool { return p.Info.Uses[id] == v })
 	}
-}
-
-// aliasesIn adds the fields that the literal gives the memory of one in views.
-func (k *keeper) aliasesIn(p *rewrite.Package, body *ast.BlockStmt, lit *ast.CompositeLit, views map[string]bool) {
-	var roots []*types.Var
-	for _, elt := range lit.Elts {
-		if kv, ok := elt.(*ast.KeyValueExpr); ok && isKey(kv, views) {
-			roots = append(roots, sliceRoots(p, body, kv.Value, aliasDepth)...)
-		}
-	}
-	if len(roots) == 0 {
-		return
-	}
-	for _, elt := range lit.Elts {
-		kv, ok := elt.(*ast.KeyValueExpr)
-		if !ok || isKey(kv, views) {
-			continue
-		}
-		if id, ok := kv.Key.(*ast.Ident); ok && k.aliases(p, body, kv.Value, isVar(roots), aliasDepth) {
-			views[id.Name] = true
-		}
-	}
-}
-
-func isKey(kv *ast.KeyValueExpr, names map[string]bool) bool {
-	id, ok := kv.Key.(*ast.Ident)
-	return ok && names[id.Name]
 }
 
 // sliceRoots returns the variables that x is, or is a part of, or was copied

@@ -96,6 +96,9 @@ func (k *keeper) passes(x *crossing, o liveness.Subject) bool {
 		args = append(slices.Clip(args), sel.X)
 	}
 	for _, arg := range args {
+		if x.memory && slices.Contains(x.operands, arg) {
+			continue // what leads to the memory
+		}
 		if l.Refers(arg, o) && len(k.handlesOf(x, arg, 0)) == 0 {
 			return true
 		}
@@ -302,8 +305,8 @@ func (k *keeper) ownerOf(p *rewrite.Package, w path) (o resource, ok bool) {
 			return o.along(w.steps[:i]), true
 		}
 		if f := w.steps[i].field; ptr && f != nil {
-			if owner := k.ownerField(t, f.Name()); owner != nil {
-				return resource{v: v, typ: owner.Type()}.along(append(slices.Clip(w.steps[:i]), step{owner, owner.Type()})), true
+			if owner, typ := k.ownerField(t, f.Name()); owner != nil {
+				return resource{v: v, typ: typ}.along(append(slices.Clip(w.steps[:i]), step{owner, owner.Type()})), true
 			}
 		}
 	}

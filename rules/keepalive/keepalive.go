@@ -98,7 +98,7 @@ type keeper struct {
 	viewed     map[string]map[string]bool // fields that are slices of what finalizers unmap, by type
 	unmapping  map[string]map[int]bool    // what functions unmap
 	returning  map[string]int             // the slice that functions return
-	parts      map[string]*types.Var      // the field that keeps the owner of another one, by type and that field
+	parts      map[string]keptOwner       // the field that keeps the owner of another one, by type and that field
 	global     map[string]bool            // types whose objects a package's variable holds
 }
 
@@ -108,7 +108,7 @@ func newKeeper(s *rewrite.Snapshot) *keeper {
 		busy: make(map[string]bool), wrapped: make(map[*types.Var]bool), marked: make(map[*ast.FuncDecl]bool),
 		passages: make(map[string]*passage), handing: make(map[string]map[int]bool), seconds: make(map[string]map[string]bool),
 		viewed: make(map[string]map[string]bool), unmapping: make(map[string]map[int]bool), returning: make(map[string]int),
-		parts: make(map[string]*types.Var), global: make(map[string]bool),
+		parts: make(map[string]keptOwner), global: make(map[string]bool),
 	}
 }
 

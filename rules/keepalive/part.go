@@ -11,34 +11,37 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
-// ownerField returns the field of what t points at that keeps the owner of what
-// the named field leads to: all literals give the two a part of C's memory and
-// the object whose finalizer frees the whole, as &item{p: list.h.first, of: list}
-// does. nil when there is no such field.
-func (k *keeper) ownerField(t types.Type, name string) *types.Var {
-	key := finalizer.FinalizedKey(t) + "." + name
-	if f, ok := k.parts[key]; ok {
-		return f
-	}
-	k.parts[key] = nil
-	home := k.homeOf(t)
-	if home == nil || !k.mayUnmap() {
-		return nil
-	}
-	candidates := k.owners(t)
-	if len(candidates) == 0 {
-		return nil
-	}
-	for _, f := range candidates {
-		if k.alwaysPart(home, t, name, f) {
-			k.parts[key] = f
-			return f
-		}
-	}
-	return nil
+// A keptOwner is a field that keeps the owner of what another one leads to, and
+// the owner's type.
+type keptOwner struct {
+	field *types.Var
+	typ   types.Type
 }
 
-// owners returns the fields of what t points at that are pointers to objects
+// ownerField returns the field of what t points at that keeps the owner of what
+// the named field leads to, and the owner's type: all literals give the two a part
+// of C's memory and the object whose finalizer frees the whole, as &item{p:
+// list.h.first, of: list} does. nil when there is no such field.
+func (k *keeper) ownerField(t types.Type, name string) (*types.Var, types.Type) {
+	key := finalizer.FinalizedKey(t) + "." + name
+	if f, ok := k.parts[key]; ok {
+		return f.field, f.typ
+	}
+	k.parts[key] = keptOwner{}
+	home := k.homeOf(t)
+	if home == nil || !k.mayUnmap() {
+		return nil, nil
+	}
+	for _, f := range k.owners(t) {
+		if typ := k.alwaysPart(home, t, name, f); typ != nil {
+			k.parts[key] = keptOwner{f, typ}
+			return f, typ
+		}
+	}
+	return nil, nil
+}
+
+// owners returns the fields of what t points at that may be pointers to objects
 // with finalizers.
 func (k *keeper) owners(t types.Type) []*types.Var {
 	if elem := syntax.PointerElem(t); elem != nil {
@@ -50,17 +53,16 @@ func (k *keeper) owners(t types.Type) []*types.Var {
 	}
 	var out []*types.Var
 	for f := range st.Fields() {
-		if syntax.PointerElem(f.Type()) != nil && !isFile(f.Type()) && k.backed(f.Type()) {
+		if types.IsInterface(f.Type()) || syntax.PointerElem(f.Type()) != nil && !isFile(f.Type()) && k.backed(f.Type()) {
 			out = append(out, f)
 		}
 	}
 	return out
 }
 
-// alwaysPart reports whether every literal of t's type that gives the named
-// field a value gives it a part of what the owner has.
-func (k *keeper) alwaysPart(home *rewrite.Package, t types.Type, name string, owner *types.Var) bool {
-	found := false
+// alwaysPart returns the owner's type where every literal of t's type that gives
+// the named field a value gives it a part of what the owner has, nil else.
+func (k *keeper) alwaysPart(home *rewrite.Package, t types.Type, name string, owner *types.Var) (typ types.Type) {
 	for c := range home.Inspector.Root().Preorder((*ast.CompositeLit)(nil)) {
 		lit := c.Node().(*ast.CompositeLit)
 		if finalizer.FinalizedKey(home.Info.TypeOf(lit)) != finalizer.FinalizedKey(t) {
@@ -72,19 +74,19 @@ func (k *keeper) alwaysPart(home *rewrite.Package, t types.Type, name string, ow
 		}
 		fn, ok := syntax.EnclosingFunc(c)
 		if !ok || of == nil {
-			return false
+			return nil
 		}
-		root := syntax.VariableOf(of)
-		if root == nil {
-			return false
+		root, has := syntax.VariableOf(of), home.Info.TypeOf(of)
+		if root == nil || typ != nil && !types.Identical(typ, has) || syntax.PointerElem(has) == nil || isFile(has) || !k.backed(has) {
+			return nil
 		}
-		d := derivation{k, home, syntax.BodyOf(fn.Node()), t, name, owner.Type(), home.Info.ObjectOf(root)}
+		d := derivation{k, home, syntax.BodyOf(fn.Node()), t, name, has, home.Info.ObjectOf(root)}
 		if !d.of(part, aliasDepth) {
-			return false
+			return nil
 		}
-		found = true
+		typ = has
 	}
-	return found
+	return typ
 }
 
 // named returns the value that the literal gives the field.

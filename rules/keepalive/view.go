@@ -79,8 +79,13 @@ func (k *keeper) accessedBy(p *rewrite.Package, c inspector.Cursor, call *ast.Ca
 		return nil
 	}
 	if p.Info.Types[call.Fun].IsType() {
-		if basic, ok := syntax.Under(p.Info.TypeOf(call)).(*types.Basic); ok && basic.Info()&types.IsString != 0 {
-			return call.Args // a copy
+		switch u := syntax.Under(p.Info.TypeOf(call)).(type) {
+		case *types.Basic:
+			if u.Info()&types.IsString != 0 {
+				return call.Args // a copy
+			}
+		case *types.Array:
+			return call.Args
 		}
 		return nil
 	}
