@@ -88,7 +88,7 @@ func (j *job) prepare(ctx context.Context) (opt rewrite.Options, finders []*rewr
 		}
 	}
 	opt = rewrite.Options{
-		Config:    rewrite.Config{Dir: j.dir, Tests: o.tests, Tags: o.tags, Settings: &rules.Settings{Handlers: j.cfg.Handlers, AsyncC: j.cfg.AsyncC}},
+		Config:    rewrite.Config{Dir: j.dir, Tests: o.tests, Tags: o.tags, Settings: settingsOf(j.cfg)},
 		Patterns:  o.patterns,
 		Platforms: o.platforms,
 		Admit:     rewrite.Safe,
@@ -227,4 +227,11 @@ func (j *job) finish(code int) (int, error) {
 // note writes a line for people.
 func (j *job) note(format string, args ...any) {
 	writeText(j.stderr, format, args...)
+}
+
+// settingsOf returns what the configuration tells the rules. One that takes
+// finalizercycle's unsafe fixes for safe asks for all of them.
+func settingsOf(c *config.Config) *rules.Settings {
+	safety, set := c.Safety["finalizercycle"]
+	return &rules.Settings{Handlers: c.Handlers, AsyncC: c.AsyncC, Cleanups: set && safety == rewrite.Safe}
 }

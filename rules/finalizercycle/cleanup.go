@@ -305,12 +305,16 @@ func cursorOf(p *rewrite.Package, n ast.Node) inspector.Cursor {
 const (
 	cleanupMessage       = "register a cleanup, which a cycle does not keep from running; the fields are read at the registration, and finalizers that never ran begin to run"
 	cleanupObjectMessage = "register a cleanup, which a cycle does not keep from running; its function gets a new object with the fields that it reads, as they are at the registration, and finalizers that never ran begin to run"
+	plainMessage         = "register a cleanup; it gets the fields that the finalizer reads, as they are at the registration"
 )
 
 func (m *migration) fix() *rewrite.Fix {
 	fix := &rewrite.Fix{Message: cleanupMessage, Safety: rewrite.Unsafe, Apply: m.apply}
 	if m.object {
 		fix.Message = cleanupObjectMessage
+	}
+	if m.y.plain {
+		fix.Message = plainMessage
 	}
 	if len(m.clears) > 0 {
 		fix.Message += "; where the finalizer was cleared the cleanup is stopped"

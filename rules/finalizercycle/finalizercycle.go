@@ -13,6 +13,7 @@ import (
 	"github.com/runtimefix/runtimefix/rules/finalizercycle/heap"
 	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
 	"github.com/runtimefix/runtimefix/rules/internal/rule"
+	"github.com/runtimefix/runtimefix/rules/internal/settings"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -24,6 +25,8 @@ var Rule = &rule.Rule{
 The collector keeps everything that is reachable from an object with a finalizer, and from the finalizer's function, until the finalizer has run (runtime/mgcmark.go, gcScanFinalizer). If one of them leads back to the object, it is reachable from itself: it is never freed, and its finalizer never runs. One finalizer in the cycle is enough. A pointer from an object to itself does no harm, nor does a chain.
 
 A function literal that captures the object gets it as its parameter instead. An object in a cycle of fields gets a cleanup (runtime.AddCleanup, Go 1.24): it takes the fields it needs by value when it is registered, and what the object refers to does not keep it. A method that is the finalizer gets a new object with the fields that it reads. Where Close cleared the finalizer, it stops the cleanup.
+
+On request, "safety: {finalizercycle: safe}" in the configuration, finalizers that nothing is wrong with become cleanups as well, on the same conditions, and only if no object with a finalizer leads to their object or the other way round: finalizers run in that order, cleanups in any.
 
 It fires when the finalizer's function captures the object, or when the registering function, or another one of the package, closes a cycle over fields, slices, maps, interfaces or closures. The fields must not change after the registration, nor be released by hand while the finalizer is set, else it only reports. So it does for cleanups whose function or argument leads back to the object. A cycle that only the types show is reported, where an object that is made with a pointer back is handed to the finalized one. It stays silent for pointers of an object to itself, chains, wrappers around a cyclic inner object, references that the package takes back, and what package-level variables hold. In tests it only reports.`,
 	Before: `db := &DB{tmp: tmp}
@@ -52,6 +55,9 @@ func findFinalizerCycles(s *rewrite.Snapshot) []rewrite.Finding {
 			found = append(found, y)
 		}
 	}
+	if settings.Of(s).Cleanups {
+		found = append(found, c.plain(found)...)
+	}
 	return c.findings(found)
 }
 
@@ -74,6 +80,8 @@ type cyclic struct {
 	partly bool
 	// guessed reports whether only the types tell of the cycle.
 	guessed bool
+	// plain reports whether there is none: a cleanup could do the same.
+	plain bool
 }
 
 // check returns how x's object keeps itself reachable, nil when it does not.
@@ -147,7 +155,7 @@ func (c *cycles) findings(found []*cyclic) []rewrite.Finding {
 	}
 	joined := make(map[*migration]bool) // told of together with another one
 	for _, y := range found {
-		if m := plans[y]; m != nil && joined[m] {
+		if m := plans[y]; m != nil && (joined[m] || y.plain && m.why != "") {
 			continue
 		}
 		call := y.Call.Call
@@ -178,6 +186,9 @@ func (c *cycles) findings(found []*cyclic) []rewrite.Finding {
 				}
 			}
 		}
+		if y.plain && fix == nil {
+			continue
+		}
 		if fix != nil {
 			f.Fixes = []*rewrite.Fix{fix}
 		} else {
@@ -191,6 +202,9 @@ func (c *cycles) findings(found []*cyclic) []rewrite.Finding {
 // partner says why another finalizer of y's cycle keeps it closed, "" when none
 // does.
 func (c *cycles) partner(y *cyclic, found []*cyclic, plans map[*cyclic]*migration) string {
+	if y.plain {
+		return ""
+	}
 	own := finalizer.FinalizedKey(y.Elem)
 	for _, s := range y.way[1:] {
 		if s.From.Typ == nil || s.From.IsVar {
@@ -224,6 +238,9 @@ func (y *cyclic) message() string {
 	what := "finalizer"
 	if y.Cleanup {
 		what = "cleanup"
+	}
+	if y.plain {
+		return "a cleanup could do what the finalizer does: it needs no second collection to free the object, and cycles do not keep it from running"
 	}
 	if y.dies() {
 		return "the program dies here: a finalizer must have one parameter, the object"

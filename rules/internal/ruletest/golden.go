@@ -18,6 +18,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/rule"
+	"github.com/runtimefix/runtimefix/rules/internal/settings"
 	"golang.org/x/tools/txtar"
 )
 
@@ -28,6 +29,7 @@ var update = flag.Bool("update", false, "rewrite the golden trees: their want/ f
 //
 //	flags: --unsafe       the fixes that --unsafe admits are made too
 //	flags: --tests=false  tests are not loaded
+//	asked: cleanups       the configuration asks for what is offered on request
 //	rules: a,b            rules to run instead of RULE alone
 //	go: 1.27              run only by a toolchain of that release or later
 //	broken                the input does not type-check, the result does
@@ -41,6 +43,7 @@ type goldenTree struct {
 	archive          *txtar.Archive
 	unsafe, noTests  bool
 	broken, illTyped bool
+	cleanups         bool
 	rules            []string
 }
 
@@ -71,6 +74,7 @@ func readGolden(t *testing.T, path string) *goldenTree {
 		if v, ok := strings.CutPrefix(line, "go:"); ok && version.Compare(runtime.Version(), "go"+strings.TrimSpace(v)) < 0 {
 			t.Skipf("needs Go %s", strings.TrimSpace(v))
 		}
+		g.cleanups = g.cleanups || line == "asked: cleanups"
 		g.broken = g.broken || line == "broken"
 		g.illTyped = g.illTyped || line == "ill-typed"
 	}
@@ -93,7 +97,7 @@ func (g *goldenTree) finders(t *testing.T, list []*rule.Rule) []*rewrite.Finder 
 func (g *goldenTree) run(t *testing.T, dir string, finders []*rewrite.Finder) *rewrite.Result {
 	t.Helper()
 	opt := rewrite.Options{
-		Config:   rewrite.Config{Dir: dir, Tests: !g.noTests, Emits: emits(finders)},
+		Config:   rewrite.Config{Dir: dir, Tests: !g.noTests, Emits: emits(finders), Settings: &settings.Settings{Cleanups: g.cleanups}},
 		Patterns: []string{"./..."},
 		Admit:    rewrite.Safe,
 		Fix:      true,

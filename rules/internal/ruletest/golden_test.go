@@ -34,6 +34,7 @@ func TestReadGolden(t *testing.T) {
 		{"flags: --unsafe\n", goldenTree{rules: []string{"stray"}, unsafe: true}},
 		{"flags: --unsafe --tests=false\n", goldenTree{rules: []string{"stray"}, unsafe: true, noTests: true}},
 		{"rules: one,two\nbroken\n", goldenTree{rules: []string{"one", "two"}, broken: true}},
+		{"asked: cleanups\n", goldenTree{rules: []string{"stray"}, cleanups: true}},
 		{"ill-typed\ngo: 1.20\n", goldenTree{rules: []string{"stray"}, illTyped: true}},
 		{"This is broken, as words go.\n", goldenTree{rules: []string{"stray"}}},
 	} {

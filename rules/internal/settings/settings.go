@@ -15,6 +15,9 @@ type Settings struct {
 	Handlers []*regexp.Regexp
 	// AsyncC match C functions that keep a pointer after they return.
 	AsyncC []*regexp.Regexp
+	// Cleanups asks for the finalizers that a cleanup could replace, although
+	// nothing is wrong with them.
+	Cleanups bool
 }
 
 // Of returns the snapshot's settings.
