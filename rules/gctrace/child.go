@@ -46,48 +46,6 @@ func traceOnly(p *rewrite.Package, value ast.Expr) bool {
 	return ok && g.setting != "" && g.rest == ""
 }
 
-// maybeNil reports whether the list may be nil: the Env of a command to which
-// nothing is visibly assigned before. A nil Env is the parent's whole
-// environment, so that the child would get more than it had.
-func (x *goTrace) maybeNil(list ast.Expr) bool {
-	sel, ok := ast.Unparen(list).(*ast.SelectorExpr)
-	if !ok || !x.isEnvField(sel) {
-		return false
-	}
-	decl := syntax.EnclosingDecl(x.cur)
-	if decl == nil {
-		return true
-	}
-	return !syntax.InDecl(decl, func(n ast.Node) bool {
-		if n.Pos() >= x.lit.Pos() {
-			return false
-		}
-		switch n := n.(type) {
-		case *ast.AssignStmt:
-			for i, l := range n.Lhs {
-				if len(n.Lhs) == len(n.Rhs) && x.file.Text(l) == x.file.Text(sel) && n.End() <= x.lit.Pos() && !x.appends(n.Rhs[i], sel) {
-					return !syntax.IsNil(x.p, n.Rhs[i])
-				}
-			}
-		case *ast.KeyValueExpr:
-			id, ok := n.Key.(*ast.Ident)
-			return ok && id.Name == "Env" && n.End() <= x.lit.Pos() && !syntax.IsNil(x.p, n.Value)
-		}
-		return false
-	})
-}
-
-// appends reports whether e is append(list, ...): an element more makes the list
-// not nil, but it is taken out by a fix of its own if it is a trace.
-func (x *goTrace) appends(e ast.Expr, list ast.Expr) bool {
-	call, ok := ast.Unparen(e).(*ast.CallExpr)
-	if !ok || len(call.Args) < 2 || x.file.Text(call.Args[0]) != x.file.Text(list) {
-		return false
-	}
-	id, ok := ast.Unparen(call.Fun).(*ast.Ident)
-	return ok && x.p.Info.Uses[id] == types.Universe.Lookup("append") && strings.Contains(x.file.Text(call), "gctrace")
-}
-
 // conditional reports whether an if, switch or select stands around the literal
 // within its function.
 func (x *goTrace) conditional() bool {
