@@ -30,6 +30,9 @@ type Options struct {
 	// Known are the names of all rules, also of those that do not run, so that
 	// an ignore comment for one of them is not taken for a mistake.
 	Known []string
+	// Tidy says that go.mod, go.sum and vendor/modules.txt are to stay as tidy as
+	// they are where fixes drop imports.
+	Tidy bool
 	// Edits says whether every fix is made for itself as well, for FoundFix.Edits.
 	Edits bool
 	// Dirs, if set, says in which directories Go files may have findings.
@@ -63,6 +66,8 @@ type Result struct {
 	Problems []load.Problem
 	// Internal are faults of this program: panics in rules.
 	Internal []load.Problem
+	// Untidy says what the user has to run for a module to be as tidy as it was.
+	Untidy []load.Problem
 	// Excluded are the files in which a rule might fire but which none of the
 	// platforms includes.
 	Excluded []Excluded
@@ -140,6 +145,9 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 			res.Remaining = append(res.Remaining, r.resolve(v.snap, left)...)
 		}
 		res.Changes = r.changes()
+		if opt.Tidy {
+			res.Changes, res.Untidy = r.tidied(opt, res.Changes)
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -116,7 +116,7 @@ func readRecordings(ctx context.Context, o *options, root string, stderr io.Writ
 	}
 	bar := newProgress(stderr)
 	defer bar.clear()
-	r := &recorded{tree: evidence.NewTree(root), minRate: o.minRate}
+	r := &recorded{tree: evidence.NewTree(root), minRate: o.minRate, items: make(map[recordedKey][]evidence.Item)}
 	for i, path := range append(append([]string(nil), o.traces...), o.profiles...) {
 		rec, err := evidence.Read(ctx, path, readProgress(path, bar.stage))
 		if err != nil {

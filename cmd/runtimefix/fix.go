@@ -94,6 +94,7 @@ func (j *job) prepare(ctx context.Context) (opt rewrite.Options, finders []*rewr
 		Admit:     rewrite.Safe,
 		Fix:       o.diff || o.apply,
 		Write:     o.apply,
+		Tidy:      o.diff || o.apply || o.interactive,
 		Known:     rules.Names(),
 		Edits:     o.needsEdits(),
 		Select:    j.sel.keep,
@@ -202,6 +203,7 @@ func (j *job) finish(code int) (int, error) {
 	}
 	j.out.style(j.o.color, j.stderr)
 	j.out.problems(j.stderr)
+	j.out.untidy(j.stderr)
 	j.out.leftOut(j.stderr)
 	j.rec.remarks(j.stderr, j.o)
 	if !j.o.quiet {

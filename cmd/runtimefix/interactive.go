@@ -265,5 +265,8 @@ func makeAccepted(ctx context.Context, opt rewrite.Options, finders []*rewrite.F
 		code = exitLoad
 		writeText(w, "runtimefix: %s", out.problem(p))
 	}
+	for _, p := range res.Untidy {
+		writeText(w, "runtimefix: %s", out.problem(p))
+	}
 	return code, nil
 }

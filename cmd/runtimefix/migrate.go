@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -33,6 +34,7 @@ type migration struct {
 	rolledBack     []blamed
 	unproved       []rewrite.Found // in modules that do not build
 	commits        []migrate.SummaryCommit
+	shown          *migrate.Shown // nil until it is asked
 	stdout, stderr io.Writer
 }
 
@@ -61,6 +63,9 @@ func (m *migration) run(ctx context.Context) (code int, err error) {
 	if m.opt, m.finders, err = m.prepare(ctx); err != nil {
 		return 0, err
 	}
+	if m.rec, err = readRecordings(ctx, m.o.options, m.root, m.stderr); err != nil {
+		return 0, err
+	}
 	if m.part, err = migrate.NewPart(m.root, m.o.shard, m.o.owner); err != nil {
 		return 0, usageError{err}
 	}
@@ -75,6 +80,7 @@ func (m *migration) run(ctx context.Context) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	p.left = append(p.left, m.rec.alone(p.first.Findings, m.o.options)...)
 	if err := m.carryOut(ctx, p); err != nil {
 		return 0, err
 	}
@@ -144,14 +150,19 @@ func (m *migration) carryOut(ctx context.Context, p *plan) error {
 func (m *migration) message(ctx context.Context, p *plan, names []string) *migrate.Message {
 	msg := &migrate.Message{Repository: m.repo.Name, Tool: "runtimefix " + toolVersion(), Verified: m.verification(ctx, p, names)}
 	files := make(map[string]bool)
+	fixed := m.byCost(p.fixed())
+	cost := make(map[string][]evidence.Item) // of the dearest place of each rule
 	for _, r := range rules.All {
 		if names != nil && !slices.Contains(names, r.Name) {
 			continue
 		}
 		about := page.Of(r)
 		part := migrate.RulePart{Name: r.Name, Title: r.Title, Symptom: about.Symptom, Cause: about.Cause, Fix: about.Fix, URL: about.URL}
-		for _, f := range p.fixed() {
+		for _, f := range fixed {
 			if f.Rule == r.Name {
+				if len(part.Places) == 0 {
+					cost[r.Name] = m.rec.of(f)
+				}
 				part.Places = append(part.Places, m.place(f))
 				files[f.Pos.Filename] = true
 				msg.Unsafe = msg.Unsafe || f.Fixes[f.Chosen].Safety == rewrite.Unsafe
@@ -162,7 +173,9 @@ func (m *migration) message(ctx context.Context, p *plan, names []string) *migra
 			msg.Fixed += len(part.Places)
 		}
 	}
-	slices.SortStableFunc(msg.Rules, func(a, b migrate.RulePart) int { return len(b.Places) - len(a.Places) })
+	slices.SortStableFunc(msg.Rules, func(a, b migrate.RulePart) int {
+		return cmp.Or(evidence.Cost(cost[a.Name], cost[b.Name]), len(b.Places)-len(a.Places))
+	})
 	msg.Files = len(files)
 	for _, b := range m.rolledBack {
 		q := m.place(b.Found)
@@ -183,7 +196,19 @@ func (m *migration) message(ctx context.Context, p *plan, names []string) *migra
 		rels = append(rels, m.relative(path))
 	}
 	msg.OtherOwner = m.part.Others(rels)
+	msg.ToDo = m.toDo(p)
 	return msg
+}
+
+// toDo says what is left to run by hand.
+func (m *migration) toDo(p *plan) []string {
+	out := []string{}
+	for _, x := range p.untidy {
+		if line := m.relative(x.Pos.Filename) + ": " + x.Message; !slices.Contains(out, line) {
+			out = append(out, line)
+		}
+	}
+	return out
 }
 
 func (m *migration) place(f rewrite.Found) migrate.Place {
@@ -191,7 +216,19 @@ func (m *migration) place(f rewrite.Found) migrate.Place {
 	if f.Chosen >= 0 && f.Chosen < len(f.Fixes) {
 		p.Fix, p.Safety = f.Fixes[f.Chosen].Message, f.Fixes[f.Chosen].Safety.String()
 	}
+	for _, x := range m.rec.of(f) {
+		p.Evidence = append(p.Evidence, fmt.Sprintf("%s: %s (%s)", x.Verdict(), x.Text(), x.File))
+	}
 	return p
+}
+
+// byCost joins findings to what recordings show of them, and returns them with the
+// dearest first.
+func (m *migration) byCost(list []rewrite.Found) []rewrite.Found {
+	m.rec.match(list)
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b rewrite.Found) int { return evidence.Cost(m.rec.of(a), m.rec.of(b)) })
+	return list
 }
 
 // whyLeft says why the finding stays.
@@ -232,46 +269,12 @@ func (m *migration) verification(ctx context.Context, p *plan, names []string) m
 		if names != nil {
 			list = slices.DeleteFunc(list, func(f rewrite.Found) bool { return !slices.Contains(names, f.Rule) })
 		}
-		v.Tests = m.shown(ctx, list)
+		if m.shown == nil {
+			m.shown = migrate.NewShown(m.root)
+		}
+		v.Tests = m.shown.Lines(ctx, m.before, m.after, list)
 	}
 	return v
-}
-
-// shown counts in the traces of the tests what happened at the findings' places,
-// before and after.
-func (m *migration) shown(ctx context.Context, fixed []rewrite.Found) []string {
-	before, after := m.traced(ctx, m.before, fixed), m.traced(ctx, m.after, fixed)
-	var out []string
-	for _, k := range []evidence.Kind{evidence.Collections, evidence.Releases, evidence.Reads, evidence.Threads, evidence.Timers} {
-		if !slices.ContainsFunc(fixed, func(f rewrite.Found) bool { return f.Rule == k.Rule() }) {
-			continue
-		}
-		if before[k] == 0 {
-			out = append(out, fmt.Sprintf("The tests do not reach the places of %s.", k.Rule()))
-			continue
-		}
-		out = append(out, fmt.Sprintf("The module's own tests: %d %s before, %d after (%s).", before[k], k.Words(), after[k], k.Rule()))
-	}
-	return out
-}
-
-func (m *migration) traced(ctx context.Context, o *migrate.Outcome, fixed []rewrite.Found) map[evidence.Kind]int {
-	out := make(map[evidence.Kind]int)
-	tree := evidence.NewTree(m.root)
-	for _, path := range o.Traces {
-		rec, err := evidence.Read(ctx, path, nil)
-		if err != nil {
-			continue // a test that the tracer cannot follow shows nothing
-		}
-		for i, items := range tree.Match(fixed, []*evidence.Recording{rec}) {
-			for _, x := range items {
-				if x.Kind.Rule() == fixed[i].Rule {
-					out[x.Kind] += x.Count
-				}
-			}
-		}
-	}
-	return out
 }
 
 // tell prints and writes down what was done, and returns the exit code.
@@ -298,7 +301,8 @@ func (m *migration) tell(ctx context.Context, p *plan) (int, error) {
 	for _, c := range s.Verified.Before {
 		m.note("broken before: %s", c)
 	}
-	for _, t := range s.Verified.Tests {
+	m.rec.remarks(m.stderr, m.o.options)
+	for _, t := range slices.Concat(s.Verified.Tests, s.ToDo) {
 		m.note("%s", t)
 	}
 	if !m.o.quiet {
@@ -312,12 +316,12 @@ func (m *migration) summarize(ctx context.Context, p *plan) *migrate.Summary {
 	v := m.verification(ctx, p, nil)
 	s := &migrate.Summary{
 		Version: 1, Tool: "runtimefix " + toolVersion(), Repository: m.repo.Name, Base: m.repo.Base, Part: strings.Trim(m.o.shard+" "+m.o.owner, " "),
-		Commits: append([]migrate.SummaryCommit{}, m.commits...), Fixed: m.places(p.fixed()), Left: m.places(p.left), RolledBack: []migrate.SummaryPlace{},
+		Commits: append([]migrate.SummaryCommit{}, m.commits...), Fixed: m.places(m.byCost(p.fixed())), Left: m.places(m.byCost(p.left)), RolledBack: []migrate.SummaryPlace{},
 		Verified: migrate.SummaryVerified{Level: v.Level, Packages: v.Packages, Before: append([]string{}, v.Before...), Tests: append([]string{}, v.Tests...)},
-		Changes:  []migrate.SummaryChange{}, Problems: []string{},
+		Changes:  []migrate.SummaryChange{}, Problems: []string{}, ToDo: m.toDo(p),
 	}
-	for i := range s.Left {
-		s.Left[i].Why = m.whyLeft(p.left[i])
+	for i, f := range m.byCost(p.left) {
+		s.Left[i].Why = m.whyLeft(f)
 	}
 	for _, b := range m.rolledBack {
 		q := m.places([]rewrite.Found{b.Found})[0]
@@ -356,7 +360,7 @@ func (m *migration) places(list []rewrite.Found) []migrate.SummaryPlace {
 	for i, f := range list {
 		p := m.place(f)
 		out = append(out, migrate.SummaryPlace{
-			Rule: p.Rule, Path: p.Path, Line: p.Line, Message: p.Message, Fix: p.Fix, Safety: p.Safety, Fingerprint: prints[i], Owners: m.part.Owners(p.Path),
+			Rule: p.Rule, Path: p.Path, Line: p.Line, Message: p.Message, Fix: p.Fix, Safety: p.Safety, Evidence: p.Evidence, Fingerprint: prints[i], Owners: m.part.Owners(p.Path),
 		})
 	}
 	return out

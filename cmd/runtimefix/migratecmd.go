@@ -43,7 +43,7 @@ func migrateCommand(stdout, stderr io.Writer, code *int) *cli.Command {
 		&cli.IntFlag{Name: "max-files", Usage: "change at most `N` files"},
 	}
 	for _, f := range mainFlags() {
-		if slices.Contains([]string{"unsafe", "rules", "skip", "only", "tests", "tags", "platforms", "baseline", "config", "config-from", "C", "color", "quiet"}, f.Names()[0]) {
+		if slices.Contains([]string{"unsafe", "rules", "skip", "only", "tests", "tags", "platforms", "baseline", "config", "config-from", "trace", "profile", "min-rate", "C", "color", "quiet"}, f.Names()[0]) {
 			flags = append(flags, f)
 		}
 	}
@@ -73,6 +73,7 @@ func readMigrateOptions(c *cli.Context) (*migrateOptions, error) {
 			tests: c.Bool("tests"), tags: splitList(c.String("tags")), platforms: splitList(c.String("platforms")),
 			baseline: c.String("baseline"), config: c.String("config"), configFrom: c.String("config-from"),
 			dir: c.String("C"), color: c.String("color"), quiet: c.Bool("quiet"), patterns: c.Args().Slice(), apply: true,
+			traces: c.StringSlice("trace"), profiles: c.StringSlice("profile"),
 		},
 		commit: c.String("commit"), allowDirty: c.Bool("allow-dirty"),
 		commitOpt: migrate.CommitOptions{Signoff: c.Bool("signoff"), Trailers: c.StringSlice("trailer"), ChangeID: c.Bool("change-id")},
@@ -105,6 +106,9 @@ func readMigrateOptions(c *cli.Context) (*migrateOptions, error) {
 		return nil, usagef("--limit takes github, gerrit, codecommit or a number from 200, not %q", limit)
 	}
 	var err error
+	if o.minRate, err = readRate(c.String("min-rate"), len(o.traces) > 0); err != nil {
+		return nil, err
+	}
 	if path := c.String("template"); path != "" {
 		if o.template, err = migrate.ReadTemplate(path); err != nil {
 			return nil, usageError{err}

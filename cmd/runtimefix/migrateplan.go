@@ -20,6 +20,8 @@ type plan struct {
 	first *rewrite.Result
 	// left are the findings that the steps leave.
 	left []rewrite.Found
+	// untidy says what is left to run for go.mod and what belongs to it.
+	untidy []rewrite.Problem
 }
 
 // step is what becomes one commit.
@@ -101,6 +103,7 @@ func (p *plan) add(res *rewrite.Result, names []string) {
 	for _, c := range res.Changes {
 		p.state[c.Path] = c.New
 	}
+	p.untidy = append(p.untidy, res.Untidy...)
 	if len(s.changes) > 0 {
 		p.steps = append(p.steps, s)
 	}
@@ -109,7 +112,7 @@ func (p *plan) add(res *rewrite.Result, names []string) {
 // selected reports which findings belong to the plan: what the user selects, in
 // the part that this run brings.
 func (m *migration) selected(list []rewrite.Found, f filter) []bool {
-	out := m.sel.keep(list)
+	out := m.rec.narrow(m.sel.keep)(list)
 	prints := fingerprint.Of(m.root, list)
 	for i, x := range list {
 		out[i] = out[i] && m.part.Has(fingerprint.RelPath(m.root, x.Pos.Filename)) &&

@@ -77,25 +77,42 @@ func (r *recorded) join(res *rewrite.Result, o *options) {
 	if r == nil {
 		return
 	}
-	r.items = make(map[recordedKey][]evidence.Item)
-	for i, items := range r.tree.Match(res.Findings, r.recs) {
-		r.items[keyOf(res.Findings[i])] = items
-	}
-	run := func(rule string) bool {
-		return slices.ContainsFunc(o.rules, func(x *rules.Rule) bool { return x.Name == rule })
-	}
-	shown, items := r.tree.Found(r.recs, res.Findings, run)
-	for i, f := range shown {
-		if rateOf(items[i]) < r.minRate {
-			continue
-		}
-		r.items[keyOf(f)] = items[i]
-		res.Findings = append(res.Findings, f)
-		res.Remaining = append(res.Remaining, f)
-	}
+	r.match(res.Findings)
+	shown := r.alone(res.Findings, o)
+	res.Findings = append(res.Findings, shown...)
+	res.Remaining = append(res.Remaining, shown...)
 	byCost := func(a, b rewrite.Found) int { return evidence.Cost(r.of(a), r.of(b)) }
 	slices.SortStableFunc(res.Findings, byCost)
 	slices.SortStableFunc(res.Remaining, byCost)
+}
+
+// match notes what the recordings show of the findings.
+func (r *recorded) match(list []rewrite.Found) {
+	if r == nil {
+		return
+	}
+	for i, items := range r.tree.Match(list, r.recs) {
+		r.items[keyOf(list[i])] = items
+	}
+}
+
+// alone returns what the recordings show of the rules that run and the findings do
+// not say.
+func (r *recorded) alone(findings []rewrite.Found, o *options) []rewrite.Found {
+	if r == nil {
+		return nil
+	}
+	shown, items := r.tree.Found(r.recs, findings, func(rule string) bool {
+		return slices.ContainsFunc(o.rules, func(x *rules.Rule) bool { return x.Name == rule })
+	})
+	var out []rewrite.Found
+	for i, f := range shown {
+		if rateOf(items[i]) >= r.minRate {
+			r.items[keyOf(f)] = items[i]
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // evidence writes what the recordings say of a finding.

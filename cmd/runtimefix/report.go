@@ -226,6 +226,13 @@ func (r *report) problems(w io.Writer) {
 	}
 }
 
+// untidy says what is left to run for go.mod and what belongs to it.
+func (r *report) untidy(w io.Writer) {
+	for _, p := range r.res.Untidy {
+		writeText(w, "runtimefix: %s", r.problem(p))
+	}
+}
+
 func (r *report) problem(p rewrite.Problem) string {
 	if p.Pos.Filename != "" {
 		p.Pos.Filename = r.path(p.Pos.Filename)

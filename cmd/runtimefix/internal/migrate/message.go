@@ -24,6 +24,7 @@ type Message struct {
 	Verified   Verification
 	Left       []Left // findings that stay, by rule
 	RolledBack []Place
+	ToDo       []string // what is left to run by hand
 	OtherOwner []string // owners of files that the change touches beside those of this part
 	Tool       string   // "runtimefix v1.2.3"
 }
@@ -39,9 +40,10 @@ type Place struct {
 	Rule, Path string
 	Line       int
 	Message    string
-	Fix        string // what the fix does
-	Safety     string // safe, unsafe
-	Why        string // why it was rolled back
+	Fix        string   // what the fix does
+	Safety     string   // safe, unsafe
+	Why        string   // why it was rolled back
+	Evidence   []string // what recordings of the running program show there, a line each
 }
 
 // Left are findings of a rule that stay as they are.
@@ -94,7 +96,8 @@ var body = template.Must(template.New("body").Parse(`
 {{.Cause}}
 
 {{range .Places}}* {{.Path}}:{{.Line}}: {{.Fix}} ({{.Safety}})
-{{end}}
+{{range .Evidence}}  {{.}}
+{{end}}{{end}}
 {{end -}}
 {{if .Unsafe}}Fixes marked "unsafe" change behaviour on purpose, as they say. "safe" ones change nothing but the symptom.
 {{else}}The fixes change nothing but the symptom.
@@ -112,6 +115,10 @@ Left out, because verification failed with it:
 {{- if .Left}}
 What stays:
 {{range .Left}}* {{.Count}} of {{.Rule}}: {{.Why}}
+{{end}}{{end}}
+{{- if .ToDo}}
+To be done by hand:
+{{range .ToDo}}* {{.}}
 {{end}}{{end}}
 {{- if .OtherOwner}}
 It also touches files of {{range $i, $o := .OtherOwner}}{{if $i}}, {{end}}{{$o}}{{end}}.

@@ -24,6 +24,7 @@ type Summary struct {
 	Verified   SummaryVerified `json:"verified"`
 	Changes    []SummaryChange `json:"changes"`
 	Problems   []string        `json:"problems"`
+	ToDo       []string        `json:"toDo"`
 }
 
 // The outcomes, with the exit code of each.
@@ -57,6 +58,7 @@ type (
 		Fix         string   `json:"fix,omitempty"`
 		Safety      string   `json:"safety,omitempty"`
 		Why         string   `json:"why,omitempty"`
+		Evidence    []string `json:"evidence,omitempty"`
 		Fingerprint string   `json:"fingerprint"`
 		Owners      []string `json:"owners,omitempty"`
 	}
@@ -103,13 +105,16 @@ func (s *Summary) WriteMarkdown(w io.Writer) error {
 			} else if p.Fix != "" {
 				text = p.Fix
 			}
+			for _, e := range p.Evidence {
+				text += "; " + e
+			}
 			fmt.Fprintf(&b, "| %s | %s:%d | %s |\n", p.Rule, escape(p.Path), p.Line, escape(text))
 		}
 	}
 	for _, part := range []struct {
 		title string
 		list  []string
-	}{{"Shown by the tests", s.Verified.Tests}, {"Broken before", s.Verified.Before}, {"Not checked", s.Problems}} {
+	}{{"Shown by the tests", s.Verified.Tests}, {"Broken before", s.Verified.Before}, {"To be done by hand", s.ToDo}, {"Not checked", s.Problems}} {
 		if len(part.list) == 0 {
 			continue
 		}

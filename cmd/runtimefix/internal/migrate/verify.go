@@ -237,6 +237,9 @@ func (v *Verifier) overlay(contents map[string][]byte) (flags []string, standIns
 	replace := make(map[string]string)
 	standIns = make(map[string]string)
 	for i, path := range slices.Sorted(maps.Keys(contents)) {
+		if v.agreesWithVendor(path, contents) {
+			continue
+		}
 		file := filepath.Join(dir, fmt.Sprintf("overlay-%d%s", i, filepath.Ext(path)))
 		if err := os.WriteFile(file, contents[path], 0o600); err != nil {
 			return nil, nil, err
@@ -253,6 +256,23 @@ func (v *Verifier) overlay(contents map[string][]byte) (flags []string, standIns
 		return nil, nil, err
 	}
 	return append(v.flags(), "-overlay="+file), standIns, nil
+}
+
+// agreesWithVendor reports whether the file is go.mod, go.sum or vendor/modules.txt
+// of a module for which contents has the last of them. The go command reads that
+// one from the disk only, and refuses a go.mod that does not agree with it. The old
+// ones allow all that the new ones do.
+func (v *Verifier) agreesWithVendor(path string, contents map[string][]byte) bool {
+	modules := filepath.Join("vendor", "modules.txt")
+	dir := filepath.Dir(path)
+	switch filepath.Base(path) {
+	case "modules.txt":
+		return strings.HasSuffix(path, string(filepath.Separator)+modules)
+	case "go.mod", "go.sum":
+		_, changes := contents[filepath.Join(dir, modules)]
+		return changes
+	}
+	return false
 }
 
 // goCommand runs the go command in a module, without the network.
