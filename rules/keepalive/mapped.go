@@ -42,8 +42,10 @@ func (k *keeper) views(t types.Type) map[string]bool {
 	out := make(map[string]bool)
 	for c := range home.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
 		for _, x := range k.unmapped(home, c.Node().(*ast.CallExpr)) {
-			if f := fieldOf(home, x, key); f != "" {
-				out[f] = true
+			for _, x := range originsOf(home, x) {
+				if f := fieldOf(home, x, key); f != "" {
+					out[f] = true
+				}
 			}
 		}
 	}
@@ -76,6 +78,24 @@ func fieldOf(p *rewrite.Package, x ast.Expr, key string) string {
 		return ""
 	}
 	return syntax.FieldsAlong(s)[0].Name()
+}
+
+// originsOf returns x, or what the local variable that x is was set to: data :=
+// r.data.
+func originsOf(p *rewrite.Package, x ast.Expr) []ast.Expr {
+	id, ok := x.(*ast.Ident)
+	if !ok {
+		return []ast.Expr{x}
+	}
+	out := []ast.Expr{x}
+	if v := syntax.LocalVar(p, id); v != nil {
+		for _, a := range syntax.AssignmentsOf(p, v) {
+			if a.Value != nil {
+				out = append(out, memoryOf(p, []ast.Expr{a.Value})...)
+			}
+		}
+	}
+	return out
 }
 
 // unmapped returns what the call unmaps or frees, as far as it is memory that Go
@@ -178,15 +198,15 @@ func (k *keeper) unmapsOf(p *rewrite.Package, fn *types.Func) map[int]bool {
 			return true
 		}
 		for _, x := range k.unmapped(home, call) {
-			if star, ok := x.(*ast.StarExpr); ok {
-				x = ast.Unparen(star.X)
-			}
-			id, ok := x.(*ast.Ident)
-			if !ok {
-				continue
-			}
-			if i, ok := params[home.Info.Uses[id]]; ok {
-				out[i] = true
+			for _, x := range originsOf(home, x) {
+				if star, ok := x.(*ast.StarExpr); ok {
+					x = ast.Unparen(star.X)
+				}
+				if id, ok := x.(*ast.Ident); ok {
+					if i, ok := params[home.Info.Uses[id]]; ok {
+						out[i] = true
+					}
+				}
 			}
 		}
 		return true

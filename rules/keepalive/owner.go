@@ -97,18 +97,22 @@ func (k *keeper) letGo(x *crossing, body *ast.BlockStmt, val source, o resource,
 	if from.v == o.v {
 		return true
 	}
-	return takenOut(x.p, body, val.x) || !k.alive(x, from.subject()) && k.ownedBy(x, from, depth-1)
+	return takenOut(x, body, val.x) || !k.alive(x, from.subject()) && k.ownedBy(x, from, depth-1)
 }
 
-// takenOut reports whether x is an element of a map that the function deletes.
-func takenOut(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr) bool {
-	index, ok := ast.Unparen(x).(*ast.IndexExpr)
+// takenOut reports whether v, what a variable is set to, is an element of a map
+// that the function deletes before the crossing.
+func takenOut(x *crossing, body *ast.BlockStmt, v ast.Expr) bool {
+	index, ok := ast.Unparen(v).(*ast.IndexExpr)
 	if !ok {
 		return false
 	}
 	return syntax.ContainsNode(body, func(n ast.Node) bool {
+		if _, later := n.(*ast.DeferStmt); later {
+			return false
+		}
 		call, ok := n.(*ast.CallExpr)
-		return ok && syntax.IsBuiltin(p, call, "delete") && len(call.Args) == 2 &&
+		return ok && call.End() <= x.at.Pos() && syntax.IsBuiltin(x.p, call, "delete") && len(call.Args) == 2 &&
 			syntax.ExprText(call.Args[0]) == syntax.ExprText(index.X) && syntax.ExprText(call.Args[1]) == syntax.ExprText(index.Index)
 	})
 }
@@ -292,7 +296,7 @@ func (k *keeper) heldByCallers(p *rewrite.Package, fn *types.Func, i int, o reso
 		k.s.Widen(fn.Name())
 	}
 	held := false
-	for _, r := range k.s.Refs(key) {
+	for _, r := range k.s.Refs(append(throughInterfaces(p, fn), key)...) {
 		if r.File.Test {
 			continue
 		}
@@ -326,6 +330,30 @@ func (k *keeper) heldByCallers(p *rewrite.Package, fn *types.Func, i int, o reso
 		held = true
 	}
 	return held
+}
+
+// throughInterfaces returns the keys of the methods of the package's interfaces by
+// which fn, a method, may be called.
+func throughInterfaces(p *rewrite.Package, fn *types.Func) []string {
+	recv := fn.Signature().Recv()
+	if recv == nil || p.Types == nil || types.IsInterface(recv.Type()) {
+		return nil
+	}
+	var out []string
+	scope := p.Types.Scope()
+	for _, name := range scope.Names() {
+		tn, ok := scope.Lookup(name).(*types.TypeName)
+		if !ok || !types.IsInterface(tn.Type()) {
+			continue
+		}
+		iface := tn.Type().Underlying().(*types.Interface)
+		obj, _, _ := types.LookupFieldOrMethod(tn.Type(), false, p.Types, fn.Name())
+		method, ok := obj.(*types.Func)
+		if ok && types.Implements(recv.Type(), iface) {
+			out = append(out, rewrite.ObjectKey(method))
+		}
+	}
+	return out
 }
 
 // heldAt reports whether o, which the callee knows by a parameter, is held beyond
