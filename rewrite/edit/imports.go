@@ -20,6 +20,7 @@ var otherNames = map[string]string{
 	"runtime/metrics": "runtimemetrics",
 	"runtime/debug":   "runtimedebug",
 	"runtime":         "stdruntime",
+	"net/http/pprof":  "httppprof",
 }
 
 // resolveImports gives the inserted identifiers that name imports the names

@@ -2,13 +2,13 @@ package publicpprof
 
 import (
 	"go/ast"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
+	"github.com/runtimefix/runtimefix/rules/publicpprof/flow"
 )
 
 // registration is a route put on the default mux.
@@ -161,14 +161,21 @@ func (p *program) forOperators() bool {
 		if _, after, found := strings.Cut(path, " "); found {
 			path = after // the method
 		}
-		if !ok || !opsPath.MatchString(path) {
+		if !ok || !flow.OpsPath.MatchString(path) {
 			return false
 		}
 	}
 	return len(p.routes()) > 0 && !p.opaque && !p.routed
 }
 
-var opsPath = regexp.MustCompile(`^/(-/)?(debug|metrics?|health|healthz|livez|readyz|ready|live|status|ping|version|reload|log_?level)(/|$)`)
+// fetched reports whether a route on the default mux is one that other machines
+// ask for, as they do for metrics and health: loopback would take it from them.
+func (p *program) fetched() bool {
+	return slices.ContainsFunc(p.routes(), func(r registration) bool {
+		path, _ := syntax.ConstString(r.ref.Pkg, r.call.Args[0])
+		return !strings.Contains(path, "/debug")
+	})
+}
 
 // closed reports whether all that is registered on the default mux is pprof's
 // or in sight and in the package that listens.
@@ -251,7 +258,7 @@ func (p *program) forProfiles(l *listener) bool {
 		return false
 	}
 	return len(p.routes()) == 0 && !p.opaque && !p.routed && !p.mainStrangers() ||
-		l.namedPprof() && p.forOperators() ||
+		l.namedPprof() && p.forOperators() && !p.fetched() ||
 		slices.ContainsFunc(p.others(l), func(o *listener) bool { return (o.Host == web.Public || l.namedPprof()) && !o.saysPprof() })
 }
 

@@ -85,7 +85,7 @@ func (p *program) split(l *listener) *rewrite.Fix {
 	fix.Message = what + "; /debug/pprof/ answers 404 there"
 	port := 0
 	if !admin {
-		port = p.freePort()
+		port = p.freePort(0)
 		fix.Message += fmt.Sprintf(" and is served on localhost:%d", port)
 	}
 	fix.Apply = func(e *rewrite.Edit) error {
@@ -104,8 +104,8 @@ func (p *program) split(l *listener) *rewrite.Fix {
 }
 
 // freePort returns the first port from 6060 on that no literal of the program
-// speaks of.
-func (p *program) freePort() int {
+// speaks of, but for the first ones, which are for others.
+func (p *program) freePort(others int) int {
 	port := 6060
 	for {
 		taken := false
@@ -119,7 +119,10 @@ func (p *program) freePort() int {
 			}
 		}
 		if !taken {
-			return port
+			if others == 0 {
+				return port
+			}
+			others--
 		}
 		port++
 	}
@@ -331,15 +334,11 @@ func adminListener(e *rewrite.Edit, publics []*listener, port int) error {
 			return errors.New("public listeners are started in several functions")
 		}
 	}
-	var println dst.Expr = rewrite.Use("log", "Println")
-	if log := syntax.ImportNamed(l.file, "log"); log != nil && log.Scope().Lookup("Println") != nil {
-		println = &dst.SelectorExpr{X: dst.NewIdent("log"), Sel: dst.NewIdent("Println")}
-	}
 	start := rewrite.Stmts(`go func() {
 	$println(http.ListenAndServe($addr, nil)) // pprof
 }()`, rewrite.Holes{
-		"println": println,
-		"addr":    dst.Expr(&dst.BasicLit{Kind: token.STRING, Value: strconv.Quote(fmt.Sprintf("localhost:%d", port))}),
+		"println": println(l.file),
+		"addr":    loopback(port),
 	})
 	if main != nil {
 		e.Prepend(main.Body, start...)

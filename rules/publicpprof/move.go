@@ -3,9 +3,6 @@ package publicpprof
 import (
 	"fmt"
 	"go/ast"
-	"go/token"
-	"go/types"
-	"strconv"
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -18,7 +15,10 @@ import (
 func (x *exposed) move() *rewrite.Fix {
 	first := x.routes[0]
 	decl := syntax.EnclosingDecl(first.at)
-	if decl == nil || !runsOnce(first.Pkg, decl, 0) {
+	if decl == nil {
+		return nil
+	}
+	if at, ok := first.Pkg.Cursor(decl); !ok || !runsOnce(first.Pkg, at, 0) {
 		return nil
 	}
 	var stmts []ast.Stmt
@@ -51,8 +51,7 @@ func (x *exposed) move() *rewrite.Fix {
 		list = at.Parent().Parent().Node()
 		stmts, muxes = append(stmts, stmt), append(muxes, mux)
 	}
-	prog := x.g.program(first.Pkg)
-	port := prog.freePort()
+	port := x.g.program(first.Pkg).freePort(x.nth)
 	return &rewrite.Fix{
 		Message: fmt.Sprintf("put them on a mux of their own, on localhost:%d; the public listener answers them as any path that it does not know", port),
 		Safety:  rewrite.Unsafe,
@@ -63,35 +62,9 @@ func (x *exposed) move() *rewrite.Fix {
 				e.Replace(m, dst.NewIdent(name))
 			}
 			e.InsertAfter(stmts[len(stmts)-1], rewrite.Stmts(`go func() {
-	log.Println(http.ListenAndServe($addr, $mux)) // pprof
-}()`, rewrite.Holes{"mux": name, "addr": dst.Expr(&dst.BasicLit{Kind: token.STRING, Value: strconv.Quote(fmt.Sprintf("localhost:%d", port))})})...)
+	$println(http.ListenAndServe($addr, $mux)) // pprof
+}()`, rewrite.Holes{"mux": name, "println": println(first.File), "addr": loopback(port)})...)
 			return nil
 		},
 	}
-}
-
-// runsOnce reports whether the function is main, or is called in one place, no
-// test, of a function that runs once.
-func runsOnce(p *rewrite.Package, decl *ast.FuncDecl, depth int) bool {
-	if syntax.IsMain(p, decl) {
-		return true
-	}
-	fn, ok := p.Info.Defs[decl.Name].(*types.Func)
-	if !ok || depth > 4 {
-		return false
-	}
-	refs := p.Snapshot().Refs(rewrite.ObjectKey(fn))
-	if len(refs) != 1 || refs[0].File.Test || syntax.Mentioned(p, fn.Name()) {
-		return false
-	}
-	at, ok := refs[0].Call()
-	if !ok || syntax.InLoop(at) {
-		return false
-	}
-	caller, ok := syntax.EnclosingFunc(at)
-	if !ok {
-		return false
-	}
-	up, ok := caller.Node().(*ast.FuncDecl)
-	return ok && runsOnce(refs[0].Pkg, up, depth+1)
 }

@@ -65,6 +65,29 @@ func main() {
 }
 `
 
+// byHandProgram puts the handlers on a mux of its own, which is all it serves.
+const byHandProgram = `package main
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/pprof"
+	"os"
+)
+
+func main() {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello") })
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	log.Fatal(http.ListenAndServe(":"+os.Getenv("PORT"), mux))
+}
+`
+
 // profilePaths are the five handlers of net/http/pprof and a named profile.
 var profilePaths = []string{
 	"/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/profile?seconds=1", "/debug/pprof/symbol",
@@ -86,6 +109,7 @@ func TestPublicPprofIsClosed(t *testing.T) {
 		{"mux", muxProgram, []string{"/", "/nothing"}, false},
 		{"filter", filterProgram, []string{"/", "/nothing", "/debug/vars"}, false},
 		{"host", hostProgram, []string{"/", "/nothing"}, true},
+		{"byhand", byHandProgram, []string{"/", "/nothing"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -198,13 +222,25 @@ func start(t *testing.T, dir, host string) *running {
 	if runtime.GOOS == "windows" {
 		bin += ".exe"
 	}
-	build := exec.Command("go", "build", "-o", bin, ".")
+	buildAll(t, dir, bin, ".")
+	return launch(t, bin, host)
+}
+
+// buildAll builds the packages of dir.
+func buildAll(t *testing.T, dir, to, pattern string) {
+	t.Helper()
+	build := exec.Command("go", "build", "-o", to, pattern)
 	build.Dir = dir
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
 	}
+}
+
+// launch runs the program bin and waits until it serves on a port of host.
+func launch(t *testing.T, bin, host string) *running {
+	t.Helper()
 	port := fmt.Sprint(freePort(t))
-	r := &running{cmd: exec.Command(bin), addr: net.JoinHostPort(host, port), log: bin + ".log"}
+	r := &running{cmd: exec.Command(bin), addr: net.JoinHostPort(host, port), log: filepath.Join(t.TempDir(), "log")}
 	r.cmd.Env = append(os.Environ(), "PORT="+port)
 	out, err := os.Create(r.log)
 	if err != nil {

@@ -21,7 +21,7 @@ Importing net/http/pprof, under any name and in any package of the program, regi
 
 The same goes for handlers that are put on another router by hand, by chi's Profiler, or by the pprof packages for gin, echo, fiber and fasthttp, when a public listener serves the router.
 
-A listener that serves nothing but profiles is bound to loopback. Else the routes move to a mux of their own, or, where packages out of sight register on the default mux too, profiles are filtered out of the public listener. Profiles remain on http.DefaultServeMux, which is served on localhost. Handlers put on a ServeMux by hand move to a mux on localhost; for other routers it only reports.
+A listener that serves nothing but profiles is bound to loopback. Else the routes move to a mux of their own, or, where packages out of sight register on the default mux too, profiles are filtered out of the public listener. Profiles remain on http.DefaultServeMux, which is served on localhost. Handlers put on a ServeMux by hand move to a mux on localhost; from other routers they go, and a server of profiles on localhost takes their place. What tests ask for, or goes with more than profiles, is only reported.
 
 It fires when profiles are linked in and a listener serves http.DefaultServeMux, or a router with profiles on it, on an address that is not loopback, by default or for sure; where the address is not known, it mostly only reports. It stays silent for loopback addresses and unix sockets, behind a guard (what answers 401 or 403, looks up a password, token or the caller's address, or demands a client certificate), for addresses and routes that are asked for by name (a flag for pprof, debug or metrics, say), files behind build tags, and tests.`,
 	Before: `func main() {
@@ -40,7 +40,7 @@ It fires when profiles are linked in and a listener serves http.DefaultServeMux,
 		{Import: "net/http", Idents: []string{"ListenAndServe", "ListenAndServeTLS", "Serve", "ServeTLS"}},
 		{Import: pprofPath, Idents: []string{"package"}},
 	}, profileNeeds()...),
-	Emits: []string{"log", "strings"},
+	Emits: []string{"expvar", "log", "net/http", pprofPath, "strings"},
 	Find:  findPublicPprof,
 }
 

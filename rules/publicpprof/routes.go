@@ -71,13 +71,17 @@ func (g *graph) routes() []rewrite.Finding {
 		decl := syntax.EnclosingDecl(r.at)
 		if same := found[decl]; same != nil {
 			same.routes = append(same.routes, r)
-			same.shared = same.shared || x.shared
+			same.shared, same.users = same.shared || x.shared, same.users || x.users
 			continue
 		}
 		found[decl] = x
 		order = append(order, x)
 	}
+	given := make(map[*program]int)
 	for _, x := range order {
+		prog := g.program(x.routes[0].Pkg)
+		x.nth = given[prog]
+		given[prog]++
 		out = append(out, x.finding())
 	}
 	return out
@@ -93,7 +97,7 @@ func (g *graph) exposure(fl *flow.Graph, r route, reached []flow.Step) *exposed 
 			continue
 		}
 		x := &exposed{g: g, l: l, addr: l.addressFor(step), routes: []route{r}}
-		x.shared = fl.Shared(r.Ident)
+		x.shared, x.users = fl.Shared(r.Ident)
 		if x.reachable() && (best == nil || best.addr.Host != web.Public && x.addr.Host == web.Public) {
 			best = x
 		}
@@ -246,6 +250,10 @@ type exposed struct {
 	routes []route
 	// shared reports whether the listener serves other things as well.
 	shared bool
+	// users reports whether some of them are for the program's users.
+	users bool
+	// nth is the number of such before it in the program.
+	nth int
 }
 
 // reachable reports whether the listener may be open to strangers, as far as
@@ -257,7 +265,7 @@ func (x *exposed) reachable() bool {
 	case x.addr.Host == web.Loopback || l.optIn() || behindTag(l.file):
 		return false
 	case x.addr.Host == web.Unknown:
-		return x.shared && !l.aside()
+		return x.shared && (x.users || !l.aside())
 	}
 	return true
 }
@@ -274,7 +282,11 @@ func (x *exposed) finding() rewrite.Finding {
 	} else {
 		f.Message = fmt.Sprintf("profiles are put on a router that is served on %s, to everybody who can reach the machine", x.addr.Where)
 	}
-	switch fix := x.move(); {
+	fix := x.move()
+	if fix == nil {
+		fix = x.drop()
+	}
+	switch {
 	case x.addr.Host == web.Public && x.addr.Lit != nil && !x.shared:
 		f.Fixes = append(f.Fixes, l.bindToLoopback())
 	case fix != nil && x.shared:

@@ -6,6 +6,7 @@ package flow
 import (
 	"go/ast"
 	"go/types"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -41,7 +42,7 @@ type Graph struct {
 	out    map[Slot][]edge
 	gates  map[ast.Node]bool
 	shut   map[Slot][]func() bool // whether a guard stands before the router
-	others map[Slot]bool          // routers with routes that are not followed
+	others map[Slot]int           // routers with routes that are not followed, the greatest kind of them
 	params map[types.Object]string
 	// sources are the identifiers that name what is followed.
 	sources map[*ast.Ident]bool
@@ -52,7 +53,7 @@ type Graph struct {
 func New(s *rewrite.Snapshot, sources map[*ast.Ident]bool) *Graph {
 	g := &Graph{
 		s: s, out: make(map[Slot][]edge), gates: make(map[ast.Node]bool), shut: make(map[Slot][]func() bool),
-		others: make(map[Slot]bool), params: make(map[types.Object]string), sources: sources,
+		others: make(map[Slot]int), params: make(map[types.Object]string), sources: sources,
 	}
 	each := func(visit func(*rewrite.Package, *ast.File)) {
 		for _, p := range s.Packages {
@@ -301,10 +302,23 @@ type Step struct {
 // Reached returns the slots that serve what the handler at id serves.
 func (g *Graph) Reached(id *ast.Ident) []Step { return g.reach(id, false) }
 
+// The kinds of routes beside those that are followed.
+const (
+	forOperators = iota + 1 // or not known
+	forUsers                // by their paths
+)
+
+// OpsPath matches the paths of what monitoring and operators ask for.
+var OpsPath = regexp.MustCompile(`^/(-/)?(debug|metrics?|health|healthz|livez|readyz|ready|live|status|ping|version|reload|log_?level)(/|$)`)
+
 // Shared reports whether what serves the handler at id serves other handlers as
-// well, behind a guard or not.
-func (g *Graph) Shared(id *ast.Ident) bool {
-	return slices.ContainsFunc(g.reach(id, true), func(s Step) bool { return g.others[s.Slot] })
+// well, behind a guard or not; users whether some are for the program's users.
+func (g *Graph) Shared(id *ast.Ident) (shared, users bool) {
+	kind := 0
+	for _, s := range g.reach(id, true) {
+		kind = max(kind, g.others[s.Slot])
+	}
+	return kind > 0, kind == forUsers
 }
 
 // reach returns the slots to which ways lead from the identifier, through guards

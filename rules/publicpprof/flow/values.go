@@ -199,7 +199,7 @@ func (g *Graph) call(p *rewrite.Package, n *ast.CallExpr) {
 	for _, a := range n.Args {
 		if isRouter(p.Info.TypeOf(a)) {
 			for _, s := range g.Values(p, a) {
-				g.others[s] = true // what is out of sight may put routes on it
+				g.others[s] = max(g.others[s], forOperators) // what is out of sight may put routes on it
 			}
 		}
 	}
@@ -236,10 +236,17 @@ func (g *Graph) note(p *rewrite.Package, n *ast.CallExpr, method string, on []Sl
 		return ok && g.sources[id]
 	})
 	served := method != "Use" && slices.ContainsFunc(n.Args, func(a ast.Expr) bool { return carries(p.Info.TypeOf(a)) })
-	if !followed && (len(n.Args) >= 2 || served) {
-		for _, s := range on {
-			g.others[s] = true
+	if followed || len(n.Args) < 2 && !served {
+		return
+	}
+	kind := forOperators
+	for _, a := range n.Args {
+		if path, ok := syntax.ConstString(p, a); ok && len(path) > 1 && path[0] == '/' && path != "/*" && !OpsPath.MatchString(path) {
+			kind = forUsers
 		}
+	}
+	for _, s := range on {
+		g.others[s] = max(g.others[s], kind)
 	}
 }
 

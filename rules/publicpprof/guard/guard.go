@@ -103,14 +103,14 @@ func call(p *rewrite.Package, n *ast.CallExpr, depth int, f *facts) {
 		return
 	}
 	decl, q := syntax.DeclarationOf(p.Snapshot(), fn)
-	if decl == nil && (seesRequest(fn.Signature()) || guardName.MatchString(syntax.ExprText(n.Fun))) {
+	if decl == nil && (seesRequest(fn.Signature()) || guardName.MatchString(nameOf(n.Fun))) {
 		decl, q = declaration(p, fn) // other packages are loaded only for what may turn a stranger away
 	}
 	if decl != nil {
 		gather(q, decl.Body, depth+1, f)
 		return
 	}
-	if guardName.MatchString(syntax.ExprText(n.Fun)) && !notGuards.MatchString(fn.Pkg().Path()) {
+	if guardName.MatchString(nameOf(n.Fun)) && !notGuards.MatchString(fn.Pkg().Path()) {
 		f.credential = true
 		f.rejects = f.rejects || depth == 0
 	}
@@ -218,7 +218,26 @@ func sounds(fn *types.Func, fun ast.Expr) bool {
 		return false
 	}
 	last := path[strings.LastIndexByte(path, '/')+1:]
-	return guardName.MatchString(strings.TrimPrefix(syntax.ExprText(fun), "pprof.")) || strings.Contains(last, "auth")
+	return guardName.MatchString(strings.TrimPrefix(nameOf(fun), "pprof.")) || strings.Contains(last, "auth")
+}
+
+// nameOf returns the names by which a function is called, without what is passed
+// to calls among them: s.auth.Wrap, but Subrouter of r.Path("/auth").Subrouter.
+func nameOf(fun ast.Expr) string {
+	switch x := ast.Unparen(fun).(type) {
+	case *ast.Ident:
+		return x.Name
+	case *ast.SelectorExpr:
+		if before := nameOf(x.X); before != "" {
+			return before + "." + x.Sel.Name
+		}
+		return x.Sel.Name
+	case *ast.IndexExpr:
+		return nameOf(x.X)
+	case *ast.CallExpr:
+		return nameOf(x.Fun)
+	}
+	return ""
 }
 
 // Value reports whether x, passed to a router or a chain, is a guard.
