@@ -41,6 +41,8 @@ type listener struct {
 	// literal.
 	server *ast.CompositeLit
 	holder ast.Expr
+	// steps is how many variables serves follows at present.
+	steps int
 }
 
 // target returns the expression that names the default mux, nil when it is
@@ -135,6 +137,9 @@ func isServer(p *rewrite.Package, x ast.Expr) bool {
 	return t != nil && (syntax.IsType(t, "net/http", "Server") || syntax.IsPointerTo(t, "net/http", "Server"))
 }
 
+// maxWraps bounds how many variables are followed: two may be made from each other.
+const maxWraps = 20
+
 // serves reports whether handler serves http.DefaultServeMux: it is nil, that
 // mux, a variable that holds it, or a call with it among the arguments. It
 // notes which expression stands for the mux.
@@ -153,7 +158,9 @@ func (l *listener) serves(handler ast.Expr) bool {
 				return true
 			}
 			_, isCall := ast.Unparen(def.Value).(*ast.CallExpr)
-			return isCall && l.serves(def.Value)
+			l.steps++
+			defer func() { l.steps-- }()
+			return isCall && l.steps < maxWraps && l.serves(def.Value)
 		}
 		return l.servesVariable(h)
 	case *ast.CallExpr:

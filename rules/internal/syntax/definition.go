@@ -54,6 +54,9 @@ func Definition(p *rewrite.Package, id *ast.Ident) *def {
 		}
 		uses++
 	}
+	if d != nil && Mentions(p, d.Value, obj) {
+		return nil // made from an earlier value of its own: that of a parameter, say
+	}
 	if d != nil {
 		d.Alone = uses == 1 && !(obj.Exported() && obj.Parent() == p.Types.Scope())
 	}
