@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
@@ -45,6 +46,14 @@ type Options struct {
 	// are, and later with single ones that come up only when a fix is made, at
 	// their place in the files as they were.
 	Select func([]Found) []bool
+	// Cache, if set, keeps what the go command says and, where Basis is set, too,
+	// results, for runs that see the same. Basis stands for all that a result
+	// depends on beside Options and the files: the program itself, and what is
+	// behind Settings, Select, Dirs and the finders. Tally, if set, is a number in
+	// which Select counts; it is kept with a result.
+	Cache Cache
+	Basis []byte
+	Tally *int
 	// Progress, if set, is told what Run is at.
 	Progress func(stage string)
 }
@@ -77,6 +86,8 @@ type Result struct {
 	Bytes    int64
 	Packages int
 	Modules  int
+	// Kept says that the result is that of an earlier run.
+	Kept bool
 
 	found []perView
 }
@@ -106,9 +117,16 @@ type Change struct {
 // checked at all; what could not be checked in part is in Result.Problems.
 func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	r := newRunner(ctx, opt, finders)
+	if opt.Cache != nil {
+		r.inputs = inputs.New()
+	}
 	res, targets, err := r.scan(opt)
 	if err != nil || len(targets.groups) == 0 && len(targets.texts) == 0 {
 		return res, err
+	}
+	keep := r.keeper(opt, res, targets)
+	if old := keep.find(); old != nil {
+		return old, nil
 	}
 	defer r.close()
 	if err := r.loadViews(opt, targets, res); err != nil {
@@ -153,6 +171,7 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		return nil, err
 	}
 	r.conclude(res)
+	keep.store(res)
 	return res, nil
 }
 

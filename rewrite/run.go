@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite/internal/guard"
+	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 	"github.com/runtimefix/runtimefix/rewrite/scan"
 )
@@ -127,6 +128,7 @@ type runner struct {
 	lone     map[*Fix]loneFix
 	sel      func([]Found) []bool
 	unwanted map[place]bool // nil when all findings are wanted
+	inputs   *inputs.Set    // nil when the result is not kept
 }
 
 // find returns the findings of all finders in v's snapshot, sorted by position and

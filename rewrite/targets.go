@@ -206,6 +206,7 @@ func (r *runner) scanPatterns(opt Options, res *Result) (*scan.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.inputs.Doubt("only the go command knows where the packages are")
 	res.Problems = append(res.Problems, problems...)
 	local := slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return slices.Contains(found.GoPatterns, p) })
 	return scan.Run(r.ctx, cfg, append(local, dirs...))
@@ -219,6 +220,7 @@ func (r *runner) scanConfig(opt Options) scan.Config {
 		Tests:      opt.Tests,
 		Dirs:       opt.Dirs,
 		Overlay:    opt.Overlay,
+		Inputs:     r.inputs,
 		GOOS:       load.Getenv(opt.Env, "GOOS", build.Default.GOOS),
 		GOARCH:     load.Getenv(opt.Env, "GOARCH", build.Default.GOARCH),
 		CgoEnabled: load.Getenv(opt.Env, "CGO_ENABLED", "1") != "0",
@@ -236,8 +238,16 @@ func (r *runner) scanConfig(opt Options) scan.Config {
 	// A file with an ignore comment is looked at even where nothing can fire:
 	// the comment may be of no use.
 	cfg.Needs = append(cfg.Needs, scan.Need{Rule: IgnoreRule, Idents: []string{"runtimefix:ignore"}, Tests: true})
+	ignores := scan.TextNeed{Rule: IgnoreRule, Contains: []string{"runtimefix:ignore"}}
 	for _, n := range cfg.TextNeeds {
-		cfg.TextNeeds = append(cfg.TextNeeds, scan.TextNeed{Rule: IgnoreRule, Kinds: n.Kinds, Contains: []string{"runtimefix:ignore"}})
+		for _, kind := range n.Kinds {
+			if !slices.Contains(ignores.Kinds, kind) {
+				ignores.Kinds = append(ignores.Kinds, kind)
+			}
+		}
+	}
+	if len(ignores.Kinds) > 0 {
+		cfg.TextNeeds = append(cfg.TextNeeds, ignores)
 	}
 	return cfg
 }
@@ -299,6 +309,7 @@ func (r *runner) loadView(opt Options, t targets, platform string, res *Result) 
 		cfg.Env = append(slices.Clone(cfg.Env), "GOOS="+goos, "GOARCH="+goarch)
 	}
 	l := load.NewLoader(r.ctx, cfg, opt.Overlay)
+	l.Inputs, l.Cache = r.inputs, opt.Cache
 	for path := range t.ignored {
 		l.ReadOnly[path] = "git ignores it"
 	}
@@ -346,7 +357,7 @@ func (r *runner) mention(l *load.Loader, t targets, names []string) (map[string]
 	loaded := l.Dirs()
 	out := make(map[string][]string)
 	for _, mod := range t.mods {
-		paths, err := scan.Grep(r.ctx, []string{mod}, func(path string, data []byte) bool {
+		paths, err := scan.Grep(r.ctx, l.Inputs, []string{mod}, func(path string, data []byte) bool {
 			return !strings.HasSuffix(path, "_test.go") && slices.ContainsFunc(names, func(n string) bool { return scan.HasWord(data, n) })
 		})
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -36,7 +36,9 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 	if j.rec, err = readRecordings(ctx, o, j.root, stderr); err != nil {
 		return 0, err
 	}
-	opt.Select = j.rec.narrow(opt.Select)
+	if opt.Select = j.rec.narrow(opt.Select); j.rec == nil && !o.interactive {
+		j.keepResults(&opt)
+	}
 	if j.res, err = runEngine(ctx, opt, finders, stderr); err != nil {
 		return 0, err
 	}

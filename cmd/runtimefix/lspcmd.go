@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/lsp"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/urfave/cli/v2"
 )
@@ -41,6 +43,28 @@ func lspCommand(stdout io.Writer) *cli.Command {
 	}
 }
 
+// unsaved returns the buffers that differ from the files.
+func unsaved(buffers map[string][]byte) map[string][]byte {
+	out := make(map[string][]byte)
+	for path, data := range buffers {
+		if disk, err := safefile.Read(path, maxStdin); err != nil || !bytes.Equal(disk, data) {
+			out[path] = data
+		}
+	}
+	return out
+}
+
+// shows reports whether the findings are about the buffers: a file may have changed
+// since it was compared.
+func shows(list []rewrite.Found, buffers map[string][]byte) bool {
+	for _, f := range list {
+		if data, ok := buffers[f.Pos.Filename]; ok && !bytes.Equal(data, f.Source) {
+			return false
+		}
+	}
+	return true
+}
+
 // nopCloser keeps standard output open for as long as the process lives.
 type nopCloser struct{ io.Writer }
 
@@ -54,8 +78,16 @@ func (o options) checkFile(ctx context.Context, q lsp.Query) (*lsp.Answer, error
 	if err != nil {
 		return nil, err
 	}
-	opt.Overlay, opt.Edits = q.Overlay, !q.Fix
+	opt.Edits = !q.Fix
+	j.keepResults(&opt)
+	if opt.Overlay = unsaved(q.Overlay); len(opt.Overlay) > 0 {
+		opt.Basis = nil // while one types, no text comes twice
+	}
 	res, err := rewrite.Run(ctx, opt, finders)
+	if err == nil && !shows(res.Findings, q.Overlay) {
+		opt.Overlay, opt.Basis = q.Overlay, nil
+		res, err = rewrite.Run(ctx, opt, finders)
+	}
 	if err != nil {
 		return nil, err
 	}

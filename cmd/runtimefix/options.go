@@ -33,6 +33,7 @@ type options struct {
 	config              string
 	configFrom          string
 	quiet               bool
+	noCache             bool
 	statistics          bool
 	groupBy             string
 	stdinFilename       string
@@ -42,6 +43,8 @@ type options struct {
 	minRate             float64         // a second, 0 for none
 	known               map[string]bool // fingerprints in the baseline
 	fingerprints        []string        // the only ones wanted, all when there are none
+	// consulted is what was read to make the configuration and the baseline.
+	consulted []byte
 	// flags are the flags to be repeated in a suggested command.
 	flags []string
 }
@@ -76,6 +79,7 @@ func mainFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "statistics", Usage: "print how many findings each rule has instead of the findings"},
 		&cli.StringFlag{Name: "fail-on", Usage: "exit 1 `WHEN` findings are remaining or files were fixed (with --apply), or never (without)"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no summary and no hints: only findings, and what could not be checked"},
+		&cli.BoolFlag{Name: "no-cache", Usage: "look at everything anew, whatever an earlier run found"},
 		&cli.BoolFlag{Name: "verbose", Usage: "say on stderr what is checked and how long it takes"},
 	}
 }
@@ -89,7 +93,7 @@ func readOptions(c *cli.Context) (*options, error) {
 		tags: splitList(c.String("tags")), platforms: splitList(c.String("platforms")),
 		patterns: c.Args().Slice(), changedSince: c.String("changed-since"), staged: c.Bool("staged"),
 		baseline: c.String("baseline"), writeBaseline: c.String("write-baseline"), config: c.String("config"),
-		configFrom: c.String("config-from"), quiet: c.Bool("quiet"), statistics: c.Bool("statistics"), groupBy: c.String("group-by"),
+		configFrom: c.String("config-from"), quiet: c.Bool("quiet"), noCache: c.Bool("no-cache"), statistics: c.Bool("statistics"), groupBy: c.String("group-by"),
 		output: c.String("output") != "", fingerprints: splitList(c.String("only")), stdinFilename: c.String("stdin-filename"),
 	}
 	if err := o.checkValues(); err != nil {

@@ -8,9 +8,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/cachedir"
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(cachedir.Env) == "" {
+		os.Setenv(cachedir.Env, "off") // tests that use the cache have one of their own
+	}
 	testscript.Main(m, map[string]func(){
 		"runtimefix": main,
 		"interrupts": interrupts,
@@ -43,6 +47,7 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GOCACHE", cache)
+			env.Setenv(cachedir.Env, filepath.Join(env.WorkDir, ".cache"))
 			env.Setenv("GOPATH", path)
 			env.Setenv("GOMODCACHE", modcache)
 			env.Setenv("GOFLAGS", "")

@@ -27,6 +27,7 @@ func (o *options) readConfig(ctx context.Context, dir, root string) (*config.Con
 		}
 		src = rev
 	}
+	src = o.consulting(src)
 	wd, err := os.Getwd()
 	if err != nil {
 		return nil, err

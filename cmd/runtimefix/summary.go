@@ -134,7 +134,11 @@ func count(n int, what string) string {
 }
 
 func (r *report) stats(d time.Duration) string {
-	return fmt.Sprintf("%s scanned (%d bytes), %s type-checked, %v", count(r.res.Files, "file"), r.res.Bytes, count(r.res.Packages, "package"), d.Round(time.Millisecond))
+	how := "type-checked"
+	if r.res.Kept {
+		how = "known from an earlier run"
+	}
+	return fmt.Sprintf("%s scanned (%d bytes), %s %s, %v", count(r.res.Files, "file"), r.res.Bytes, count(r.res.Packages, "package"), how, d.Round(time.Millisecond))
 }
 
 // left are the files in which something may be found but that this run leaves

@@ -141,7 +141,7 @@ func (s *Snapshot) GoFilesWith(m *Module, text string) ([]string, error) {
 		return nil, errOutside
 	}
 	var out []string
-	err := filepath.WalkDir(m.Dir, func(path string, d fs.DirEntry, err error) error {
+	err := s.l.Inputs.WalkDir(m.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -30,31 +29,37 @@ type foundPackage struct {
 	GoFiles, CgoFiles, IgnoredGoFiles []string
 	TestGoFiles, XTestGoFiles         []string
 	CFiles, CXXFiles, HFiles, SFiles  []string
+	EmbedFiles, TestEmbedFiles        []string
+	XTestEmbedFiles                   []string
 	Error                             *struct{ Err string }
 }
 
-const foundFields = "Dir,ImportPath,Name,Module,GoFiles,CgoFiles,IgnoredGoFiles,TestGoFiles,XTestGoFiles,CFiles,CXXFiles,HFiles,SFiles,Error"
+const foundFields = "Dir,ImportPath,Name,Module,GoFiles,CgoFiles,IgnoredGoFiles,TestGoFiles,XTestGoFiles,CFiles,CXXFiles,HFiles,SFiles,EmbedFiles,TestEmbedFiles,XTestEmbedFiles,Error"
 
 // errList says that only a full list tells about the packages.
 var errList = errors.New("to be listed whole")
 
 // find returns the packages that match patterns, with their tests as go list -test
 // has them, and asks for what they import. It returns errList where a full list is
-// needed: files are overlaid, something is wrong with a package, or tests have a
-// package of theirs compiled once more.
+// needed: the overlay may choose other files, something is wrong with a package, or
+// tests have a package of theirs compiled once more.
 func (l *Loader) find(dir string, patterns []string, tests bool) ([]*packages.Package, error) {
 	env := l.environ(dir)
-	if len(l.overlay) > 0 || Getenv(env, "GOPACKAGESDRIVER", "off") != "off" || slices.ContainsFunc(patterns, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
+	if !l.sameFiles() || Getenv(env, "GOPACKAGESDRIVER", "off") != "off" || slices.ContainsFunc(patterns, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
 		return nil, errList
 	}
-	list, err := l.findFiles(dir, patterns, env)
-	if err != nil {
-		return nil, err
+	list, put := l.knownFiles(dir, patterns)
+	if list == nil {
+		var err error
+		if list, err = l.findFiles(dir, patterns, env); err != nil {
+			return nil, err
+		}
+		put(list)
 	}
 	roots := make(map[string]*packages.Package)
 	imports := make(map[*packages.Package][]string)
 	for _, f := range list {
-		if err := f.roots(tests, roots, imports); err != nil {
+		if err := l.variants(&f, tests, roots, imports); err != nil {
 			return nil, err
 		}
 	}
@@ -94,6 +99,7 @@ func (l *Loader) findFiles(dir string, patterns, env []string) ([]foundPackage, 
 	}
 	cmd := exec.CommandContext(l.ctx, "go", append(append(args, "--"), patterns...)...)
 	cmd.Dir, cmd.Env = dir, append(slices.Clone(env), "PWD="+dir)
+	l.listed[dir] = true
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, errList // the full list says what is wrong
@@ -112,17 +118,18 @@ func (l *Loader) findFiles(dir string, patterns, env []string) ([]foundPackage, 
 	return list, nil
 }
 
-// roots adds the package, and the variants that its tests make, to roots, with the
+// variants adds the package, and the variants that its tests make, to roots, with the
 // import paths of each. It returns errList where a file cannot be read as Go.
-func (f *foundPackage) roots(tests bool, roots map[string]*packages.Package, imports map[*packages.Package][]string) error {
+func (l *Loader) variants(f *foundPackage, tests bool, roots map[string]*packages.Package, imports map[*packages.Package][]string) error {
 	make := func(id, path, name, forTest string, files ...string) error {
 		p := &packages.Package{
 			ID: id, PkgPath: path, Name: name, Dir: f.Dir, Module: f.Module, ForTest: forTest, GoFiles: f.abs(files),
 			IgnoredFiles: f.abs(f.IgnoredGoFiles), OtherFiles: f.abs(slices.Concat(f.CFiles, f.CXXFiles, f.HFiles, f.SFiles)),
+			EmbedFiles: f.abs(slices.Concat(f.EmbedFiles, f.TestEmbedFiles, f.XTestEmbedFiles)),
 		}
 		roots[id] = p
 		var err error
-		imports[p], err = importsOf(p.GoFiles)
+		imports[p], err = l.importsOf(p.GoFiles)
 		return err
 	}
 	if err := make(f.ImportPath, f.ImportPath, f.Name, "", slices.Concat(f.GoFiles, f.CgoFiles)...); err != nil || !tests {
@@ -152,10 +159,14 @@ func (f *foundPackage) abs(names []string) []string {
 }
 
 // importsOf returns the import paths in the files.
-func importsOf(files []string) ([]string, error) {
+func (l *Loader) importsOf(files []string) ([]string, error) {
 	seen := make(map[string]bool)
 	for _, path := range files {
-		src, err := regular.Read(path)
+		src, ok := l.overlay[path]
+		var err error
+		if !ok {
+			src, err = l.Inputs.Read(path)
+		}
 		if err != nil {
 			return nil, errList
 		}
@@ -163,6 +174,7 @@ func importsOf(files []string) ([]string, error) {
 		if err != nil {
 			return nil, errList
 		}
+		l.cgo[path] = importsC(f)
 		for _, spec := range f.Imports {
 			if p, err := strconv.Unquote(spec.Path.Value); err == nil && p != "C" {
 				seen[p] = true
@@ -181,7 +193,7 @@ func (l *Loader) findImports(dir string, roots map[string]*packages.Package, imp
 				ask[path] = true
 			}
 		}
-		if p.ForTest == "" && usesCgo(p) {
+		if p.ForTest == "" && l.usesCgo(p) {
 			ask[p.PkgPath] = true
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite/internal/guard"
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -38,7 +37,7 @@ func (l *Loader) listExports(dir string, patterns []string, tests bool, added []
 		}
 	}
 	for id, m := range l.meta {
-		if l.isRoot(m) && !between[id] && !usesCgo(m) && len(m.GoFiles) > 0 {
+		if l.isRoot(m) && !between[id] && !l.usesCgo(m) && len(m.GoFiles) > 0 {
 			if _, known := l.exported[id]; !known {
 				l.sourced[id] = m
 			}
@@ -55,7 +54,7 @@ func (l *Loader) listExports(dir string, patterns []string, tests bool, added []
 		if m == nil {
 			continue
 		}
-		if usesCgo(m) && (m.ForTest == "" || m.ForTest == m.PkgPath) {
+		if l.usesCgo(m) && (m.ForTest == "" || m.ForTest == m.PkgPath) {
 			paths[m.PkgPath] = true // what it declares, and whether it builds
 		}
 		for _, dep := range m.Imports {
@@ -86,15 +85,20 @@ func (l *Loader) isRoot(m *packages.Package) bool {
 	return m.ForTest == "" && l.root[m.PkgPath+" ["+m.PkgPath+".test]"] != nil
 }
 
-func usesCgo(m *packages.Package) bool {
-	return m.Imports["C"] != nil || slices.ContainsFunc(m.GoFiles, isCgoFile)
+func (l *Loader) usesCgo(m *packages.Package) bool {
+	return m.Imports["C"] != nil || slices.ContainsFunc(m.GoFiles, l.isCgoFile)
 }
 
 // isCgoFile reports whether the file imports "C": go list tells of the import by
-// the packages that the generated code needs only.
-func isCgoFile(path string) bool {
-	src, err := regular.Read(path)
-	return err == nil && strings.Contains(string(src), `"C"`)
+// the packages that the generated code needs only. Each file is looked at once.
+func (l *Loader) isCgoFile(path string) bool {
+	is, known := l.cgo[path]
+	if !known {
+		src, err := l.Inputs.Read(path)
+		is = err == nil && strings.Contains(string(src), `"C"`)
+		l.cgo[path] = is
+	}
+	return is
 }
 
 // askExports asks for the export data of the packages with the import paths.
@@ -126,7 +130,7 @@ func (l *Loader) declare(x *exports, u map[string]*types.Package, m *packages.Pa
 		src, ok := l.overlay[path]
 		if !ok {
 			var err error
-			if src, err = regular.Read(path); err != nil {
+			if src, err = l.Inputs.Read(path); err != nil {
 				continue
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/packages"
@@ -45,7 +46,7 @@ type Config struct {
 // command again for every verification round. What they import is asked for by
 // exportMode.
 const metadataMode = packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedDeps |
-	packages.NeedModule | packages.NeedForTest
+	packages.NeedModule | packages.NeedForTest | packages.NeedEmbedFiles
 
 // A Loader holds what the go command said about packages, and what was parsed
 // and type-checked so far. It outlives the snapshots made with it, so that a
@@ -72,10 +73,16 @@ type Loader struct {
 	wide     map[string]bool // IDs of the roots that Widen added
 	exported map[string]bool // IDs of packages that the go command was asked to compile
 
+	listed   map[string]bool   // directories in which the go command was asked
+	cgo      map[string]bool   // whether a file imports "C", by path
 	modFile  map[string]string // copies of go.mod that the go command may change, by the directory in which it runs
 	temps    []string          // directories to be removed
 	problems []Problem         // met in listing
 	unknown  map[string]bool   // names that Widen could not look for everywhere
+	// Inputs, if set, notes what is read from disk.
+	Inputs *inputs.Set
+	// Cache, if set together with Inputs, keeps the go command's answers.
+	Cache Cache
 	// ReadOnly says, by path, why no fix may change a file.
 	ReadOnly map[string]string
 	// Widen returns, by the directory to list them from, the packages in which one
@@ -107,6 +114,8 @@ func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Load
 		noVendor: make(map[string]bool),
 		wide:     make(map[string]bool),
 		exported: make(map[string]bool),
+		listed:   make(map[string]bool),
+		cgo:      make(map[string]bool),
 		modFile:  make(map[string]string),
 		unknown:  make(map[string]bool),
 		ReadOnly: make(map[string]string),
@@ -132,7 +141,8 @@ func (l *Loader) list(dir string, patterns []string, tests bool, mode packages.L
 	case l.noVendor[dir]:
 		pc.BuildFlags = append(pc.BuildFlags, "-mod=readonly")
 	}
-	pkgs, err := packages.Load(pc, patterns...)
+	l.listed[dir] = true
+	pkgs, err := l.load(pc, patterns)
 	switch {
 	case err != nil:
 		// What go/packages puts before the go command's own words.
@@ -144,6 +154,9 @@ func (l *Loader) list(dir string, patterns []string, tests bool, mode packages.L
 	case len(pkgs) == 1 && pkgs[0].ID == "command-line-arguments" && pkgs[0].Dir == "" && len(pkgs[0].Errors) > 0:
 		// Not about a package, but about go.work, say.
 		err = errors.New(pkgs[0].Errors[0].Msg)
+	}
+	if err != nil {
+		l.Inputs.Doubt("the go command refused: " + err.Error())
 	}
 	if err != nil && !l.noVendor[dir] && strings.Contains(err.Error(), "inconsistent vendoring") && !setsMod(pc.Env) {
 		// The vendor directory is not what go.mod says: do without it.
@@ -160,6 +173,9 @@ func (l *Loader) list(dir string, patterns []string, tests bool, mode packages.L
 	}
 	packages.Visit(pkgs, nil, func(p *packages.Package) {
 		l.ownGoMod(dir, p)
+		if slices.ContainsFunc(p.Errors, func(e packages.Error) bool { return e.Kind != packages.ParseError }) {
+			l.Inputs.Doubt("the go command complains about " + p.ID)
+		}
 		if old := l.meta[p.ID]; old != nil {
 			if old.ExportFile == "" {
 				old.ExportFile = p.ExportFile

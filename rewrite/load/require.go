@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 )
@@ -33,7 +32,7 @@ func (s *Snapshot) OthersRequire(m *Module, path string) bool {
 	if version.Compare("go"+m.GoVersion, "go1.17") < 0 {
 		return true // go.mod does not list all modules of the build
 	}
-	if _, err := os.Stat(filepath.Join(m.Dir, "vendor", "modules.txt")); err == nil {
+	if s.inputs().Exists(filepath.Join(m.Dir, "vendor", "modules.txt")) {
 		return true // it must agree with go.mod
 	}
 	mod, err := s.GoModOf(m)
@@ -44,7 +43,7 @@ func (s *Snapshot) OthersRequire(m *Module, path string) bool {
 		if r.Mod.Path == path {
 			continue
 		}
-		data, err := regular.Read(s.requiredGoMod(m, mod, r.Mod))
+		data, err := s.inputs().Read(s.requiredGoMod(m, mod, r.Mod))
 		if err != nil {
 			return true
 		}

@@ -7,14 +7,14 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"golang.org/x/tools/go/ast/inspector"
 	"golang.org/x/tools/go/packages"
 )
@@ -182,7 +182,18 @@ func (s *Snapshot) Read(path string) ([]byte, error) {
 	if data, ok := s.overlay[path]; ok {
 		return data, nil
 	}
-	return regular.Read(path)
+	return s.inputs().Read(path)
+}
+
+// ReadDir lists a directory as it is on disk.
+func (s *Snapshot) ReadDir(path string) ([]fs.DirEntry, error) { return s.inputs().ReadDir(path) }
+
+// inputs returns where to note what is read, nil for nowhere.
+func (s *Snapshot) inputs() *inputs.Set {
+	if s.l == nil {
+		return nil
+	}
+	return s.l.Inputs
 }
 
 // FileAt returns the loaded source file called path, nil when there is none.
@@ -320,7 +331,7 @@ func (p *Package) Snapshot() *Snapshot { return p.snap }
 // conditions ("nothing else writes this field") read them by name.
 func (p *Package) OtherFiles() []*ast.File {
 	p.others.Do(func() {
-		entries, err := os.ReadDir(p.Dir)
+		entries, err := p.snap.ReadDir(p.Dir)
 		if err != nil {
 			return
 		}

@@ -3,7 +3,6 @@ package load
 import (
 	"bytes"
 	"go/token"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -94,7 +93,7 @@ func (s *Snapshot) Root(path string) string {
 	dir := filepath.Dir(path)
 	return Memo(s, rootKey(dir), func() string {
 		for d := dir; ; {
-			if _, err := os.Stat(filepath.Join(d, ".git")); err == nil {
+			if s.inputs().Exists(filepath.Join(d, ".git")) {
 				return d
 			}
 			up := filepath.Dir(d)
@@ -133,7 +132,7 @@ func (s *Snapshot) FilesWith(dir string, match func(path string, data []byte) bo
 	if s.outside() {
 		return nil, errOutside
 	}
-	return scan.GrepAll(s.l.ctx, dir, match)
+	return scan.GrepAll(s.l.ctx, s.l.Inputs, dir, match)
 }
 
 // generatedText are what generators write at the head of a file; Go's own
@@ -170,8 +169,8 @@ func (s *Snapshot) Outside(path string) string {
 	if s.unit != nil {
 		return "" // the other program writes
 	}
-	real := RealPath(path)
-	rel, err := filepath.Rel(RealPath(s.Root(path)), real)
+	real := s.inputs().Real(path)
+	rel, err := filepath.Rel(s.inputs().Real(s.Root(path)), real)
 	if err == nil && filepath.IsLocal(rel) {
 		return ""
 	}

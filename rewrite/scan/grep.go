@@ -3,22 +3,23 @@ package scan
 import (
 	"context"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 )
 
 // Grep returns the Go files of the modules in dirs for which match returns
 // true, in order of path. It passes over what a scan passes over, and over
 // modules nested in them. match is called concurrently and must not keep data.
-func Grep(ctx context.Context, dirs []string, match func(path string, data []byte) bool) ([]string, error) {
-	return grep(ctx, dirs, defaultMaxSize, match, func(p string, d fs.DirEntry) bool {
+// What is looked at is noted in set.
+func Grep(ctx context.Context, set *inputs.Set, dirs []string, match func(path string, data []byte) bool) ([]string, error) {
+	return grep(ctx, set, dirs, defaultMaxSize, match, func(p string, d fs.DirEntry) bool {
 		if d.IsDir() {
-			_, err := os.Stat(filepath.Join(p, "go.mod"))
-			return err != nil && d.Name() != "testdata" && !strings.HasPrefix(d.Name(), "_")
+			return !set.Exists(filepath.Join(p, "go.mod")) && d.Name() != "testdata" && !strings.HasPrefix(d.Name(), "_")
 		}
 		return strings.HasSuffix(d.Name(), ".go")
 	})
@@ -26,14 +27,15 @@ func Grep(ctx context.Context, dirs []string, match func(path string, data []byt
 
 // GrepAll returns the files below dir for which match returns true, in order of
 // path, whatever they are, but not those that are bigger than a megabyte,
-// hidden or vendored. match is called concurrently and must not keep data.
-func GrepAll(ctx context.Context, dir string, match func(path string, data []byte) bool) ([]string, error) {
-	return grep(ctx, []string{dir}, 1<<20, match, func(string, fs.DirEntry) bool { return true })
+// hidden or vendored. match is called concurrently and must not keep data. What is
+// looked at is noted in set.
+func GrepAll(ctx context.Context, set *inputs.Set, dir string, match func(path string, data []byte) bool) ([]string, error) {
+	return grep(ctx, set, []string{dir}, 1<<20, match, func(string, fs.DirEntry) bool { return true })
 }
 
 // grep reads the files below dirs that take takes and that are no bigger than
 // max. Directories that take refuses are passed over.
-func grep(ctx context.Context, dirs []string, max int64, match func(path string, data []byte) bool, take func(p string, d fs.DirEntry) bool) ([]string, error) {
+func grep(ctx context.Context, set *inputs.Set, dirs []string, max int64, match func(path string, data []byte) bool, take func(p string, d fs.DirEntry) bool) ([]string, error) {
 	paths := make(chan string, 256)
 	var mu sync.Mutex
 	var out []string
@@ -44,7 +46,9 @@ func grep(ctx context.Context, dirs []string, max int64, match func(path string,
 			for p := range paths {
 				var data []byte
 				var err error
-				if buf, data, err = readInto(buf, p, max); err != nil || !match(p, data) {
+				buf, data, err = readInto(buf, p, max)
+				noteRead(set, p, data, err)
+				if err != nil || !match(p, data) {
 					continue
 				}
 				mu.Lock()
@@ -55,7 +59,7 @@ func grep(ctx context.Context, dirs []string, max int64, match func(path string,
 	}
 	var err error
 	for _, root := range dirs {
-		err = filepath.WalkDir(root+string(filepath.Separator), func(p string, d fs.DirEntry, err error) error {
+		err = set.WalkDir(root+string(filepath.Separator), func(p string, d fs.DirEntry, err error) error {
 			if cause := ctx.Err(); cause != nil {
 				return cause
 			}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 )
 
@@ -135,6 +136,7 @@ func (s *scanner) work() {
 			data = over
 		} else {
 			buf, data, err = readInto(buf, j.path, s.cfg.MaxFileSize)
+			noteRead(s.cfg.Inputs, j.path, data, err)
 		}
 		if errors.Is(err, errTooBig) && !j.named {
 			continue
@@ -192,6 +194,16 @@ func (s *scanner) wanted(kinds []TextKind) bool {
 
 func containsAny(data []byte, list []string) bool {
 	return len(list) == 0 || slices.ContainsFunc(list, func(s string) bool { return bytes.Contains(data, []byte(s)) })
+}
+
+// noteRead notes in set that the file was read. Of one that is too big only that
+// is known.
+func noteRead(set *inputs.Set, path string, data []byte, err error) {
+	if errors.Is(err, errTooBig) {
+		set.Exists(path)
+		return
+	}
+	set.Note(path, data, err)
 }
 
 // readInto reads the regular file at path into buf, which grows as needed.

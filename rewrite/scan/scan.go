@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 )
 
 // Need is one way in which a rule can fire in a Go file: the file must contain
@@ -50,6 +52,8 @@ type Config struct {
 	Dirs func(dir string) bool
 	// Overlay holds contents that stand in for those on disk, by path.
 	Overlay map[string][]byte
+	// Inputs, if set, notes the contents of the files that are read.
+	Inputs *inputs.Set
 	// MaxFileSize is the size in bytes above which a file is passed over; 0
 	// means 16 MB.
 	MaxFileSize int64

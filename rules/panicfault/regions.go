@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -79,7 +78,7 @@ func (f *faultSetting) othersMap() string {
 		if filepath.Dir(path) == f.p.Dir || strings.HasSuffix(path, "_test.go") {
 			continue
 		}
-		src, err := os.ReadFile(path)
+		src, err := f.p.Snapshot().Read(path)
 		if err != nil {
 			continue
 		}

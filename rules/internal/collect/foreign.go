@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
-	"os"
 	"path"
 	"path/filepath"
 	"strconv"
@@ -58,7 +57,7 @@ func sourcesOf(p *rewrite.Package, pkgPath string) *sources {
 			root = filepath.Dir(root)
 		}
 		dir := filepath.Join(root, filepath.FromSlash(strings.TrimPrefix(pkgPath, p.Module.Path)))
-		entries, err := os.ReadDir(dir)
+		entries, err := p.Snapshot().ReadDir(dir)
 		if err != nil {
 			return nil
 		}

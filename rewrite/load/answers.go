@@ -1,0 +1,260 @@
+package load
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
+	"golang.org/x/tools/go/packages"
+)
+
+// The go command's answers are kept between runs, too: where a file changed, what
+// does not depend on it need not be listed anew. An answer counts as long as what
+// it was made from is the same, and the export data that it names is there.
+
+// Cache keeps data between runs. What it gives back may be wrong or of another
+// time: the keys hold all that matters.
+type Cache interface {
+	// Get returns what was put under the key, nil when nothing is at hand.
+	Get(key [sha256.Size]byte) []byte
+	Put(key [sha256.Size]byte, data []byte)
+}
+
+// kept is an answer as it is stored.
+type kept struct {
+	Looks    []inputs.Look
+	Modules  []*packages.Module
+	Packages []keptPackage
+	Roots    []string       // IDs of what the go command was asked about
+	Found    []foundPackage // what go list -find told
+}
+
+// keptPackage is a package, with IDs in place of what it imports and an index in
+// place of its module, -1 for none.
+type keptPackage struct {
+	ID, Name, PkgPath, Dir, ForTest, ExportFile   string
+	GoFiles, OtherFiles, IgnoredFiles, EmbedFiles []string
+	Module                                        int
+	Imports                                       map[string]string
+}
+
+// question returns the key of a question to the go command in dir; ok is false
+// where the answer is not to be kept.
+func (l *Loader) question(dir string, parts []string) (key [sha256.Size]byte, ok bool) {
+	if l.Cache == nil || l.Inputs == nil || l.modFile[dir] != "" {
+		return key, false
+	}
+	if !l.onlyGo() {
+		return key, false
+	}
+	set := inputs.New()
+	outside := Outside(set, dir, l.environ(dir))
+	if set.Doubted() != "" {
+		return key, false
+	}
+	for _, look := range set.Looks(nil) {
+		outside = append(outside, look.Path, string(look.Seen))
+	}
+	h := sha256.New()
+	for _, list := range [][]string{{"answer 1", dir, fmt.Sprint(l.noVendor[dir])}, l.cfg.Tags, outside, parts} {
+		h.Write(binary.AppendUvarint(nil, uint64(len(list))))
+		for _, s := range list {
+			h.Write(binary.AppendUvarint(nil, uint64(len(s))))
+			h.Write([]byte(s))
+		}
+	}
+	return [sha256.Size]byte(h.Sum(nil)), true
+}
+
+// answer returns the answer that is kept under the key, nil where none counts.
+func (l *Loader) answer(key [sha256.Size]byte) *kept {
+	var k kept
+	if data := l.Cache.Get(key); data == nil || json.Unmarshal(data, &k) != nil {
+		return nil
+	}
+	if !inputs.Same(l.ctx, k.Looks, l.now) {
+		return nil
+	}
+	return &k
+}
+
+// now returns what there is to be seen of in: of the overlay, where the go command
+// is shown that.
+func (l *Loader) now(in inputs.Input) inputs.Digest {
+	if data, ok := l.overlay[in.Path]; ok && in.Kind == inputs.Content {
+		return inputs.Of(data)
+	}
+	if d, ok := l.Inputs.Seen(in); ok {
+		return d
+	}
+	return in.Now()
+}
+
+// keep keeps an answer, unless not all of it can be stored or what it was made
+// from may have changed meanwhile.
+func (l *Loader) keep(key [sha256.Size]byte, k kept, set *inputs.Set) {
+	if set.Doubted() != "" {
+		return
+	}
+	k.Looks = set.Looks(nil)
+	data, err := json.Marshal(k)
+	if err != nil {
+		return
+	}
+	var back kept
+	if json.Unmarshal(data, &back) == nil && reflect.DeepEqual(back, k) {
+		l.Cache.Put(key, data)
+	}
+}
+
+// load is packages.Load. Where mode asks for dependencies, the answer tells from
+// which files it was made and is kept.
+func (l *Loader) load(pc *packages.Config, patterns []string) ([]*packages.Package, error) {
+	key, ok := l.question(pc.Dir, append([]string{"load", fmt.Sprint(pc.Mode, pc.Tests), strings.Join(pc.BuildFlags, "\x00")}, patterns...))
+	ok = ok && pc.Mode&packages.NeedDeps != 0 && !slices.ContainsFunc(patterns, func(p string) bool { return strings.Contains(p, "...") })
+	if ok {
+		if k := l.answer(key); k != nil {
+			if pkgs := k.graph(); pkgs != nil {
+				return pkgs, nil
+			}
+		}
+	}
+	pkgs, err := packages.Load(pc, patterns...)
+	if !ok || err != nil || len(pkgs) == 0 {
+		return pkgs, err
+	}
+	if k := flat(pkgs); k != nil {
+		set := l.Inputs.Fork(l.overlay)
+		goroot := rootOf(pkgs)
+		packages.Visit(pkgs, nil, func(p *packages.Package) { notePackage(set, p, goroot) })
+		noteModules(set, pc.Dir, l.environ(pc.Dir))
+		l.keep(key, *k, set)
+	}
+	return pkgs, nil
+}
+
+// flat returns packages as they are stored, nil where something is wrong with one
+// of them.
+func flat(pkgs []*packages.Package) *kept {
+	k := &kept{}
+	modules := make(map[*packages.Module]int)
+	whole := true
+	packages.Visit(pkgs, nil, func(p *packages.Package) {
+		if len(p.Errors) > 0 || len(p.CompiledGoFiles) > 0 || p.Module != nil && p.Module.Error != nil {
+			whole = false
+		}
+		x := keptPackage{
+			ID: p.ID, Name: p.Name, PkgPath: p.PkgPath, Dir: p.Dir, ForTest: p.ForTest, ExportFile: p.ExportFile,
+			GoFiles: p.GoFiles, OtherFiles: p.OtherFiles, IgnoredFiles: p.IgnoredFiles, EmbedFiles: p.EmbedFiles, Module: -1,
+		}
+		if p.Module != nil {
+			at, known := modules[p.Module]
+			if !known {
+				at = len(k.Modules)
+				modules[p.Module] = at
+				k.Modules = append(k.Modules, p.Module)
+			}
+			x.Module = at
+		}
+		if p.Imports != nil {
+			x.Imports = make(map[string]string)
+		}
+		for path, dep := range p.Imports {
+			x.Imports[path] = dep.ID
+		}
+		k.Packages = append(k.Packages, x)
+	})
+	for _, p := range pkgs {
+		k.Roots = append(k.Roots, p.ID)
+	}
+	if !whole {
+		return nil
+	}
+	return k
+}
+
+// graph returns the packages that k describes, nil where the build cache has the
+// export data of one no more.
+func (k *kept) graph() []*packages.Package {
+	all := make(map[string]*packages.Package)
+	for _, x := range k.Packages {
+		if x.ExportFile != "" {
+			if _, err := os.Stat(x.ExportFile); err != nil {
+				return nil
+			}
+		}
+		p := &packages.Package{
+			ID: x.ID, Name: x.Name, PkgPath: x.PkgPath, Dir: x.Dir, ForTest: x.ForTest, ExportFile: x.ExportFile,
+			GoFiles: x.GoFiles, OtherFiles: x.OtherFiles, IgnoredFiles: x.IgnoredFiles, EmbedFiles: x.EmbedFiles,
+		}
+		if x.Module >= len(k.Modules) {
+			return nil
+		}
+		if x.Module >= 0 {
+			p.Module = k.Modules[x.Module]
+		}
+		all[x.ID] = p
+	}
+	for _, x := range k.Packages {
+		if x.Imports == nil {
+			continue
+		}
+		p := all[x.ID]
+		p.Imports = make(map[string]*packages.Package)
+		for path, id := range x.Imports {
+			if p.Imports[path] = all[id]; all[id] == nil {
+				return nil
+			}
+		}
+	}
+	var out []*packages.Package
+	for _, id := range k.Roots {
+		if all[id] == nil {
+			return nil
+		}
+		out = append(out, all[id])
+	}
+	return out
+}
+
+// knownFiles returns what go list -find told about the patterns, which are
+// directories below dir, in an earlier run. put keeps what it tells now.
+func (l *Loader) knownFiles(dir string, patterns []string) (list []foundPackage, put func([]foundPackage)) {
+	put = func([]foundPackage) {}
+	for _, p := range patterns {
+		if p != "." && !strings.HasPrefix(p, "./") || strings.Contains(p, "...") {
+			return nil, put
+		}
+	}
+	key, ok := l.question(dir, append([]string{"find"}, patterns...))
+	if !ok {
+		return nil, put
+	}
+	if k := l.answer(key); k != nil {
+		return k.Found, put
+	}
+	return nil, func(list []foundPackage) {
+		set := l.Inputs.Fork(l.overlay)
+		for _, p := range patterns {
+			in := under(dir, p)
+			entries, err := set.ReadDir(in)
+			if err != nil {
+				return
+			}
+			for _, e := range entries {
+				if strings.HasSuffix(e.Name(), ".go") {
+					set.NoteHead(filepath.Join(in, e.Name()))
+				}
+			}
+		}
+		noteModules(set, dir, l.environ(dir))
+		l.keep(key, kept{Found: list}, set)
+	}
+}
