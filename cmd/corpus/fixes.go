@@ -3,12 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"go/scanner"
 	"go/token"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,6 +40,19 @@ func (j *judging) fixes(ctx context.Context) error {
 	}
 	j.out.Files = len(j.changed(ctx))
 	return j.samePatch(ctx, patch, patchFile)
+}
+
+// nothingToFix checks that a run that may fix leaves the tree alone where the
+// report offered no fix.
+func (j *judging) nothingToFix(ctx context.Context) error {
+	rep, _, _, err := j.runtimefix(ctx, "--apply", "--unsafe")
+	if err != nil {
+		return err
+	}
+	if dirty := j.changed(ctx); len(dirty) > 0 || len(rep.Fixed) > 0 {
+		j.problem("no fix was offered, --apply --unsafe wrote %s", strings.Join(dirty, ", "))
+	}
+	return nil
 }
 
 // apply makes fixes in the clean tree, checks the result, and leaves it there.
@@ -177,83 +188,4 @@ func goComments(src []byte) []string {
 			out = append(out, lit)
 		}
 	}
-}
-
-// vet compares what go vet says of the changed packages with what it said of
-// them before. It leaves the tree as it was.
-func (j *judging) vet(ctx context.Context, name string, changed []string) {
-	dirs := make(map[string][]string) // packages by the folder of their go.mod
-	for _, p := range changed {
-		if strings.HasSuffix(p, ".go") {
-			root := j.moduleRoot(path.Dir(p))
-			if !slices.Contains(dirs[root], path.Dir(p)) {
-				dirs[root] = append(dirs[root], path.Dir(p))
-			}
-		}
-	}
-	after := j.vetOutput(ctx, dirs)
-	if len(after) == 0 {
-		return
-	}
-	if git(ctx, j.tree, "stash", "-q") != nil {
-		return
-	}
-	before := j.vetOutput(ctx, dirs)
-	if err := git(ctx, j.tree, "stash", "pop", "-q"); err != nil {
-		j.problem("%v", err)
-	}
-	for _, line := range after {
-		if !slices.Contains(before, line) {
-			j.problem("%s: go vet: %s", name, line)
-		}
-	}
-}
-
-// moduleRoot returns the folder of the go.mod that holds for dir, both relative
-// to the tree.
-func (j *judging) moduleRoot(dir string) string {
-	for {
-		if _, err := os.Stat(filepath.Join(j.tree, filepath.FromSlash(dir), "go.mod")); err == nil || dir == "." {
-			return dir
-		}
-		dir = path.Dir(dir)
-	}
-}
-
-// vetOutput returns the lines that go vet prints, without line numbers.
-func (j *judging) vetOutput(ctx context.Context, dirs map[string][]string) []string {
-	var out []string
-	for root, pkgs := range dirs {
-		args := []string{"vet"}
-		for _, p := range pkgs {
-			rel, err := filepath.Rel(filepath.FromSlash(root), filepath.FromSlash(p))
-			if err != nil {
-				continue
-			}
-			args = append(args, "./"+filepath.ToSlash(rel))
-		}
-		cmd := exec.CommandContext(ctx, "go", args...)
-		cmd.Dir, cmd.Env = filepath.Join(j.tree, filepath.FromSlash(root)), j.env
-		text, err := cmd.CombinedOutput()
-		if err == nil {
-			continue
-		}
-		for line := range strings.Lines(string(text)) {
-			line = withoutPosition(strings.TrimSpace(line))
-			if line != "" && line[0] != '#' && !slices.Contains(out, line) {
-				out = append(out, line)
-			}
-		}
-	}
-	return out
-}
-
-// withoutPosition removes line and column from "vet: file.go:1:2: text".
-func withoutPosition(line string) string {
-	i := strings.Index(line, ".go:")
-	if i < 0 {
-		return line
-	}
-	rest := strings.TrimLeft(line[i+4:], "0123456789:")
-	return fmt.Sprintf("%s:%s", line[:i+3], rest)
 }

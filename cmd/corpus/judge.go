@@ -20,12 +20,14 @@ type repoResult struct {
 	Kind     string     `json:"kind"`
 	Commit   string     `json:"commit"` // of runtimefix
 	Findings []*finding `json:"findings"`
-	Exit     int        `json:"exit"` // of the report
+	Reported bool       `json:"reported"` // the report came to its end
+	Exit     int        `json:"exit"`     // of the report
 	Seconds  float64    `json:"seconds"`
 	CPU      float64    `json:"cpuSeconds"`
 	PeakMB   int        `json:"peakMB"`
-	Fixed    int        `json:"fixed"`       // by --apply
-	Unsafe   int        `json:"fixedUnsafe"` // by --apply --unsafe
+	Total    float64    `json:"totalSeconds"` // of all runs and checks
+	Fixed    int        `json:"fixed"`        // by --apply
+	Unsafe   int        `json:"fixedUnsafe"`  // by --apply --unsafe
 	Withheld int        `json:"withheld"`
 	Files    int        `json:"changedFiles"` // by --apply --unsafe
 	Problems []string   `json:"problems"`
@@ -46,8 +48,8 @@ func (r *repoResult) line() string {
 	for _, f := range r.Findings {
 		n[f.Safety]++
 	}
-	return fmt.Sprintf("%-42s %4d found: %3d safe %3d unsafe %3d no fix; fixed %3d and %3d; withheld %d; exit %d; %6.1f s %6.1f s CPU %5d MB; %d problems",
-		r.Repo, len(r.Findings), n["safe"], n["unsafe"], n["none"], r.Fixed, r.Unsafe, r.Withheld, r.Exit, r.Seconds, r.CPU, r.PeakMB, len(r.Problems))
+	return fmt.Sprintf("%-42s %4d found: %3d safe %3d unsafe %3d no fix; fixed %3d and %3d; withheld %d; exit %d; %6.1f s %6.1f s CPU %5d MB; %6.1f s in all; %d problems",
+		r.Repo, len(r.Findings), n["safe"], n["unsafe"], n["none"], r.Fixed, r.Unsafe, r.Withheld, r.Exit, r.Seconds, r.CPU, r.PeakMB, r.Total, len(r.Problems))
 }
 
 // A judging is one repository's run.
@@ -80,8 +82,11 @@ func judgeRepo(ctx context.Context, opt *options, r repo) (*repoResult, error) {
 		out.sites, err = findSites(r.Name, j.tree, out.Findings)
 		return out, err
 	}
-	if opt.quick {
+	switch {
+	case opt.quick:
 		return out, nil
+	case !slices.ContainsFunc(out.Findings, func(f *finding) bool { return f.Safety != "none" }):
+		return out, j.nothingToFix(ctx)
 	}
 	return out, j.fixes(ctx)
 }
@@ -134,11 +139,16 @@ func (j *judging) runtimefix(ctx context.Context, args ...string) (*report, []by
 		args = append([]string{"--rules", j.opt.rules}, args...)
 	}
 	cmd := exec.CommandContext(ctx, j.opt.binary, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends the go commands that it started
+	cmd.WaitDelay = 10 * time.Second
 	cmd.Dir, cmd.Env = j.tree, j.env
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	start := time.Now()
 	err := cmd.Run()
+	if ctx.Err() != nil {
+		return nil, nil, 0, ctx.Err()
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return nil, nil, 0, err
@@ -178,7 +188,7 @@ func (j *judging) report(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.out.Exit = code
+	j.out.Reported, j.out.Exit = true, code
 	for _, p := range rep.Problems {
 		where := p.Path
 		if where == "" {

@@ -88,23 +88,26 @@ func (ls *labels) of(p place) *label {
 
 // A score counts a rule's findings and silences.
 type score struct {
-	Rule         string `json:"rule"`
-	Right        int    `json:"right"`    // bugs found
-	Wrong        int    `json:"wrong"`    // false alarms
-	Doubtful     int    `json:"doubtful"` // findings that count neither way
-	Missed       int    `json:"missed"`   // bugs not found
-	Silent       int    `json:"silent"`   // rightly silent
-	Unjudged     int    `json:"unjudged"` // findings without a label
-	WrongSafe    int    `json:"wrongSafe"`
-	WrongUnsafe  int    `json:"wrongUnsafe"`
-	RightFixes   int    `json:"rightFixes"`
-	UnjudgedFixs int    `json:"unjudgedFixes"`
+	Rule          string `json:"rule"`
+	Right         int    `json:"right"`    // bugs found
+	Wrong         int    `json:"wrong"`    // false alarms
+	Doubtful      int    `json:"doubtful"` // findings that count neither way
+	Missed        int    `json:"missed"`   // bugs not found
+	Silent        int    `json:"silent"`   // rightly silent
+	Unjudged      int    `json:"unjudged"` // findings without a label
+	WrongSafe     int    `json:"wrongSafe"`
+	WrongUnsafe   int    `json:"wrongUnsafe"`
+	RightFixes    int    `json:"rightFixes"`
+	UnjudgedFixes int    `json:"unjudgedFixes"`
 }
 
 // precision is the share of judged findings that are right, recall that of
 // known bugs that are found; -1 where there are none.
 func (s *score) precision() float64 { return share(s.Right, s.Right+s.Wrong) }
 func (s *score) recall() float64    { return share(s.Right, s.Right+s.Missed) }
+
+// findings is how many findings there are, judged or not.
+func (s *score) findings() int { return s.Right + s.Wrong + s.Doubtful + s.Unjudged }
 
 func share(part, whole int) float64 {
 	if whole == 0 {
@@ -125,7 +128,7 @@ func (ls *labels) scores(repos []*repoResult) []*score {
 	covered := make(map[string]bool)
 	used := make(map[*label]bool)
 	for _, r := range repos {
-		covered[r.Repo] = true
+		covered[r.Repo] = r.Reported
 		for _, f := range r.Findings {
 			l := ls.of(f.place)
 			if l != nil {
@@ -178,7 +181,7 @@ func (s *score) add(f *finding, l *label) {
 	case known && !bug:
 		s.WrongUnsafe++
 	case hash != f.FixHash:
-		s.UnjudgedFixs++
+		s.UnjudgedFixes++
 	case word == verdictWrong && f.Safety == "safe":
 		s.WrongSafe++
 	case word == verdictWrong:

@@ -47,7 +47,7 @@ func TestScores(t *testing.T) {
 	at := func(path, fn, hash, safety, fix string) *finding {
 		return &finding{place: place{"o/n", path, "r", fn, hash}, Safety: safety, FixHash: fix}
 	}
-	repo := &repoResult{Repo: "o/n", Findings: []*finding{
+	repo := &repoResult{Repo: "o/n", Reported: true, Findings: []*finding{
 		at("moved.go", "f", "01", "safe", "aa"), // right, in another file now
 		at("a.go", "g", "02", "safe", "cc"),     // wrong, whatever the fix
 		at("a.go", "h", "changed", "none", ""),  // a miss that is found now, its line changed

@@ -22,7 +22,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 )
 
 func main() {
@@ -48,8 +51,10 @@ type options struct {
 	sites  bool
 	fill   bool
 	commit bool
+	jobs   int
+	limit  time.Duration
 
-	version string // of runtimefix, as git describes it
+	version string // of runtimefix: the last commit that changed more than the corpus
 }
 
 func run(ctx context.Context, args []string) error {
@@ -68,7 +73,9 @@ func run(ctx context.Context, args []string) error {
 	fs.BoolVar(&opt.resume, "resume", false, "take what an earlier run left in the -out folder")
 	fs.BoolVar(&opt.sites, "sites", false, "list every place where a rule's words occur, with its label")
 	fs.BoolVar(&opt.fill, "fill", false, "get missing checkouts as module zips through go mod download")
-	fs.BoolVar(&opt.commit, "update", false, "write the result of a whole run to the data folder")
+	fs.BoolVar(&opt.commit, "update", false, "write the result of a whole run, by one binary, to the data folder")
+	fs.IntVar(&opt.jobs, "jobs", 2, "repositories at a time")
+	fs.DurationVar(&opt.limit, "limit", 10*time.Minute, "time for one repository")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -130,7 +137,7 @@ func (opt *options) chosen(r repo) bool {
 	return false
 }
 
-// judge runs over the repositories one after the other and prints the tables.
+// judge runs over the repositories and prints the tables.
 func judge(ctx context.Context, opt *options) error {
 	repos, err := readRepos(filepath.Join(opt.data, "repos.tsv"))
 	if err != nil {
@@ -140,18 +147,11 @@ func judge(ctx context.Context, opt *options) error {
 	if err != nil {
 		return err
 	}
+	repos = slices.DeleteFunc(repos, func(r repo) bool { return !opt.chosen(r) })
 	res := newResult(ctx)
 	opt.version = res.Commit
-	for _, r := range repos {
-		if !opt.chosen(r) {
-			continue
-		}
-		out, err := judgeOnce(ctx, opt, r)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(os.Stderr, out.line())
-		res.Repos = append(res.Repos, out)
+	if res.Repos, err = judgeAll(ctx, opt, repos); err != nil {
+		return err
 	}
 	labels.only(opt.rules)
 	res.label(labels)
@@ -160,6 +160,26 @@ func judge(ctx context.Context, opt *options) error {
 		return nil
 	}
 	return res.report(opt, labels)
+}
+
+// judgeAll runs over the repositories, opt.jobs at a time. The results are in
+// the repositories' order.
+func judgeAll(ctx context.Context, opt *options, repos []repo) ([]*repoResult, error) {
+	out, errs := make([]*repoResult, len(repos)), make([]error, len(repos))
+	slots := make(chan struct{}, max(opt.jobs, 1))
+	var wg sync.WaitGroup
+	for i, r := range repos {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			out[i], errs[i] = judgeOnce(ctx, opt, r)
+			if errs[i] == nil {
+				fmt.Fprintln(os.Stderr, out[i].line())
+			}
+		})
+	}
+	wg.Wait()
+	return out, errors.Join(errs...)
 }
 
 // judgeOnce runs over a repository and leaves its result in the output folder,
@@ -175,12 +195,18 @@ func judgeOnce(ctx context.Context, opt *options, r repo) (*repoResult, error) {
 			return out, out.findSites(ctx, opt, r)
 		}
 	}
-	out, err := judgeRepo(ctx, opt, r)
+	limited, cancel := context.WithTimeout(ctx, opt.limit)
+	defer cancel()
+	start := time.Now()
+	out, err := judgeRepo(limited, opt, r)
 	out.clean()
-	if ctx.Err() != nil {
+	out.Total = time.Since(start).Seconds()
+	switch {
+	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	}
-	if err != nil {
+	case limited.Err() != nil:
+		out.Problems = append(out.Problems, fmt.Sprintf("not finished after %v", opt.limit))
+	case err != nil:
 		out.Problems = append(out.Problems, err.Error())
 	}
 	data, err := json.MarshalIndent(out, "", " ")

@@ -101,15 +101,13 @@ func (r repo) scratch(ctx context.Context, opt *options, dir string) (tree strin
 // is becomes a commit of its own then, so that later differences are ours.
 func checkout(ctx context.Context, tree, commit string) error {
 	err := git(ctx, tree, "-c", "advice.detachedHead=false", "checkout", "-q", commit)
-	if err == nil {
+	if err != nil && git(ctx, tree, "read-tree", commit) != nil {
+		return err
+	}
+	if err == nil && git(ctx, tree, "diff", "--quiet", "HEAD") == nil {
 		return nil
 	}
-	if git(ctx, tree, "read-tree", commit) != nil {
-		return err
-	}
-	if git(ctx, tree, "checkout-index", "-a", "-q", "-f") == nil {
-		return err
-	}
+	_ = git(ctx, tree, "checkout-index", "-a", "-q", "-f") // fails for the files that it lacks
 	return commitAll(ctx, tree, commit)
 }
 

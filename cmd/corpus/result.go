@@ -24,9 +24,36 @@ type result struct {
 	Scores []*score      `json:"scores"`
 }
 
+// newResult names the binary by the last commit that changed more than the
+// corpus: labels and tables may be written while a run goes on.
 func newResult(ctx context.Context) *result {
-	out, _ := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
-	return &result{Date: time.Now().UTC().Format(time.DateOnly), Commit: strings.TrimSpace(string(out))}
+	but := []string{"--", ".", ":!testdata/corpus", ":!cmd/corpus"}
+	out, _ := exec.CommandContext(ctx, "git", append([]string{"log", "-1", "--format=%h"}, but...)...).Output()
+	commit := strings.TrimSpace(string(out))
+	if exec.CommandContext(ctx, "git", append([]string{"diff", "--quiet", "HEAD"}, but...)...).Run() != nil {
+		commit += dirtySuffix
+	}
+	return &result{Date: time.Now().UTC().Format(time.DateOnly), Commit: commit}
+}
+
+// dirtySuffix marks a binary that no commit describes.
+const dirtySuffix = "-dirty"
+
+// whole says why a result must not be committed, or nil: it needs every
+// repository, every rule, and one binary of a commit.
+func (r *result) whole(opt *options) error {
+	if opt.only != "" || opt.rules != "" || opt.quick {
+		return errors.New("-update needs a run over all repositories with all rules and their fixes")
+	}
+	if strings.HasSuffix(r.Commit, dirtySuffix) {
+		return errors.New("-update needs a binary of a commit: there are uncommitted changes")
+	}
+	for _, repo := range r.Repos {
+		if repo.Commit != r.Commit {
+			return fmt.Errorf("-update needs a run of one binary: %s was judged by %s", repo.Repo, repo.Commit)
+		}
+	}
+	return nil
 }
 
 // only leaves out the labels of rules that did not run.
@@ -73,8 +100,8 @@ func (r *result) report(opt *options, ls *labels) error {
 	}
 	dirs := []string{opt.out}
 	if opt.commit {
-		if opt.only != "" || opt.rules != "" {
-			return errors.New("-update needs a run over all repositories with all rules")
+		if err := r.whole(opt); err != nil {
+			return err
 		}
 		dirs = append(dirs, opt.data)
 	}
@@ -112,6 +139,9 @@ func (r *result) print(w io.Writer) {
 		if repo.Commit != r.Commit {
 			line += "; by " + repo.Commit
 		}
+		if !repo.Reported {
+			line += "; no report: not counted below"
+		}
 		fmt.Fprintln(w, line)
 	}
 	fmt.Fprintln(w)
@@ -120,8 +150,8 @@ func (r *result) print(w io.Writer) {
 			fmt.Fprintf(w, "%s: %s\n", repo.Repo, p)
 		}
 	}
-	fmt.Fprintf(w, "\n%-15s %6s %6s %8s %6s %6s %8s %9s %7s %11s %10s %12s\n", "rule", "right", "wrong", "doubtful", "missed", "silent",
-		"unjudged", "precision", "recall", "right fixes", "wrong safe", "wrong unsafe")
+	fmt.Fprintf(w, "\n%-15s %8s %6s %6s %8s %8s %6s %6s %9s %7s %11s %10s %12s %14s\n", "rule", "findings", "right", "wrong", "doubtful", "unjudged",
+		"missed", "silent", "precision", "recall", "right fixes", "wrong safe", "wrong unsafe", "unjudged fixes")
 	total := &score{Rule: "all"}
 	for _, s := range r.Scores {
 		s.print(w)
@@ -131,8 +161,8 @@ func (r *result) print(w io.Writer) {
 }
 
 func (s *score) print(w io.Writer) {
-	fmt.Fprintf(w, "%-15s %6d %6d %8d %6d %6d %8d %9s %7s %11d %10d %12d\n", s.Rule, s.Right, s.Wrong, s.Doubtful, s.Missed, s.Silent,
-		s.Unjudged, ratio(s.precision()), ratio(s.recall()), s.RightFixes, s.WrongSafe, s.WrongUnsafe)
+	fmt.Fprintf(w, "%-15s %8d %6d %6d %8d %8d %6d %6d %9s %7s %11d %10d %12d %14d\n", s.Rule, s.findings(), s.Right, s.Wrong, s.Doubtful, s.Unjudged,
+		s.Missed, s.Silent, ratio(s.precision()), ratio(s.recall()), s.RightFixes, s.WrongSafe, s.WrongUnsafe, s.UnjudgedFixes)
 }
 
 func ratio(x float64) string {
@@ -152,7 +182,7 @@ func (s *score) plus(t *score) {
 	s.WrongSafe += t.WrongSafe
 	s.WrongUnsafe += t.WrongUnsafe
 	s.RightFixes += t.RightFixes
-	s.UnjudgedFixs += t.UnjudgedFixs
+	s.UnjudgedFixes += t.UnjudgedFixes
 }
 
 // printChanges prints the findings that are new, gone or of another safety
