@@ -79,9 +79,13 @@ func (j *judging) apply(ctx context.Context, args ...string) (int, error) {
 	if len(changed) == 0 {
 		return len(rep.Fixed), nil
 	}
+	before := j.diff(ctx)
+	if bytes.Equal(before, j.checked) {
+		return len(rep.Fixed), nil // --unsafe added nothing
+	}
+	j.checked = before
 	j.comments(ctx, name, changed, rep)
 	j.vet(ctx, name, changed)
-	before := j.diff(ctx)
 	again, _, _, err := j.runtimefix(ctx, args...)
 	if err != nil {
 		return len(rep.Fixed), err

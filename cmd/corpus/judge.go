@@ -60,6 +60,8 @@ type judging struct {
 	env  []string
 	dir  string // scratch
 	out  *repoResult
+
+	checked []byte // the diff that was checked last
 }
 
 // judgeRepo runs the binary over a scratch copy of the repository. The result
