@@ -162,7 +162,7 @@ func (j *judging) runtimefix(ctx context.Context, args ...string) (*report, []by
 	}
 	code := cmd.ProcessState.ExitCode()
 	for line := range strings.Lines(stderr.String()) {
-		if strings.Contains(line, "internal error") || strings.Contains(line, "panic") {
+		if strings.Contains(line, "internal error") || strings.HasPrefix(line, "panic:") {
 			j.problem("%s: %s", strings.Join(args[:1], " "), strings.TrimSpace(line))
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"go/ast"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +19,7 @@ var mutators = []*mutator{
 	{"freeosmemory: on a ticker", "freeosmemory", true, onTicker("runtime/debug", "FreeOSMemory")},
 	{"memstatspoll: on a ticker", "memstatspoll", true, onTicker("runtime", "ReadMemStats")},
 	{"memstatspoll: in a handler", "memstatspoll", true, inHandler("runtime", "ReadMemStats")},
+	{oneReadPerField, "memstatspoll", true, readPerField},
 	{"crashoutput: O_APPEND lost", "crashoutput", true, appendLost},
 	{"crashoutput: error dropped", "crashoutput", true, crashErrorDropped},
 	{"panicfault: restoring defer dropped", "panicfault", true, restoreDropped},
@@ -188,6 +190,44 @@ func inHandler(path, name string) func(*mutantFile, *ast.FuncDecl) bool {
 		f.declare("func %s(w %s.ResponseWriter, r *%[2]s.Request) {\n%[3]s\n}", f.mark, f.use("net/http"), call)
 		return true
 	}
+}
+
+const oneReadPerField = "memstatspoll: one read for each field"
+
+// memFields are the fields of MemStats that readPerField knows the type of: uint64.
+var memFields = []string{"Alloc", "Frees", "HeapAlloc", "HeapIdle", "HeapInuse", "HeapObjects", "HeapReleased", "HeapSys", "Mallocs", "NextGC",
+	"StackInuse", "Sys", "TotalAlloc"}
+
+// readPerField has a function of its own read the statistics for each field, and
+// a ticker call them all.
+func readPerField(f *mutantFile, fn *ast.FuncDecl) bool {
+	call := f.callText(fn)
+	reads := f.calls(fn, "runtime", "ReadMemStats")
+	if call == "" || len(reads) != 1 {
+		return false
+	}
+	ref, _ := reads[0].Args[0].(*ast.UnaryExpr)
+	if ref == nil {
+		return false
+	}
+	name := f.text(ref.X)
+	fields := 0
+	ast.Inspect(fn.Body, func(n ast.Node) bool {
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok || f.text(s.X) != name || !slices.Contains(memFields, s.Sel.Name) {
+			return true
+		}
+		fields++
+		f.declare("func %s_%d() uint64 {\nvar ms %[3]s.MemStats\n%[3]s.ReadMemStats(&ms)\nreturn ms.%[4]s\n}", f.mark, fields, f.name("runtime"), s.Sel.Name)
+		f.replace(s, fmt.Sprintf("%s_%d()", f.mark, fields))
+		return false
+	})
+	if fields == 0 {
+		return false
+	}
+	f.replace(reads[0], "_ = "+name)
+	f.declare("func %s() {\nfor range %s.Tick(%[2]s.Minute) {\n%[3]s\n}\n}\n\nfunc init() { go %[1]s() }", f.mark, f.use("time"), call)
+	return true
 }
 
 // appendLost takes O_APPEND from the flags of a crash file.
