@@ -21,7 +21,7 @@ type place struct {
 	Path string `json:"path"`
 	Rule string `json:"rule"`
 	Func string `json:"func"` // Type.Method, or "-" outside functions and in text
-	Hash string `json:"hash"` // of the line without its indentation; "#2" for the second such line in the function
+	Hash string `json:"hash"` // of the line without its indentation; "#2" for the second such line in the function, "/2" for the second finding there
 }
 
 // A finding is what runtimefix says of a place.

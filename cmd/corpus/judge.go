@@ -199,8 +199,13 @@ func (j *judging) report(ctx context.Context) error {
 		j.problem("%s: %s", where, firstLine([]byte(p.Message)))
 	}
 	files := newLineReader(j.tree)
+	seen := make(map[place]int)
 	for _, f := range rep.Findings {
-		j.out.Findings = append(j.out.Findings, newFinding(j.repo.Name, f, files))
+		n := newFinding(j.repo.Name, f, files)
+		if seen[n.place]++; seen[n.place] > 1 {
+			n.Hash += fmt.Sprintf("/%d", seen[n.place])
+		}
+		j.out.Findings = append(j.out.Findings, n)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@
 //	go run ./cmd/corpus                    all repositories: the table, and what changed since the committed one
 //	go run ./cmd/corpus -quick -only nsq   findings of one repository, without its fixes being made
 //	go run ./cmd/corpus -sites             the places that a rule's words occur in, for labelling
+//	go run ./cmd/corpus -update            what is committed: all repositories by one binary
 //	go run ./cmd/corpus mutate             mutants of code that uses the hooks rightly
 //
 // It fetches nothing of its own: a checkout is DIR/OWNER+NAME, a clone, a bare

@@ -69,7 +69,8 @@ func (r repo) scratchDir() (string, error) {
 // with the environment to run Go in there.
 func (r repo) scratch(ctx context.Context, opt *options, dir string) (tree string, env []string, err error) {
 	tree = filepath.Join(dir, "tree")
-	env = append(os.Environ(), "GOWORK=", "GOFLAGS=-buildvcs=false", "GOPATH="+goEnv(ctx, "GOPATH"))
+	env = append(os.Environ(), "GOWORK=", "GOFLAGS=-buildvcs=false", "GOPATH="+goEnv(ctx, "GOPATH"),
+		"RUNTIMEFIX_CACHE="+filepath.Join(dir, "cache")) // kept for this run's fixes, empty for its report
 	if imp, ok := strings.CutPrefix(r.Layout, "gopath:"); ok {
 		tree = filepath.Join(dir, "gopath", "src", filepath.FromSlash(imp))
 		env = append(env, "GO111MODULE=off", "GOPATH="+filepath.Join(dir, "gopath"))
