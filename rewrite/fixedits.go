@@ -35,12 +35,13 @@ type loneFix struct {
 func (r *runner) aloneFixes(s *load.Snapshot, list []Finding) {
 	var made []*Fix
 	var edits [][]TextEdit
+	alone := loneEdits{s: s, base: r.overlay}
 	for _, f := range list {
 		for _, fix := range f.Fixes {
 			if fix.Apply == nil || fix.Safety == Manual {
 				continue
 			}
-			e, err := editsOf(s, fix, r.overlay)
+			e, err := alone.of(f, fix)
 			if err != nil {
 				if p := (guard.Panic{}); errors.As(err, &p) {
 					r.internal = append(r.internal, load.Problem{Pos: s.Position(f.Pos), Message: fmt.Sprintf("internal error in rule %s: %v", f.Rule, err)})
@@ -73,10 +74,63 @@ func (r *runner) aloneFixes(s *load.Snapshot, list []Finding) {
 	}
 }
 
-// editsOf applies fix to s, which shows base over what is on disk, and returns
-// what that changes, in order of path and offset.
-func editsOf(s *load.Snapshot, fix *Fix, base map[string][]byte) ([]TextEdit, error) {
-	ts := edit.NewTrees(s)
+// loneEdits makes fixes one by one. It keeps what fixes of the same file share.
+type loneEdits struct {
+	s    *load.Snapshot
+	base map[string][]byte // what s shows over what is on disk
+	path string            // the file of the last fix
+	ts   *edit.Trees       // its trees, in which nothing is changed
+}
+
+// of applies fix, which is one for f, and returns what that changes, in order of
+// path and offset.
+func (l *loneEdits) of(f Finding, fix *Fix) ([]TextEdit, error) {
+	if path := l.s.Position(f.Pos).Filename; l.ts == nil || path != l.path {
+		l.path, l.ts = path, edit.NewTrees(l.s)
+	}
+	e, err := l.ts.Record(fix.Apply)
+	if err != nil {
+		return nil, err
+	}
+	near := edit.NewTrees(l.s)
+	near.NearTo(e)
+	if edits, ok := partEdits(near, fix); ok {
+		return edits, nil
+	}
+	// What is wrong, if anything, the whole file shows.
+	return l.ofWhole(fix)
+}
+
+// partEdits returns what fix changes in trees of parts of the files, if that goes
+// without the rest.
+func partEdits(ts *edit.Trees, fix *Fix) (edits []TextEdit, ok bool) {
+	e, err := ts.Record(fix.Apply)
+	if err != nil || e.Perform() != nil {
+		return nil, false
+	}
+	ts.Claim(e)
+	parts, err := ts.Parts()
+	if err != nil {
+		return nil, false
+	}
+	for _, p := range parts {
+		list := lineEdits(p.Path, p.Before, p.After)
+		for i, x := range list {
+			pos, end, line, ok := p.Place(x.Start, x.End)
+			if !ok {
+				return nil, false
+			}
+			list[i].EndLine += line - x.StartLine
+			list[i].Start, list[i].End, list[i].StartLine = pos, end, line
+		}
+		edits = append(edits, list...)
+	}
+	return edits, len(edits) > 0
+}
+
+// ofWhole applies fix to the whole files that it touches.
+func (l *loneEdits) ofWhole(fix *Fix) ([]TextEdit, error) {
+	ts := edit.NewTrees(l.s)
 	e, err := ts.Record(fix.Apply)
 	if err != nil {
 		return nil, err
@@ -85,7 +139,7 @@ func editsOf(s *load.Snapshot, fix *Fix, base map[string][]byte) ([]TextEdit, er
 		return nil, err
 	}
 	ts.Claim(e)
-	overlay, _, err := ts.Render(base)
+	overlay, _, err := ts.Render(l.base)
 	if err != nil {
 		return nil, err
 	}

@@ -7,9 +7,12 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/runtimefix/runtimefix/rewrite/edit"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
@@ -21,6 +24,7 @@ func marks(s *Snapshot) []*Fix {
 		stmt := c.At.Parent().Node().(ast.Stmt)
 		code := strings.Trim(c.Call.Args[0].(*ast.BasicLit).Value, "`")
 		out = append(out, &Fix{Message: "do it", Safety: Safe, Apply: func(e *Edit) error {
+			code := code
 			if decl, ok := strings.CutPrefix(code, "declare "); ok {
 				e.AddDecls(s.File(stmt.Pos()), Decls(decl, nil)...)
 				code = ""
@@ -59,10 +63,16 @@ func TestCheckEach(t *testing.T) {
 			function(0, "x := 1", "mark(`println()`, x)", "mark(`println()`, x)"),
 			nil, 2,
 		},
+		{"many places of one function", function(0, slices.Repeat([]string{"mark(`println()`)", "_ = 1"}, 30)...), nil, 1},
 		{
 			"a declaration that another fix adds does not help",
 			function(0, "mark(`helper()`)") + function(1, "mark(`declare func helper() {}`)"),
 			map[int]string{0: "undefined: helper"}, 2,
+		},
+		{
+			"a variable that another fix of the function declares does not help",
+			function(0, "mark(`y := 1; _ = y`)", "println()", "mark(`_ = y`)"),
+			map[int]string{1: "undefined: y"}, 3,
 		},
 		{
 			"an import that another fix adds does not help",
@@ -89,9 +99,13 @@ func TestCheckEach(t *testing.T) {
 			r := &runner{views: []*view{{l: l, snap: s, base: typeErrors(s)}}}
 			var sets [][]TextEdit
 			for _, fix := range marks(s) {
-				edits, err := editsOf(s, fix, nil)
+				edits, err := (&loneEdits{s: s}).ofWhole(fix)
 				if err != nil {
 					t.Fatal(err)
+				}
+				finding := Finding{Pos: s.Packages[0].Files[0].AST.Package}
+				if part, err := (&loneEdits{s: s}).of(finding, fix); err != nil || !slices.EqualFunc(part, edits, TextEdit.equal) {
+					t.Errorf("made in a part of the file: %v, %v, want %v", part, err, edits)
 				}
 				sets = append(sets, edits)
 			}
@@ -113,6 +127,54 @@ func TestCheckEach(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestParts asserts that a fix is made in a part of a long file, which does not
+// grow with it, and that the edits are those of the whole file, lines and all.
+func TestParts(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("package m\n\nimport \"os\"\n\nfunc mark(string, ...any) {}\n")
+	for i := range 40 {
+		fmt.Fprintf(&b, "\n// f%d is one of many.\nfunc f%d(list []int) {\n", i, i)
+		for j := range 20 {
+			fmt.Fprintf(&b, "\t// step %d\n\tprintln(%d)\n", j, j)
+			if i%10 == 3 && j == 10 {
+				b.WriteString("\tfor k, v := range list {\n\t\tprintln(k)\n\n\t\tmark(`os.Exit(1)`, v) // odd\n\t}\n\n")
+			}
+		}
+		b.WriteString("\tos.Getpid()\n} // end\n")
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module example.com/m\n\ngo 1.24\n", "x.go": b.String()} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := Load(context.Background(), Config{Dir: dir}, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixes := marks(s)
+	if len(fixes) != 4 {
+		t.Fatalf("%d fixes", len(fixes))
+	}
+	for _, fix := range fixes {
+		e, err := edit.NewTrees(s).Record(fix.Apply)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near := edit.NewTrees(s)
+		near.NearTo(e)
+		part, ok := partEdits(near, fix)
+		whole, err := (&loneEdits{s: s}).ofWhole(fix)
+		if !ok || err != nil || !reflect.DeepEqual(part, whole) {
+			t.Errorf("ok %v, %v: %v, want %v", ok, err, part, whole)
+		}
+		parts, err := near.Parts()
+		if err != nil || len(parts) != 1 || len(parts[0].Before) > b.Len()/8 {
+			t.Errorf("%v: %d parts, the first of %d bytes of %d", err, len(parts), len(parts[0].Before), b.Len())
+		}
 	}
 }
 

@@ -37,10 +37,11 @@ func (u *Unit) Find(f *Finder, admit Safety) ([]UnitFinding, error) {
 	out := make([]UnitFinding, len(list))
 	var made []int
 	var edits [][]TextEdit
+	alone := loneEdits{s: s}
 	for n, finding := range list {
 		out[n] = UnitFinding{Finding: finding}
 		if i := r.choose(finding.Fixes); i >= 0 && !blind {
-			e, err := editsOf(s, finding.Fixes[i], nil)
+			e, err := alone.of(finding, finding.Fixes[i])
 			if asked := s.TakeAsked(); err == nil && !asked && holds(s, e) {
 				out[n].Fix = finding.Fixes[i]
 				made, edits = append(made, n), append(edits, e)

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -21,7 +22,12 @@ func (t *tree) drop(comments ...string) {
 
 // dropWithin notes the comments within a node that an edit removes.
 func (t *tree) dropWithin(n ast.Node) {
-	for _, g := range t.f.AST.Comments {
+	groups := t.f.AST.Comments
+	first := sort.Search(len(groups), func(i int) bool { return groups[i].End() > n.Pos() })
+	for _, g := range groups[first:] {
+		if g.Pos() >= n.End() {
+			break
+		}
 		for _, c := range g.List {
 			if n.Pos() <= c.Pos() && c.End() <= n.End() {
 				t.drop(c.Text)
@@ -47,12 +53,13 @@ func (t *tree) check(out []byte, claims []claim) error {
 		texts[string(out[fset.Position(d.Pos()).Offset:fset.Position(d.End()).Offset])]++
 	}
 	tf := t.f.Pkg.Snapshot().Fset.File(t.f.AST.FileStart)
-	for _, d := range t.f.AST.Decls {
-		pos, end := tf.Offset(d.Pos()), tf.Offset(d.End())
-		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.IMPORT || t.touches(claims, pos, end) {
+	start := t.ast.FileStart
+	for i, d := range t.decls() {
+		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.IMPORT || t.touches(claims, tf.Offset(d.Pos()), tf.Offset(d.End())) {
 			continue
 		}
-		text := string(t.f.Src[pos:end])
+		twin := t.ast.Decls[i]
+		text := string(t.src[twin.Pos()-start : twin.End()-start])
 		if texts[text] == 0 {
 			return fmt.Errorf("%s: the edit would change a declaration beside its own", t.f.Pkg.Snapshot().Position(d.Pos()))
 		}
@@ -80,7 +87,7 @@ func (t *tree) lostComment(after *ast.File) string {
 	for _, c := range t.dropped {
 		left[c]++
 	}
-	for _, g := range t.f.AST.Comments {
+	for _, g := range t.ast.Comments {
 		for _, c := range g.List {
 			text := commentText(c.Text)
 			if left[text] == 0 {

@@ -26,7 +26,8 @@ type Edit struct {
 	trees  *Trees
 	ops    []func() error
 	claims []claim
-	err    error // the first error in recording
+	ends   map[string]bool // files that get declarations at their end
+	err    error           // the first error in recording
 }
 
 // claim says what a fix does to a range of a file.
@@ -262,6 +263,7 @@ func (e *Edit) AddDecls(file *load.File, decls ...dst.Decl) {
 		e.fail("%w", err)
 		return
 	}
+	e.ends[file.Path] = true
 	e.ops = append(e.ops, func() error {
 		for _, d := range decls {
 			d.Decorations().Before = dst.EmptyLine

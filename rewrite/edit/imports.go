@@ -12,6 +12,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/dave/dst/dstutil"
+	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
 // otherNames are the names under which a package is imported where its own is
@@ -114,6 +115,12 @@ func (t *tree) newImportName(path string) string {
 // Fields, methods and labels are no such names: none of them is ever written
 // where a package's name could stand.
 func (t *tree) takenNames() map[string]bool {
+	return load.Memo(t.f.Pkg.Snapshot(), takenKey{t.f}, t.collectNames)
+}
+
+type takenKey struct{ f *load.File }
+
+func (t *tree) collectNames() map[string]bool {
 	p := t.f.Pkg
 	taken := make(map[string]bool)
 	if p.Types != nil {
@@ -302,24 +309,7 @@ func (t *tree) dropUnused(rendered []byte) (dropped bool, err error) {
 		used[id.Name] = true
 	}
 	info := t.f.Pkg.Info
-	was := make(map[types.Object]bool)
-	dots := make(map[*types.Package][]string)
-	ast.Inspect(t.f.AST, func(n ast.Node) bool {
-		id, ok := n.(*ast.Ident)
-		if !ok {
-			return true
-		}
-		switch obj := info.Uses[id].(type) {
-		case nil:
-		case *types.PkgName:
-			was[obj] = true
-		default:
-			if obj.Pkg() != nil && obj.Pkg() != t.f.Pkg.Types && obj.Parent() == obj.Pkg().Scope() {
-				dots[obj.Pkg()] = append(dots[obj.Pkg()], id.Name)
-			}
-		}
-		return true
-	})
+	was := t.importUses()
 	for _, spec := range t.f.AST.Imports {
 		var obj *types.PkgName
 		name := ""
@@ -335,13 +325,15 @@ func (t *tree) dropUnused(rendered []byte) (dropped bool, err error) {
 		case name == ".":
 			// Uses of pkg.Name under another import of the same package count
 			// too, which only keeps the dot import.
-			if obj = t.dotImport(spec); obj == nil || len(dots[obj.Imported()]) == 0 {
+			if obj = t.dotImport(spec); obj == nil || len(was.dots[obj.Imported()]) == 0 {
 				continue
 			}
-			if slices.ContainsFunc(dots[obj.Imported()], func(n string) bool { return used[n] }) {
+			if slices.ContainsFunc(was.dots[obj.Imported()], func(id *ast.Ident) bool {
+				return used[id.Name] || t.win.hides([]token.Pos{id.Pos()}, t.f.AST.FileStart, t.f.AST.FileEnd)
+			}) {
 				continue
 			}
-		case obj == nil || !was[obj] || used[obj.Name()]:
+		case obj == nil || len(was.names[obj]) == 0 || used[obj.Name()] || t.win.hides(was.names[obj], t.f.AST.FileStart, t.f.AST.FileEnd):
 			continue
 		}
 		p, _ := strconv.Unquote(spec.Path.Value)
@@ -351,6 +343,37 @@ func (t *tree) dropUnused(rendered []byte) (dropped bool, err error) {
 		dropped = true
 	}
 	return dropped, nil
+}
+
+// importUses are the places where the imports of a file are in use, in order.
+type importUses struct {
+	names map[types.Object][]token.Pos    // by the package's name
+	dots  map[*types.Package][]*ast.Ident // that a dot import may be for
+}
+
+type usesKey struct{ f *load.File }
+
+func (t *tree) importUses() importUses {
+	return load.Memo(t.f.Pkg.Snapshot(), usesKey{t.f}, func() importUses {
+		out := importUses{make(map[types.Object][]token.Pos), make(map[*types.Package][]*ast.Ident)}
+		ast.Inspect(t.f.AST, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			if !ok {
+				return true
+			}
+			switch obj := t.f.Pkg.Info.Uses[id].(type) {
+			case nil:
+			case *types.PkgName:
+				out.names[obj] = append(out.names[obj], id.Pos())
+			default:
+				if obj.Pkg() != nil && obj.Pkg() != t.f.Pkg.Types && obj.Parent() == obj.Pkg().Scope() {
+					out.dots[obj.Pkg()] = append(out.dots[obj.Pkg()], id)
+				}
+			}
+			return true
+		})
+		return out
+	})
 }
 
 // dotImport returns the package name object of a dot import.

@@ -18,7 +18,7 @@ import (
 // Record lets a fix record its operations. The error is a guard.Panic where the
 // fix panicked.
 func (ts *Trees) Record(apply func(*Edit) error) (*Edit, error) {
-	e := &Edit{s: ts.s, trees: ts}
+	e := &Edit{s: ts.s, trees: ts, ends: make(map[string]bool)}
 	err, caught := guard.Call(func() error { return apply(e) })
 	switch {
 	case caught != nil:
@@ -94,18 +94,23 @@ func (ts *Trees) Render(base map[string][]byte) (overlay map[string][]byte, path
 		overlay[path] = data
 	}
 	for _, path := range slices.Sorted(maps.Keys(ts.splices)) {
-		list := ts.splices[path]
-		slices.SortStableFunc(list, func(a, b splice) int { return b.off - a.off })
-		data := slices.Clone(ts.texts[path].Src)
-		for _, sp := range list {
-			data = slices.Concat(data[:sp.off], []byte(sp.text), data[sp.end:])
-		}
-		overlay[path] = data
+		overlay[path] = ts.spliced(path, 0, len(ts.texts[path].Src))
 	}
 	for _, path := range slices.Sorted(maps.Keys(ts.mods)) {
 		overlay[path] = modfile.Format(ts.mods[path].file.Syntax)
 	}
 	return overlay, "", nil
+}
+
+// spliced returns the bytes from off to end of a text file with the splices made.
+func (ts *Trees) spliced(path string, off, end int) []byte {
+	list := slices.Clone(ts.splices[path])
+	slices.SortStableFunc(list, func(a, b splice) int { return b.off - a.off })
+	data := slices.Clone(ts.texts[path].Src[off:end])
+	for _, sp := range list {
+		data = slices.Concat(data[:sp.off-off], []byte(sp.text), data[sp.end-off:])
+	}
+	return data
 }
 
 // Originals returns what the touched files held before the edit.
@@ -143,10 +148,10 @@ func (t *tree) finish() ([]byte, error) {
 			return nil, fmt.Errorf("%s: rendering: %w", t.f.Path, err)
 		}
 	}
-	if bytes.Equal(t.before, t.f.Src) {
+	if bytes.Equal(t.before, t.src) {
 		return after, nil
 	}
-	out, _, err := rebase.Rebase(t.f.Src, t.before, after)
+	out, _, err := rebase.Rebase(t.src, t.before, after)
 	if err != nil {
 		return nil, fmt.Errorf("%s: carrying the change over to the file: %w", t.f.Path, err)
 	}
@@ -158,6 +163,9 @@ func (t *tree) finish() ([]byte, error) {
 func (t *tree) dropRangeVars() {
 	info := t.f.Pkg.Info
 	ast.Inspect(t.f.AST, func(n ast.Node) bool {
+		if n != ast.Node(t.f.AST) && t.win.lacks(n) {
+			return false
+		}
 		rng, ok := n.(*ast.RangeStmt)
 		if !ok || rng.Tok != token.DEFINE {
 			return true
@@ -168,7 +176,7 @@ func (t *tree) dropRangeVars() {
 		}
 		drop := func(x ast.Expr) bool {
 			id, ok := x.(*ast.Ident)
-			return ok && id.Name != "_" && info.Defs[id] != nil && !occurs(twin.Body, id.Name)
+			return ok && id.Name != "_" && info.Defs[id] != nil && !occurs(twin.Body, id.Name) && !t.win.hides(t.names()[id.Name], rng.Body.Pos(), rng.Body.End())
 		}
 		if drop(rng.Value) {
 			twin.Value = nil

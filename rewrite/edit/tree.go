@@ -23,11 +23,15 @@ type Trees struct {
 	texts   map[string]*load.TextFile
 	mods    map[string]*goMod
 	claimed []claim // by the edits performed
+	near    *Edit   // what windows are around, nil for whole files
 }
 
-// tree is one decorated file.
+// tree is one decorated file, or a window of it.
 type tree struct {
 	f       *load.File
+	win     *window   // nil for the whole file
+	src     []byte    // what is decorated
+	ast     *ast.File // parsed from it
 	dec     *decorator.Decorator
 	file    *dst.File
 	before  []byte // the unmodified tree, rendered
@@ -62,6 +66,11 @@ func NewTrees(s *load.Snapshot) *Trees {
 	}
 }
 
+// NearTo makes ts decorate no more of a file than what e, which other trees of the
+// same snapshot recorded, touches and what is around that. Only edits that touch
+// the same may be recorded then, and Parts says what they make.
+func (ts *Trees) NearTo(e *Edit) { ts.near = e }
+
 // of returns f's decorated tree.
 func (ts *Trees) of(f *load.File) (*tree, error) {
 	switch {
@@ -76,17 +85,17 @@ func (ts *Trees) of(f *load.File) (*tree, error) {
 	if out := ts.s.Outside(f.Path); out != "" {
 		return nil, errOutside(f.Path, out)
 	}
-	// The decorator gets no import resolver: pkg.Name stays the selector
-	// expression that stands in the file, and the import block stays as it is.
-	dec := decorator.NewDecorator(lineTable(f))
-	df, err := dec.DecorateFile(f.AST)
-	if err != nil {
-		return nil, fmt.Errorf("%s: decorating: %w", f.Path, err)
+	if ts.near != nil {
+		if w := windowOf(f, ts.near.claims, ts.near.ends[f.Path]); len(w.cuts) > 0 {
+			if t, err := w.tree(); err == nil {
+				ts.files[f.Path] = t
+				return t, nil
+			}
+		}
 	}
-	t := &tree{
-		f: f, dec: dec, file: df,
-		anchors: make(map[*dst.Ident]token.Pos),
-		last:    make(map[dst.Stmt]dst.Stmt),
+	t, err := decorate(f, f.AST, f.Src)
+	if err != nil {
+		return nil, err
 	}
 	before := load.Memo(ts.s, printedKey{f}, func() printed {
 		text, err := t.render()
@@ -98,6 +107,23 @@ func (ts *Trees) of(f *load.File) (*tree, error) {
 	t.before = before.text
 	ts.files[f.Path] = t
 	return t, nil
+}
+
+// decorate returns the tree of src, which is f or a window of it and was parsed to
+// af.
+func decorate(f *load.File, af *ast.File, src []byte) (*tree, error) {
+	// The decorator gets no import resolver: pkg.Name stays the selector
+	// expression that stands in the file, and the import block stays as it is.
+	dec := decorator.NewDecorator(lineTable(f.Path, af, src))
+	df, err := dec.DecorateFile(af)
+	if err != nil {
+		return nil, fmt.Errorf("%s: decorating: %w", f.Path, err)
+	}
+	return &tree{
+		f: f, src: src, ast: af, dec: dec, file: df,
+		anchors: make(map[*dst.Ident]token.Pos),
+		last:    make(map[dst.Stmt]dst.Stmt),
+	}, nil
 }
 
 // printed is a file's unmodified tree, rendered: the same for all edits of a
@@ -113,37 +139,37 @@ func errOutside(path, target string) error {
 	return fmt.Errorf("%s is not changed: it is a link to %s, outside of the repository", path, target)
 }
 
-// lineTable returns a file set that holds f alone, at the positions of its tree,
+// lineTable returns a file set that holds the file of af and src alone, at the positions of its tree,
 // with the lines as the decorator must see them: it takes a line for blank when
 // two line starts are next to each other, which those of a line that holds blanks
 // or a carriage return are not, and it measures raw strings without the carriage
 // returns in them. Line directives do not count.
-func lineTable(f *load.File) *token.FileSet {
+func lineTable(path string, af *ast.File, src []byte) *token.FileSet {
 	fset := token.NewFileSet()
-	start := int(f.AST.FileStart)
-	tf := fset.AddFile(f.Path, start, len(f.Src))
+	start := int(af.FileStart)
+	tf := fset.AddFile(path, start, len(src))
 	inRaw := make(map[int]bool) // offsets of line ends in raw strings
-	if bytes.IndexByte(f.Src, '\r') >= 0 {
-		ast.Inspect(f.AST, func(n ast.Node) bool {
+	if bytes.IndexByte(src, '\r') >= 0 {
+		ast.Inspect(af, func(n ast.Node) bool {
 			lit, ok := n.(*ast.BasicLit)
 			if !ok || !strings.HasPrefix(lit.Value, "`") {
 				return true
 			}
-			for i := int(lit.Pos()) - start + 1; i < len(f.Src) && f.Src[i] != '`'; i++ {
-				inRaw[i] = f.Src[i] == '\n'
+			for i := int(lit.Pos()) - start + 1; i < len(src) && src[i] != '`'; i++ {
+				inRaw[i] = src[i] == '\n'
 			}
 			return true
 		})
 	}
 	lines := []int{0}
-	for i, c := range f.Src {
+	for i, c := range src {
 		if c != '\n' || inRaw[i] {
 			continue
 		}
-		if last := lines[len(lines)-1]; last > 0 && len(bytes.TrimSpace(f.Src[last:i])) == 0 {
+		if last := lines[len(lines)-1]; last > 0 && len(bytes.TrimSpace(src[last:i])) == 0 {
 			lines[len(lines)-1] = i
 		}
-		if i+1 < len(f.Src) {
+		if i+1 < len(src) {
 			lines = append(lines, i+1)
 		}
 	}

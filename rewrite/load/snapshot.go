@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"go/ast"
 	"go/parser"
@@ -66,11 +67,13 @@ type Package struct {
 	// (see Snapshot.Widen): nothing is reported in it.
 	Wide bool
 
-	meta   *packages.Package
-	snap   *Snapshot
-	other  []*ast.File
-	others sync.Once
-	moved  bool // checked against an edited package instead of its export data
+	meta     *packages.Package
+	snap     *Snapshot
+	other    []*ast.File
+	declList []inspector.Cursor
+	others   sync.Once
+	decls    sync.Once
+	moved    bool // checked against an edited package instead of its export data
 }
 
 // File is one source file of a package.
@@ -319,7 +322,31 @@ func (p *Package) File(n ast.Node) *File {
 
 // Cursor returns the cursor at n; ok is false when n stands in no file of p.
 func (p *Package) Cursor(n ast.Node) (c inspector.Cursor, ok bool) {
+	// The inspector goes through all declarations of the package; this, through
+	// one.
+	all := p.declCursors()
+	i, _ := slices.BinarySearchFunc(all, n.Pos(), func(c inspector.Cursor, pos token.Pos) int { return cmp.Compare(c.Node().End(), pos+1) })
+	if i < len(all) && all[i].Node().Pos() <= n.Pos() {
+		if c, ok := all[i].FindNode(n); ok {
+			return c, true
+		}
+	}
 	return p.Inspector.Root().FindNode(n)
+}
+
+// declCursors returns the package-level declarations, in order of position.
+func (p *Package) declCursors() []inspector.Cursor {
+	p.decls.Do(func() {
+		for file := range p.Inspector.Root().Children() {
+			for c := range file.Children() {
+				if _, ok := c.Node().(ast.Decl); ok {
+					p.declList = append(p.declList, c)
+				}
+			}
+		}
+		slices.SortFunc(p.declList, func(a, b inspector.Cursor) int { return cmp.Compare(a.Node().Pos(), b.Node().Pos()) })
+	})
+	return p.declList
 }
 
 // Snapshot returns the snapshot that p belongs to.
