@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
-	"os"
 	"slices"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
@@ -67,7 +67,7 @@ func (t *Tree) call(path string, s *Site) (at [2]token.Position, src []byte, ok 
 	if file == nil {
 		return at, nil, false
 	}
-	src, err := os.ReadFile(path)
+	src, err := safefile.Read(path, 16<<20)
 	if err != nil {
 		return at, nil, false
 	}

@@ -3,9 +3,10 @@ package migrate
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"strings"
 	"text/template"
+
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
 )
 
 // Limits are how many characters the description of a change may have: of a pull
@@ -174,7 +175,7 @@ func cut(text string, n, limit int) string {
 
 // ReadTemplate reads a template of the user's own.
 func ReadTemplate(path string) (*template.Template, error) {
-	data, err := os.ReadFile(path)
+	data, err := safefile.Read(path, 16<<20)
 	if err != nil {
 		return nil, fmt.Errorf("reading the template: %w", err)
 	}

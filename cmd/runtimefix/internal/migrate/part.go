@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"hash/fnv"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/hmarr/codeowners"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
 )
 
 // Part is the share of a change that one pull request brings. A finding belongs
@@ -37,7 +37,7 @@ func NewPart(root, shard, owner string) (*Part, error) {
 		}
 	}
 	for _, name := range []string{".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"} {
-		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		data, err := safefile.Read(filepath.Join(root, filepath.FromSlash(name)), 16<<20)
 		if err != nil {
 			continue
 		}
