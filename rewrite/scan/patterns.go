@@ -205,6 +205,8 @@ func (s *scanner) textTree(ctx context.Context, i int, dir string) error {
 			return fs.SkipDir
 		case d.Type().IsRegular():
 			s.file(job{path: p, dir: filepath.Dir(p), pattern: i}, d.Name(), true)
+		default:
+			s.oddText(p, d)
 		}
 		return nil
 	})
@@ -225,6 +227,7 @@ func (s *scanner) readDir(i int, dir string, asked bool) {
 			s.blocked[dir] = true
 		}
 		if e.IsDir() || !e.Type().IsRegular() && !s.linksToFile(dir, e) {
+			s.oddText(filepath.Join(dir, name), e)
 			continue
 		}
 		if strings.HasSuffix(name, ".go") {
@@ -246,6 +249,17 @@ func (s *scanner) isFile(dir string, e fs.DirEntry) bool {
 	}
 	s.problem(filepath.Join(dir, e.Name()), fmt.Errorf("it is no regular file (%v), and its package is not checked", info.Mode().Type()))
 	return false
+}
+
+// oddText says that a pipe or device is not read that has the name of a text file
+// in which a rule might fire.
+func (s *scanner) oddText(path string, e fs.DirEntry) {
+	if e.Type()&(fs.ModeNamedPipe|fs.ModeDevice|fs.ModeSocket) == 0 {
+		return
+	}
+	if kinds, sniff := textKinds(filepath.ToSlash(path)); !sniff && s.wanted(kinds) {
+		s.problem(path, fmt.Errorf("it is no regular file (%v), and is not checked", e.Type()))
+	}
 }
 
 // linksToFile reports whether e is a symbolic link to a regular file; the go

@@ -188,7 +188,7 @@ func TestPipes(t *testing.T) {
 			t.Errorf("%s: %v", rel, p.Err)
 		}
 	}
-	if got := strings.Join(names, " "); got != "a/pipe.go c/zero.go" {
+	if got := strings.Join(names, " "); got != "Dockerfile a/pipe.go c/zero.go" {
 		t.Errorf("problems with %s", got)
 	}
 	if len(res.Packages) != 1 || res.Packages[0].Dir != filepath.Join(dir, "b") || res.Modules[res.Packages[0].Module].Err == nil {
