@@ -75,18 +75,40 @@ func conditional() {
 }
 
 func Unknown() { mark() }
+
+var sample = func() { mark() }
+
+var Shown = func() { mark() }
+
+func watch() {
+	for range time.Tick(time.Second) {
+		sample()
+		Shown()
+	}
+}
+`,
+		"main_test.go": `package main
+
+func init() { sample = func() {} }
 `,
 	})
 	want := map[string]string{
 		"once": "once", "request": "again", "called": "again", "loop": "again", "paced": "again paced",
 		"first": "once", "conditional": "again conditional", "Unknown": "unknown",
+		"sample": "again paced", "Shown": "unknown",
 	}
 	for call := range s.Calls("example.com/m", "mark") {
 		fn, ok := syntax.EnclosingFunc(call.At)
 		if !ok {
 			t.Fatal("a call outside of functions")
 		}
-		name := fn.Node().(*ast.FuncDecl).Name.Name
+		name := ""
+		switch n := fn.Node().(type) {
+		case *ast.FuncDecl:
+			name = n.Name.Name
+		case *ast.FuncLit:
+			name = fn.Parent().Node().(*ast.ValueSpec).Names[0].Name
+		}
 		h := heat.Of(call.Pkg, call.At)
 		got := "unknown"
 		switch h.Kind {

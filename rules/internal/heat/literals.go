@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"go/types"
 	"path/filepath"
 	"strings"
 
@@ -77,26 +78,21 @@ func (f *heatFinder) literalUse(p *rewrite.Package, lit inspector.Cursor, depth 
 	return f.passed(p, c.Parent(), c.ParentEdgeIndex(), depth)
 }
 
-// namedLiteral returns the heat of a function literal that a local variable
-// names and that is only called by that name; ok is false for others.
+// namedLiteral returns the heat of a function literal that a variable names, a
+// local one or one that the package keeps for itself, and that is only called by
+// that name; ok is false for others. Tests may put another function there.
 func (f *heatFinder) namedLiteral(p *rewrite.Package, lit inspector.Cursor, depth int) (best Heat, ok bool) {
-	as, isAssign := lit.Parent().Node().(*ast.AssignStmt)
-	if !isAssign || as.Tok != token.DEFINE || len(as.Lhs) != 1 || len(as.Rhs) != 1 || depth == 0 {
-		return Heat{}, false
-	}
-	id, _ := as.Lhs[0].(*ast.Ident)
-	v := p.Info.Defs[id]
-	decl := syntax.EnclosingDecl(lit)
-	key := fmt.Sprintf("literal %d", as.Pos())
-	if v == nil || decl == nil || f.busy[key] {
+	v := nameOf(p, lit)
+	key := fmt.Sprintf("literal %d", lit.Node().Pos())
+	if v == nil || depth == 0 || f.busy[key] {
 		return Heat{}, false
 	}
 	f.busy[key] = true
 	defer delete(f.busy, key)
-	within, _ := p.Cursor(decl)
 	once, count := 0, 0
-	for c := range within.Preorder((*ast.Ident)(nil)) {
-		if p.Info.Uses[c.Node().(*ast.Ident)] != v {
+	for _, c := range syntax.MentionsOf(p, v) {
+		id := c.Node().(*ast.Ident)
+		if p.Info.Defs[id] == v || inTest(p, id) {
 			continue
 		}
 		call, isCall := c.Parent().Node().(*ast.CallExpr)
@@ -109,7 +105,7 @@ func (f *heatFinder) namedLiteral(p *rewrite.Package, lit inspector.Cursor, dept
 			once++
 		}
 		if h.Kind == Recurring && (best.Kind != Recurring || h.hot() && !best.hot()) {
-			pos := f.s.Position(c.Node().Pos())
+			pos := f.s.Position(id.Pos())
 			h.Why = fmt.Sprintf("%s, through %s at %s:%d", strings.SplitN(h.Why, ", through ", 2)[0], id.Name, filepath.Base(pos.Filename), pos.Line)
 			best = h
 		}
@@ -118,6 +114,31 @@ func (f *heatFinder) namedLiteral(p *rewrite.Package, lit inspector.Cursor, dept
 		best.Kind = OneShot
 	}
 	return best, count > 0
+}
+
+// nameOf returns the variable that is declared with the function literal at lit
+// as its value, nil where there is none or where other packages may see it.
+func nameOf(p *rewrite.Package, lit inspector.Cursor) types.Object {
+	var id *ast.Ident
+	switch n := lit.Parent().Node().(type) {
+	case *ast.AssignStmt:
+		if n.Tok == token.DEFINE && len(n.Lhs) == 1 && len(n.Rhs) == 1 {
+			id, _ = n.Lhs[0].(*ast.Ident)
+		}
+	case *ast.ValueSpec:
+		if len(n.Names) == 1 && len(n.Values) == 1 {
+			id = n.Names[0]
+		}
+	}
+	v := p.Info.Defs[id]
+	if v == nil || v.Parent() == p.Types.Scope() && v.Exported() {
+		return nil
+	}
+	return v
+}
+
+func inTest(p *rewrite.Package, n ast.Node) bool {
+	return strings.HasSuffix(p.Snapshot().Position(n.Pos()).Filename, "_test.go")
 }
 
 // rearms reports whether a timer's function sets a timer again.
