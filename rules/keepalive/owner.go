@@ -360,8 +360,10 @@ func throughInterfaces(p *rewrite.Package, fn *types.Func) []string {
 // the call at, which gives the parameter the value arg.
 func (k *keeper) heldAt(at *crossing, arg ast.Expr, o resource) bool {
 	if sel, ok := ast.Unparen(arg).(*ast.SelectorExpr); ok {
+		// A variable of another package: os.Stdout. What keeps a handle for later is
+		// written for any file, whoever calls it today.
 		if v, ok := at.p.Info.Uses[sel.Sel].(*types.Var); ok && !v.IsField() {
-			return true // of another package: os.Stdout
+			return !o.taken.IsValid()
 		}
 	}
 	root, fields, ok := syntax.FieldsBehind(at.p, arg)
