@@ -69,7 +69,7 @@ func (sc *scope) holding(n ast.Node) string {
 		case *ast.FuncLit, *ast.DeferStmt, *ast.GoStmt:
 			return false
 		case *ast.CallExpr:
-			switch lock, by := lockCall(m); {
+			switch lock, by := sc.lockedBy(m); {
 			case by > 0 && m.End() <= n.Pos():
 				before[lock] = true
 			case by < 0 && m.End() <= n.Pos():
@@ -86,6 +86,33 @@ func (sc *scope) holding(n ast.Node) string {
 		}
 	}
 	return ""
+}
+
+// lockedBy is lockCall through a function that does nothing but lock or unlock.
+func (sc *scope) lockedBy(call *ast.CallExpr) (lock string, by int) {
+	if lock, by = lockCall(call); by != 0 {
+		return lock, by
+	}
+	fn := sc.p.Callee(call)
+	if fn == nil {
+		return "", 0
+	}
+	decl, _ := syntax.DeclarationOf(sc.p.Snapshot(), fn)
+	if decl == nil || decl.Body == nil {
+		return "", 0
+	}
+	ast.Inspect(decl.Body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.CallExpr:
+			if name, k := lockCall(n); k != 0 {
+				lock, by = name, by+k
+			}
+		}
+		return true
+	})
+	return lock, by
 }
 
 // takesLock reports whether what n calls may wait for a lock.

@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"go/types"
 	"regexp"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -23,8 +24,13 @@ var endName = regexp.MustCompile(`^(?i:close|shut_?down|stop|graceful|cancel|dis
 // Set holds what is ended when main ends.
 type Set struct {
 	s     *rewrite.Snapshot
-	vars  map[any]bool // variables and fields that hold it, by their keys
-	chans map[any]bool // channels that are closed
+	p     *rewrite.Package // of main
+	vars  map[any]bool     // variables and fields that hold it, by their keys
+	chans map[any]bool     // channels that are closed
+	gone  map[any]bool     // memory that is unmapped, and what is nil
+	// elems are the types of what channels carry that are closed under a name that
+	// does not tell which they are: those of a range, say.
+	elems []types.Type
 	busy  map[ast.Node]bool
 }
 
@@ -35,7 +41,7 @@ func New(p *rewrite.Package) *Set {
 	if importsModule(p) {
 		s.Widen("Exit", "Fatal", "Fatalf", "Fatalln", "Panic", "Panicf", "panic")
 	}
-	return &Set{s: s, vars: make(map[any]bool), chans: make(map[any]bool), busy: make(map[ast.Node]bool)}
+	return &Set{s: s, p: p, vars: make(map[any]bool), chans: make(map[any]bool), gone: make(map[any]bool), busy: make(map[ast.Node]bool)}
 }
 
 // importsModule reports whether p imports another package of its module.
@@ -54,6 +60,9 @@ func importsModule(p *rewrite.Package) bool {
 // keyOf names a variable; exported fields have several objects, one for each
 // package that knows them.
 func keyOf(obj types.Object) any {
+	if v, ok := obj.(*types.Var); ok {
+		obj = v.Origin() // of a generic type
+	}
 	if v, ok := obj.(*types.Var); ok && v.Exported() && v.Pkg() != nil && (v.IsField() || v.Parent() == v.Pkg().Scope()) {
 		return rewrite.ObjectKey(v)
 	}
@@ -87,10 +96,13 @@ func (e *Set) Spread() {
 	}
 }
 
-func (e *Set) calls(p *rewrite.Package, n ast.Node, depth int) (ends bool) {
-	ast.Inspect(n, func(n ast.Node) bool {
-		if call, ok := n.(*ast.CallExpr); ok && e.call(p, call, depth) {
-			ends = true
+func (e *Set) calls(p *rewrite.Package, body ast.Node, depth int) (ends bool) {
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			ends = e.call(p, n, depth) || ends
+		case *ast.AssignStmt:
+			ends = e.changes(p, body, n) || ends
 		}
 		return true
 	})
@@ -100,8 +112,11 @@ func (e *Set) calls(p *rewrite.Package, n ast.Node, depth int) (ends bool) {
 // call adds what the call ends, and reports whether it ends anything.
 func (e *Set) call(p *rewrite.Package, call *ast.CallExpr, depth int) bool {
 	if syntax.IsBuiltin(p, call, "close") && len(call.Args) == 1 {
-		if v := syntax.BaseVar(p, call.Args[0]); v != nil {
+		if v, ok := syntax.BaseVar(p, call.Args[0]).(*types.Var); ok {
 			e.chans[keyOf(v)] = true
+		}
+		if ch, ok := p.Info.TypeOf(call.Args[0]).Underlying().(*types.Chan); ok && e.unclear(p, call.Args[0]) {
+			e.elems = append(e.elems, ch.Elem())
 		}
 		return e.value(p, call.Args[0])
 	}
@@ -124,6 +139,18 @@ func (e *Set) call(p *rewrite.Package, call *ast.CallExpr, depth int) bool {
 			e.handedIn(p, q, call, decl)
 		}
 		return ends
+	}
+	if fades.MatchString(fn.Name()) {
+		for _, a := range call.Args {
+			if v, ok := syntax.BaseVar(p, a).(*types.Var); ok {
+				e.gone[keyOf(v)] = true
+			}
+		}
+		if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && fn.Signature().Recv() != nil {
+			if v, ok := syntax.BaseVar(p, sel.X).(*types.Var); ok {
+				e.gone[keyOf(v)] = true
+			}
+		}
 	}
 	if !endName.MatchString(fn.Name()) {
 		return false
@@ -183,8 +210,29 @@ func (e *Set) has(obj types.Object) bool { return obj != nil && e.vars[keyOf(obj
 
 // closed reports whether x is a channel that is closed.
 func (e *Set) closed(p *rewrite.Package, x ast.Expr) bool {
-	v := syntax.BaseVar(p, x)
-	return v != nil && e.chans[keyOf(v)]
+	if v := syntax.BaseVar(p, x); v != nil && e.chans[keyOf(v)] {
+		return true
+	}
+	ch, ok := p.Info.TypeOf(x).Underlying().(*types.Chan)
+	return ok && slices.ContainsFunc(e.elems, func(t types.Type) bool { return types.Identical(t, ch.Elem()) })
+}
+
+// unclear reports whether the name x of a channel does not tell which it is: it is
+// no variable, or one that is set in the function, or a parameter.
+func (e *Set) unclear(p *rewrite.Package, x ast.Expr) bool {
+	v, ok := syntax.BaseVar(p, x).(*types.Var)
+	if !ok {
+		return true
+	}
+	for _, a := range syntax.AssignmentsOf(p, v) {
+		if a.Kind == syntax.Ranged || a.Kind == syntax.Assigned && a.Value != nil && syntax.BaseVar(p, a.Value) != nil {
+			return true
+		}
+		if _, indexed := ast.Unparen(a.Value).(*ast.IndexExpr); a.Value != nil && indexed {
+			return true
+		}
+	}
+	return !v.IsField() && len(syntax.AssignmentsOf(p, v)) == 0
 }
 
 func isError(t types.Type) bool {

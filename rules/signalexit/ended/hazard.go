@@ -10,6 +10,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -30,10 +31,10 @@ type Hazard struct {
 func (e *Set) Hazards(but ...*ast.GoStmt) []Hazard {
 	var out []Hazard
 	for _, p := range e.s.Packages {
-		if p.Types == nil || p.Module != nil && !p.Module.Main {
-			continue
+		if p.Types == nil || p.Module != nil && !p.Module.Main || p != e.p && !waits.Imports(e.p.Types, p.Path) && !waits.Imports(p.Types, e.p.Path) {
+			continue // not in the same program
 		}
-		for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil), (*ast.SendStmt)(nil), (*ast.UnaryExpr)(nil)) {
+		for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil), (*ast.SendStmt)(nil), (*ast.UnaryExpr)(nil), (*ast.Ident)(nil)) {
 			if f := p.File(c.Node()); f == nil || f.Test {
 				continue
 			}
@@ -56,12 +57,20 @@ func (e *Set) hazard(p *rewrite.Package, c inspector.Cursor) (h Hazard, ok bool)
 	switch n := c.Node().(type) {
 	case *ast.CallExpr:
 		h.Call, h.Text = n, syntax.ExprText(n.Fun)+" ends the process"
-		if syntax.EndsProcess(p, n) {
+		if syntax.EndsProcess(p, n) || p.IsCall(n, "syscall", "Kill", "Raise") || p.IsCall(n, "os", "(*os.Process).Signal", "(*os.Process).Kill") && takesSelf(p, c) {
 			return h, true
+		}
+		if syntax.IsBuiltin(p, n, "close") && len(n.Args) == 1 {
+			h.Call, h.Text = nil, "closes "+syntax.ExprText(n.Args[0])+", which is closed by then"
+			return h, e.closed(p, n.Args[0])
 		}
 		h.Text = "panics"
 		panics := syntax.IsBuiltin(p, n, "panic") || knowledge.NoReturn(p.Callee(n)) && !p.IsCall(n, "runtime", "Goexit")
 		return h, panics && aboutError(p, c)
+	case *ast.Ident:
+		h.Text = "uses " + n.Name + ", which is gone by then"
+		v, ok := p.Info.Uses[n].(*types.Var)
+		return h, ok && e.gone[keyOf(v)] && h.Stmt != nil
 	case *ast.SendStmt:
 		h.Text = "sends on " + syntax.ExprText(n.Chan) + ", which is closed by then"
 		return h, e.closed(p, n.Chan)
@@ -84,11 +93,35 @@ func aboutError(p *rewrite.Package, c inspector.Cursor) bool {
 	if mentions(c.Node()) {
 		return true
 	}
-	for d := range c.Enclosing((*ast.IfStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
-		n, ok := d.Node().(*ast.IfStmt)
-		return ok && mentions(n.Cond)
+	for d := range c.Enclosing((*ast.IfStmt)(nil), (*ast.CaseClause)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		switch n := d.Node().(type) {
+		case *ast.IfStmt:
+			return mentions(n.Cond) || asksOK(p, n.Cond)
+		case *ast.CaseClause:
+			return false
+		}
+		return true // behind a loop or a receive, say
 	}
 	return false
+}
+
+// asksOK reports whether the condition is whether something was there: a variable
+// of type bool, or its negation.
+func asksOK(p *rewrite.Package, x ast.Expr) bool {
+	if u, ok := ast.Unparen(x).(*ast.UnaryExpr); ok && u.Op == token.NOT {
+		x = u.X
+	}
+	id, ok := ast.Unparen(x).(*ast.Ident)
+	return ok && types.Identical(p.Info.TypeOf(id).Underlying(), types.Typ[types.Bool])
+}
+
+// takesSelf reports whether the function around c looks for its own process.
+func takesSelf(p *rewrite.Package, c inspector.Cursor) bool {
+	fn, ok := syntax.EnclosingFunc(c)
+	return ok && syntax.ContainsNode(fn.Node(), func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		return ok && p.IsCall(call, "os", "Getpid")
+	})
 }
 
 // takesValue reports whether the receive at c uses the value, and does not ask
@@ -125,14 +158,15 @@ func (w *walk) started(p *rewrite.Package, c inspector.Cursor, depth int) bool {
 	}
 	before := w.uses
 	defer func() { w.uses = before }()
-	w.uses = w.uses || w.e.Mentions(p, syntax.BodyOf(fn.Node()))
+	w.uses = w.uses || w.e.Mentions(p, syntax.BodyOf(fn.Node())) || w.e.reaches(p, fn.Node())
 	switch n := fn.Node().(type) {
 	case *ast.FuncLit:
-		if w.starts(p, fn) {
+		value := isValue(p, fn) // whoever has it may call it because of what is ended
+		if value || w.starts(p, fn) {
 			if depth == maxCalls {
 				w.own = n
 			}
-			return w.uses
+			return value || w.uses
 		}
 		call, isCall := fn.Parent().Node().(*ast.CallExpr)
 		if _, isGo := fn.Parent().Parent().Node().(*ast.GoStmt); isCall && call.Fun == n && !isGo {
@@ -165,6 +199,9 @@ func (w *walk) called(p *rewrite.Package, decl *ast.FuncDecl, depth int) bool {
 		}
 		call, ok := r.Call()
 		if !ok {
+			if isValue(r.Pkg, r.Expr()) {
+				return true
+			}
 			continue
 		}
 		if g, ok := call.Parent().Node().(*ast.GoStmt); ok {

@@ -115,7 +115,7 @@ func executed(s *rewrite.Snapshot, l *library, of *rewrite.Package) (call inspec
 	s.Widen(l.exec...)
 	count := 0
 	for _, p := range s.Packages {
-		if p != of && !imports(p.Types, of.Path) && !imports(of.Types, p.Path) {
+		if p != of && !Imports(p.Types, of.Path) && !Imports(of.Types, p.Path) {
 			continue
 		}
 		for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil), (*ast.Ident)(nil)) {
@@ -149,8 +149,8 @@ func executed(s *rewrite.Snapshot, l *library, of *rewrite.Package) (call inspec
 	return call, q
 }
 
-// imports reports whether p imports path, itself or through others.
-func imports(p *types.Package, path string) bool {
+// Imports reports whether p imports path, itself or through others.
+func Imports(p *types.Package, path string) bool {
 	seen := make(map[*types.Package]bool)
 	var visit func(p *types.Package) bool
 	visit = func(p *types.Package) bool {
