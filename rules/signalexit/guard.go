@@ -103,7 +103,11 @@ func (x *signalFix) guardOne(e *ended.Set, h ended.Hazard) string {
 		if list == nil {
 			return
 		}
-		err := h.Pkg.File(h.Stmt).FreeName(fn.Node(), "err", "endErr")
+		names := []string{"err", "endErr"}
+		if t := h.Pkg.Info.TypeOf(h.Call.Args[at]); t != nil && !types.Identical(t, types.Universe.Lookup("error").Type()) {
+			names = []string{"got", "result"}
+		}
+		err := h.Pkg.File(h.Stmt).FreeName(fn.Node(), names...)
 		list[0].(*dst.ExprStmt).X.(*dst.CallExpr).Args[at] = dst.NewIdent(err)
 		decs := list[0].Decorations()
 		decs.Start, decs.End, decs.Before, decs.After = nil, nil, dst.NewLine, dst.NewLine

@@ -31,7 +31,10 @@ type Set struct {
 	// elems are the types of what channels carry that are closed under a name that
 	// does not tell which they are: those of a range, say.
 	elems []types.Type
-	busy  map[ast.Node]bool
+	// opaque says that a function value or a method of an interface is called: what
+	// that ends is not known.
+	opaque bool
+	busy   map[ast.Node]bool
 }
 
 // New returns an empty set. Functions that end the process are looked for in
@@ -121,6 +124,7 @@ func (e *Set) call(p *rewrite.Package, call *ast.CallExpr, depth int) bool {
 		return e.value(p, call.Args[0])
 	}
 	fn := p.Callee(call)
+	e.opaque = e.opaque || isOpaque(p, call, fn)
 	if fn == nil {
 		id := syntax.LastName(call.Fun)
 		if id == nil || p.Info.Types[call.Fun].IsType() || p.Info.Types[call.Fun].IsBuiltin() || !syntax.IsContextFunc(p.Info.TypeOf(call.Fun)) && !endName.MatchString(id.Name) {
@@ -215,6 +219,17 @@ func (e *Set) closed(p *rewrite.Package, x ast.Expr) bool {
 	}
 	ch, ok := p.Info.TypeOf(x).Underlying().(*types.Chan)
 	return ok && slices.ContainsFunc(e.elems, func(t types.Type) bool { return types.Identical(t, ch.Elem()) })
+}
+
+// isOpaque reports whether the call is one of a function value, other than a
+// context's, or of a method of an interface.
+func isOpaque(p *rewrite.Package, call *ast.CallExpr, fn *types.Func) bool {
+	if fn != nil {
+		recv := fn.Signature().Recv()
+		return recv != nil && types.IsInterface(recv.Type())
+	}
+	_, isLit := ast.Unparen(call.Fun).(*ast.FuncLit)
+	return !isLit && !p.Info.Types[call.Fun].IsType() && !p.Info.Types[call.Fun].IsBuiltin() && !syntax.IsContextFunc(p.Info.TypeOf(call.Fun))
 }
 
 // unclear reports whether the name x of a channel does not tell which it is: it is

@@ -30,9 +30,10 @@ type Hazard struct {
 // packages, but not by the go statements given.
 func (e *Set) Hazards(but ...*ast.GoStmt) []Hazard {
 	var out []Hazard
+	e.closesAny()
 	for _, p := range e.s.Packages {
-		if p.Types == nil || p.Module != nil && !p.Module.Main || p != e.p && !waits.Imports(e.p.Types, p.Path) && !waits.Imports(p.Types, e.p.Path) {
-			continue // not in the same program
+		if !e.sameProgram(p) {
+			continue
 		}
 		for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil), (*ast.SendStmt)(nil), (*ast.UnaryExpr)(nil), (*ast.Ident)(nil)) {
 			if f := p.File(c.Node()); f == nil || f.Test {
@@ -48,6 +49,33 @@ func (e *Set) Hazards(but ...*ast.GoStmt) []Hazard {
 		}
 	}
 	return out
+}
+
+// sameProgram reports whether p may be in one program with main's package.
+func (e *Set) sameProgram(p *rewrite.Package) bool {
+	return p.Types != nil && (p.Module == nil || p.Module.Main) && (p == e.p || waits.Imports(e.p.Types, p.Path) || waits.Imports(p.Types, e.p.Path))
+}
+
+// closesAny adds the types of all channels that the program closes, where it is
+// not known which of them main closes.
+func (e *Set) closesAny() {
+	if !e.opaque {
+		return
+	}
+	for _, p := range e.s.Packages {
+		if !e.sameProgram(p) {
+			continue
+		}
+		for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
+			call := c.Node().(*ast.CallExpr)
+			if !syntax.IsBuiltin(p, call, "close") || len(call.Args) != 1 {
+				continue
+			}
+			if ch, ok := p.Info.TypeOf(call.Args[0]).Underlying().(*types.Chan); ok {
+				e.elems = append(e.elems, ch.Elem())
+			}
+		}
+	}
 }
 
 // hazard returns what would happen at c, were it in a goroutine.
@@ -221,6 +249,9 @@ func (w *walk) called(p *rewrite.Package, decl *ast.FuncDecl, depth int) bool {
 // obj may stand for.
 func (w *walk) behindInterface(obj *types.Func, depth int) bool {
 	for _, p := range w.e.s.Packages {
+		if !w.e.sameProgram(p) {
+			continue
+		}
 		for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
 			call := c.Node().(*ast.CallExpr)
 			sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)

@@ -100,7 +100,7 @@ func (e *Set) steady(p *rewrite.Package, v *types.Var) bool {
 	return false
 }
 
-// value tells of a function at c that it is a value, and not called there: who
+// isValue reports whether the function at c is a value, and not called there: who
 // calls it, and in which goroutine, is not known. Functions of the standard
 // library that are passed one call it at once, but for those that are named
 // after what starts or keeps it; a command's function runs where main waits.
@@ -113,6 +113,9 @@ func isValue(p *rewrite.Package, c inspector.Cursor) bool {
 		fn := p.Callee(n)
 		if fn == nil || fn.Pkg() == nil {
 			return true
+		}
+		if ofCommand(fn) {
+			return false // cobra.OnInitialize
 		}
 		path := fn.Pkg().Path()
 		if strings.Contains(strings.SplitN(path, "/", 2)[0], ".") || path == p.Path || p.Module != nil && strings.HasPrefix(path, p.Module.Path) {
@@ -139,7 +142,8 @@ func isValue(p *rewrite.Package, c inspector.Cursor) bool {
 // passed to them later.
 var keepsName = regexp.MustCompile(`^(Go|AfterFunc|RegisterOnShutdown|SetFinalizer|AddCleanup)$`)
 
-// ofCommand reports whether obj is a field of a command line library.
+// ofCommand reports whether obj is a field or function of a command line library,
+// which calls what it gets where main waits.
 func ofCommand(obj types.Object) bool {
 	return obj != nil && obj.Pkg() != nil && (strings.HasPrefix(obj.Pkg().Path(), "github.com/spf13/cobra") || strings.HasPrefix(obj.Pkg().Path(), "github.com/urfave/cli"))
 }
@@ -155,7 +159,7 @@ func handlerType(p *rewrite.Package, c inspector.Cursor) bool {
 	return ok && sig.Params().Len() == 2 && syntax.IsType(sig.Params().At(0).Type(), "net/http", "ResponseWriter")
 }
 
-// fades reports whether the function called makes memory unusable.
+// fades matches functions that make memory unusable.
 var fades = regexp.MustCompile(`(?i)^(munmap|unmap|free)$`)
 
 // changes adds what the statement, in a function that runs when main ends, sets
