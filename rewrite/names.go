@@ -46,12 +46,17 @@ const (
 	TOML         = scan.TOML
 	HelmTemplate = scan.HelmTemplate
 	GoMod        = scan.GoMod
+	HCL          = scan.HCL
+	Plist        = scan.Plist
 )
 
 // Load is load.Load.
 func Load(ctx context.Context, cfg Config, patterns ...string) (*Snapshot, error) {
 	return load.Load(ctx, cfg, patterns...)
 }
+
+// NamesShell is scan.NamesShell.
+func NamesShell(data []byte) bool { return scan.NamesShell(data) }
 
 // RealPath is load.RealPath.
 func RealPath(path string) string { return load.RealPath(path) }

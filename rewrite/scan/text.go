@@ -27,6 +27,8 @@ const (
 	TOML                             // *.toml
 	HelmTemplate                     // files in the templates folder of a chart
 	GoMod                            // go.mod, go.work
+	HCL                              // *.hcl, *.nomad, *.tf, *.tfvars
+	Plist                            // *.plist
 )
 
 // notDockerfiles are the extensions of files that are about a Dockerfile.
@@ -55,9 +57,15 @@ func textKinds(p string) (kinds []TextKind, sniff bool) {
 		return []TextKind{JSON}, false
 	case ext == ".service" || ext == ".container" || ext == ".conf" && isDropInDir(dir):
 		return []TextKind{Systemd}, false
+	case isSettings(dir, lower, ext):
+		return []TextKind{EnvFile}, false
+	case slices.Contains([]string{".hcl", ".nomad", ".tf", ".tfvars"}, ext):
+		return []TextKind{HCL}, false
+	case ext == ".plist":
+		return []TextKind{Plist}, false
 	case lower == ".env" || ext == ".env" || strings.HasPrefix(lower, ".env.") || ext == ".conf" && path.Base(dir) == "environment.d":
 		return []TextKind{EnvFile}, false
-	case slices.Contains([]string{".sh", ".bash", ".ksh"}, ext):
+	case slices.Contains([]string{".sh", ".bash", ".ksh", ".envrc"}, ext):
 		return []TextKind{Shell}, false
 	case lower == "makefile" || lower == "gnumakefile" || ext == ".mk":
 		return []TextKind{Makefile}, false
@@ -71,6 +79,15 @@ func textKinds(p string) (kinds []TextKind, sniff bool) {
 		return []TextKind{Shell}, true
 	}
 	return nil, false
+}
+
+// isSettings reports whether a file is named as those of distributions are that
+// hold the environment of a service: /etc/default/app, debian/app.default.
+func isSettings(dir, lower, ext string) bool {
+	if ext == "" {
+		return slices.Contains([]string{"default", "sysconfig"}, path.Base(dir)) && !slices.Contains([]string{"makefile", "gnumakefile", "procfile"}, lower) || lower == "environment"
+	}
+	return slices.Contains([]string{".default", ".sysconfig", ".environment"}, ext)
 }
 
 func isDockerfile(lower, ext string) bool {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -18,7 +17,7 @@ import (
 // dockerTraces returns the places of a Dockerfile that switch traces on in the
 // environment of the image: the ENV that counts in the last stage, the shell
 // commands there, and the defaults of build arguments that end up in it.
-func dockerTraces(t *rewrite.TextFile) []traceSite {
+func dockerTraces(t *rewrite.TextFile, hides func() bool) []traceSite {
 	d, err := dockerfile.Parse(t.Src)
 	if err != nil {
 		return nil
@@ -27,6 +26,7 @@ func dockerTraces(t *rewrite.TextFile) []traceSite {
 	chain, names := d.Chain()
 	x := &dockerTracer{t: t, d: d, names: names}
 	var env []dockerEnv // of GODEBUG in the order of the build
+	var commands []*dockerfile.Instruction
 	for _, in := range chain {
 		switch in.Name {
 		case "env":
@@ -47,19 +47,22 @@ func dockerTraces(t *rewrite.TextFile) []traceSite {
 				}
 			}
 		case "run", "cmd", "entrypoint", "healthcheck":
-			out = append(out, x.command(in)...)
+			commands = append(commands, in)
+		case "copy":
+			out = append(out, x.copied(in)...)
 		}
+	}
+	// The environment of the image shows where a command sets nothing.
+	x.hides = func() bool { return slices.ContainsFunc(env, dockerEnv.more) || hides() }
+	for _, in := range commands {
+		out = append(out, x.command(in)...)
 	}
 	if len(env) == 0 {
 		return out
 	}
 	// The last ENV counts, and what it takes over from those before.
 	for i := len(env) - 1; i >= 0; i-- {
-		earlier := slices.ContainsFunc(env[:i], func(v dockerEnv) bool {
-			inner, _ := span.PlainValue(v.raw())
-			return readGodebug(v.raw()[inner.Off:inner.End]).rest != ""
-		})
-		site, refers := x.env(env[i], earlier)
+		site, refers := x.env(env[i], slices.ContainsFunc(env[:i], dockerEnv.more) || hides())
 		if site.value.on() {
 			out = append(out, site)
 		}
@@ -81,10 +84,17 @@ func (v dockerEnv) raw() string {
 	return v.in.Text.Text[p.Off:p.End]
 }
 
+// more reports whether the variable has more than the trace.
+func (v dockerEnv) more() bool {
+	inner, _ := span.PlainValue(v.raw())
+	return readGodebug(v.raw()[inner.Off:inner.End]).rest != ""
+}
+
 type dockerTracer struct {
 	t     *rewrite.TextFile
 	d     *dockerfile.File
 	names []string
+	hides func() bool // of commands
 }
 
 // start returns the offset of the instruction's name in the file.
@@ -204,54 +214,6 @@ func (x *dockerTracer) args(v dockerEnv) []traceSite {
 			at := in.Text.File(w)
 			out = append(out, traceSite{file: x.t, off: at.Off, end: at.End, value: g, where: "the image, by the default of a build argument", names: x.names, why: "builds may give another value to the argument; change its default by hand"})
 		}
-	}
-	return out
-}
-
-// command returns the sites in the shell command of an instruction.
-func (x *dockerTracer) command(in *dockerfile.Instruction) []traceSite {
-	const byHand = "; remove gctrace by hand"
-	where, safety, effect := "the image's command", rewrite.Safe, ""
-	if in.Name == "run" {
-		where, safety, effect = "a command of the build", rewrite.Unsafe, "; what the build step prints changes"
-	}
-	var out []traceSite
-	report := func(text, why string) {
-		s := &script{t: x.t, text: span.WholeText([]byte(text), span.Span{Off: 0, End: len(text)}), where: where, names: x.names}
-		for _, site := range s.traces() {
-			site.off, site.end = x.start(in), x.start(in)+len(in.Name)
-			site.fix, site.why = nil, why+byHand
-			out = append(out, site)
-		}
-	}
-	node := in.Node.Next
-	if in.Name == "healthcheck" && node != nil {
-		node = node.Next
-	}
-	switch {
-	case node == nil:
-	case in.Node.Attributes["json"]:
-		for n, prev := node, ""; n != nil; n, prev = n.Next, n.Value {
-			if v, ok := strings.CutPrefix(n.Value, "GODEBUG="); ok && strings.HasSuffix(prev, "env") {
-				if g := readGodebug(v); g.on() {
-					out = append(out, traceSite{file: x.t, off: x.start(in), end: x.start(in) + len(in.Name), value: g, where: where, names: x.names, why: "it is part of a list of arguments" + byHand})
-				}
-			} else {
-				report(n.Value, "it is part of a list of arguments")
-			}
-		}
-	case len(in.Node.Heredocs) > 0:
-		for _, h := range in.Node.Heredocs {
-			report(h.Content, "it is part of a here-document")
-		}
-	default:
-		text := strings.TrimRightFunc(in.Text.Text, unicode.IsSpace)
-		if !strings.HasSuffix(text, node.Value) || x.d.Escape != '\\' {
-			report(node.Value, "its place is not clear")
-			break
-		}
-		s := &script{t: x.t, text: in.Text.At(span.Span{Off: len(text) - len(node.Value), End: len(text)}), where: where, names: x.names, safety: safety, effect: effect}
-		out = append(out, s.traces()...)
 	}
 	return out
 }

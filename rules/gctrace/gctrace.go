@@ -2,7 +2,6 @@
 package gctrace
 
 import (
-	"bytes"
 	"cmp"
 	"path"
 	"regexp"
@@ -23,9 +22,9 @@ var Rule = &rule.Rule{
 
 Somebody investigated the collector with GODEBUG=gctrace=1 and left it in the environment that the program is deployed with: the ENV of an image, a manifest, a unit, a script. The runtime reads the setting once, from the environment at start; os.Setenv has no effect on the program itself, but its children inherit it.
 
-The element gctrace=N is removed with one comma; the order, the quotes and the other settings stay. What becomes empty by that goes as well: the pair, the instruction, the line. For lasting observation use runtime/metrics.
+The element gctrace=N is removed with one comma; the order, the quotes and the other settings stay. What becomes empty by that goes as well: the pair, the instruction, the line; where another GODEBUG would show beneath, the name stays. For lasting observation use runtime/metrics.
 
-It fires when a GODEBUG value has an element gctrace=N with N above zero in a Dockerfile (an ENV that reaches the last stage), a compose file, a Kubernetes manifest, a systemd or supervisor unit, an .env file or Procfile, a shell script or Makefile, or in the environment that a Go program gives to a child. It only reports where the name of the file, directory, stage or target says debug, dev, test, bench, local or example, where a file of the repository parses the trace, in generated files, templates and CI workflows, and for schedtrace, scheddetail, scavtrace, gcpacertrace, inittrace and checkfinalizers. It stays silent for gctrace=0, in comments and documentation, in _test.go files, and where a name says that the trace is the purpose.`,
+It fires when a GODEBUG value has an element gctrace=N with N above zero in a Dockerfile (an ENV that reaches the last stage), a compose file, a Kubernetes manifest, a systemd or supervisor unit, an .env file or one that a unit names, a Procfile, a shell script or Makefile, a job of Nomad or launchd, a module of Terraform, or in the environment that a Go program gives to a child. It only reports where the name of the file, directory, stage or target says debug, dev, test, bench, local or example, where a file of the repository parses the trace of that program, in generated files, templates and CI workflows, and for schedtrace, scheddetail, scavtrace, gcpacertrace, inittrace and checkfinalizers. It stays silent for gctrace=0, in comments and documentation, in _test.go files, and where a name says that the trace is the purpose.`,
 	Before: `func spawn(bin string) *exec.Cmd {
 	c := exec.Command(bin)
 	c.Env = append(os.Environ(), "GODEBUG=gctrace=1,http2server=0")
@@ -47,7 +46,7 @@ It fires when a GODEBUG value has an element gctrace=N with N above zero in a Do
 // traceFileKinds are the kinds of text files that set environments.
 var traceFileKinds = []rewrite.TextKind{
 	rewrite.Dockerfile, rewrite.YAML, rewrite.JSON, rewrite.HelmTemplate, rewrite.Systemd, rewrite.Supervisor,
-	rewrite.EnvFile, rewrite.Procfile, rewrite.Shell, rewrite.Makefile, rewrite.TOML,
+	rewrite.EnvFile, rewrite.Procfile, rewrite.Shell, rewrite.Makefile, rewrite.TOML, rewrite.HCL, rewrite.Plist,
 }
 
 // otherTraces are the other GODEBUG settings that make the runtime write to
@@ -67,19 +66,39 @@ func textTraces(s *rewrite.Snapshot) []traceSite {
 	var out []traceSite
 	for _, kind := range []struct {
 		kind rewrite.TextKind
-		find func(*rewrite.TextFile) []traceSite
+		find func(t *rewrite.TextFile, hides func() bool) []traceSite
+		// hides reports whether o is a file whose GODEBUG may show where that of t
+		// goes.
+		hides func(s *rewrite.Snapshot, t *rewrite.TextFile, o otherFile) bool
 	}{
-		{rewrite.Dockerfile, dockerTraces},
-		{rewrite.Systemd, unitTraces},
-		{rewrite.Supervisor, supervisorTraces},
-		{rewrite.EnvFile, func(t *rewrite.TextFile) []traceSite { return settingTraces(t, envFileFormat) }},
-		{rewrite.Procfile, procfileTraces},
-		{rewrite.Shell, shellTraces},
-		{rewrite.Makefile, makefileTraces},
-		{rewrite.TOML, tomlTraces},
+		{rewrite.Dockerfile, dockerTraces, baseOfImage},
+		{rewrite.Systemd, unitTraces, sameUnit},
+		{rewrite.Supervisor, func(t *rewrite.TextFile, hides func() bool) []traceSite {
+			if surveyOf(s, t.Path).envFiles[path.Base(t.Path)] {
+				return namedEnvTraces(t, hides)
+			}
+			return supervisorTraces(t, hides)
+		}, imageOf},
+		{rewrite.EnvFile, func(t *rewrite.TextFile, hides func() bool) []traceSite {
+			if rewrite.NamesShell(t.Src) {
+				return shellTraces(t, hides)
+			}
+			if surveyOf(s, t.Path).envFiles[path.Base(t.Path)] && path.Base(t.Path) != ".env" {
+				return namedEnvTraces(t, hides)
+			}
+			return settingTraces(t, envFileFormat, hides)
+		}, envBeside},
+		{rewrite.Procfile, procfileTraces, imageOf},
+		{rewrite.Shell, shellTraces, imageOf},
+		{rewrite.Makefile, func(t *rewrite.TextFile, _ func() bool) []traceSite { return makefileTraces(t) }, nil},
+		{rewrite.TOML, func(t *rewrite.TextFile, _ func() bool) []traceSite { return tomlTraces(t) }, nil},
+		{rewrite.HCL, hclTraces, anyImage},
+		{rewrite.Plist, func(t *rewrite.TextFile, _ func() bool) []traceSite { return plistTraces(t) }, nil},
 	} {
 		for _, t := range s.TextsOf("gctrace", kind.kind) {
-			out = append(out, kind.find(t)...)
+			out = append(out, kind.find(t, func() bool {
+				return setElsewhere(s, t.Path, func(o otherFile) bool { return kind.hides(s, t, o) })
+			})...)
 		}
 	}
 	return out
@@ -236,14 +255,18 @@ func (x traceSite) findings(s *rewrite.Snapshot) []rewrite.Finding {
 		Pos: x.file.Pos(x.off), End: x.file.Pos(x.end),
 		Message: "GODEBUG=" + setting + " in the environment of " + x.where + ": the runtime writes a line to standard error for every garbage collection",
 	}
-	why := cmp.Or(traceWanted(s, x.file, x.names...), x.why)
+	rel, how, read := traceReader(s, x.file.Path, x.names)
+	why, fix := cmp.Or(traceWanted(s, x.file, x.names...), read, x.why), x.fix
+	if why == "" && how == maybeRead {
+		fix, why = lowered(fix, rel)
+	}
 	switch {
 	case x.value.setting == "":
 		f.NoFix = "the value depends on another variable; remove gctrace by hand"
 	case why != "":
 		f.NoFix = why
-	case x.fix != nil:
-		f.Fixes = append(f.Fixes, x.fix)
+	case fix != nil:
+		f.Fixes = append(f.Fixes, fix)
 	}
 	return []rewrite.Finding{f}
 }
@@ -262,8 +285,7 @@ func otherTraceFindings(x traceSite) []rewrite.Finding {
 
 // traceWanted returns why the trace in file may be wanted, so that it is not
 // removed: what the names of the file, its directories and names say, a
-// template, a generator, or a consumer of the trace in the repository. It
-// returns "" when nothing speaks against the removal.
+// template or a generator. It returns "" when nothing speaks against the removal.
 func traceWanted(s *rewrite.Snapshot, file *rewrite.TextFile, names ...string) string {
 	rel := s.Rel(file.Path)
 	for _, name := range append([]string{rel}, names...) {
@@ -279,26 +301,7 @@ func traceWanted(s *rewrite.Snapshot, file *rewrite.TextFile, names ...string) s
 	case file.Generated():
 		return "the file says that it is generated; remove gctrace from its source"
 	}
-	return traceConsumer(s, file.Path)
-}
-
-// traceConsumer returns why the trace may be wanted in the repository that p is
-// in: the name of a file in it that parses the trace; "" when there is none.
-func traceConsumer(s *rewrite.Snapshot, p string) string {
-	type key string
-	root := s.Root(p)
-	return rewrite.Memo(s, key(root), func() string {
-		list, err := s.FilesWith(root, func(_ string, data []byte) bool {
-			return bytes.Contains(data, []byte("gctrace")) && traceLine.Match(data)
-		})
-		switch {
-		case err != nil:
-			return "the repository could not be searched for readers of the trace: " + err.Error()
-		case len(list) > 0:
-			return s.Rel(list[0]) + " parses the trace; remove gctrace by hand if it does not read this program's"
-		}
-		return ""
-	})
+	return ""
 }
 
 // traceLine matches a pattern or format for a line of the trace, "gc 1 @0.01s"

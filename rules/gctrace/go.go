@@ -100,6 +100,12 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	if why == "" {
 		why = x.wanted()
 	}
+	if why == "" {
+		reader, how, read := traceReader(x.s, x.file.Path, x.spoken())
+		if why = read; how == maybeRead {
+			fix, why = lowered(fix, reader)
+		}
+	}
 	if why != "" || fix == nil {
 		f.NoFix = why
 	} else {
@@ -130,7 +136,22 @@ func (x *goTrace) wanted() string {
 	case x.readsErrors():
 		return "the child's standard error is read, maybe for the trace; remove gctrace by hand if it is not"
 	}
-	return traceConsumer(x.s, x.file.Path)
+	return ""
+}
+
+// spoken returns the strings of the function around the literal, which name the
+// programs that it starts.
+func (x *goTrace) spoken() []string {
+	var out []string
+	if decl := syntax.EnclosingDecl(x.cur); decl != nil {
+		syntax.InDecl(decl, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				out = append(out, lit.Value)
+			}
+			return false
+		})
+	}
+	return out
 }
 
 // setenvOf returns the call of os.Setenv that gives the operand to GODEBUG.

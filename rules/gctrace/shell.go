@@ -25,8 +25,10 @@ type script struct {
 	effect string // of an unsafe fix
 	// lines says that statements have lines of their own.
 	lines bool
-	// traced is how many assignments switch the trace on and do nothing else.
-	traced int
+	// hides reports whether another value would show in the script's environment;
+	// nil where none can.
+	hides func() bool
+	sites []shellSite
 }
 
 // parseShell parses text as the shells do that people write scripts for.
@@ -46,16 +48,16 @@ func parseShell(text string) (f *syntax.File, err error) {
 }
 
 // shellTraces returns the places of a shell script that switch traces on.
-func shellTraces(t *rewrite.TextFile) []traceSite {
+func shellTraces(t *rewrite.TextFile, hides func() bool) []traceSite {
 	s := &script{
 		t: t, text: span.WholeText(t.Src, span.Span{Off: 0, End: len(t.Src)}), where: "what the script starts", lines: true,
-		safety: rewrite.Unsafe, effect: "; whoever runs the script for its trace gets none any more",
+		safety: rewrite.Unsafe, effect: "; whoever runs the script for its trace gets none any more", hides: hides,
 	}
 	return s.traces()
 }
 
 // procfileTraces returns those of a Procfile: a name and a command a line.
-func procfileTraces(t *rewrite.TextFile) []traceSite {
+func procfileTraces(t *rewrite.TextFile, hides func() bool) []traceSite {
 	var out []traceSite
 	for off := 0; off < len(t.Src); off = span.LineEnd(t.Src, off) {
 		line := bytes.TrimRight(t.Src[off:span.LineEnd(t.Src, off)], "\r\n")
@@ -65,7 +67,7 @@ func procfileTraces(t *rewrite.TextFile) []traceSite {
 		}
 		s := &script{
 			t: t, text: span.WholeText(t.Src, span.Span{Off: off + len(name) + 1, End: off + len(line)}), where: "process " + string(name), names: []string{string(name)},
-			safety: rewrite.Unsafe, effect: "; the trace in the process's log ends",
+			safety: rewrite.Unsafe, effect: "; the trace in the process's log ends", hides: hides,
 		}
 		out = append(out, s.traces()...)
 	}
@@ -113,13 +115,7 @@ func (s *script) traces() []traceSite {
 		return true
 	})
 	var out []traceSite
-	for _, x := range sites {
-		if value, plain := s.value(x); plain {
-			if g := readGodebug(value.Text); g.setting != "" && g.rest == "" {
-				s.traced++
-			}
-		}
-	}
+	s.sites = sites
 	for _, x := range sites {
 		if site, ok := s.site(x); ok {
 			out = append(out, site)
@@ -298,7 +294,7 @@ func (s *script) fix(x shellSite, value span.FileText, g godebugValue) (*rewrite
 	skip := make(map[syntax.Node]bool) // what goes
 	message := "remove GODEBUG"
 	switch {
-	case g.rest != "" || s.mentions() > s.traced:
+	case g.rest != "" || s.keeps(x):
 		message = "remove " + g.setting + " from GODEBUG"
 		for _, c := range g.cuts {
 			edits = append(edits, value.Cut(c)...)
@@ -348,18 +344,6 @@ func (s *script) edited(edits []span.TextEdit) string {
 		}
 	}
 	return b.String()
-}
-
-// mentions counts how often GODEBUG stands in the script outside of comments.
-func (s *script) mentions() int {
-	n := strings.Count(s.text.Text, "GODEBUG")
-	syntax.Walk(s.file, func(node syntax.Node) bool {
-		if c, ok := node.(*syntax.Comment); ok {
-			n -= strings.Count(c.Text, "GODEBUG")
-		}
-		return true
-	})
-	return n
 }
 
 // dropAssign removes the assignment, with its statement if nothing else is in

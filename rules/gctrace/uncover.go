@@ -2,8 +2,10 @@ package gctrace
 
 import (
 	"bytes"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -89,30 +91,9 @@ func (y *yamlTraces) remoteBase() bool {
 // something else, or another manifest does that speaks of the same object or
 // service.
 func (y *yamlTraces) setElsewhere(doc *yaml.Node, name string) bool {
-	type key string
-	root := y.s.Root(y.t.Path)
-	files := rewrite.Memo(y.s, key(root), func() []string {
-		list, err := y.s.FilesWith(root, func(path string, data []byte) bool {
-			return !strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, ".md") && otherSetting(data)
-		})
-		if err != nil {
-			return []string{""} // not known
-		}
-		return list
+	return setElsewhere(y.s, y.t.Path, func(o otherFile) bool {
+		return isDockerfileName(filepath.Base(o.path)) || sameObject(doc, name, o.data)
 	})
-	for _, path := range files {
-		if path == y.t.Path {
-			continue
-		}
-		data, err := y.s.Read(path)
-		if err != nil || strings.Contains(strings.ToLower(filepath.Base(path)), "dockerfile") {
-			return true
-		}
-		if sameObject(doc, name, data) {
-			return true
-		}
-	}
-	return false
 }
 
 // sameObject reports whether a manifest may be about the object doc, or about
@@ -123,4 +104,75 @@ func sameObject(doc *yaml.Node, name string, data []byte) bool {
 		return object != "" && bytes.Contains(data, []byte("kind: "+kind)) && bytes.Contains(data, []byte("name: "+object))
 	}
 	return yamledit.Get(doc, "services") != nil && name != "" && bytes.Contains(data, []byte("services:")) && bytes.Contains(data, []byte(" "+name+":"))
+}
+
+// baseOfImage reports whether o is the Dockerfile of an image that the one of t
+// is built from.
+func baseOfImage(_ *rewrite.Snapshot, t *rewrite.TextFile, o otherFile) bool {
+	base := strings.ToLower(filepath.Base(o.path))
+	if !isDockerfileName(base) {
+		return false
+	}
+	names := []string{filepath.Base(filepath.Dir(o.path)), strings.TrimPrefix(base, "dockerfile."), strings.TrimSuffix(base, ".dockerfile")}
+	for _, m := range fromImage.FindAllSubmatch(t.Src, -1) {
+		image, _, _ := strings.Cut(path.Base(string(m[1])), ":")
+		if strings.ContainsAny(image, "$") || slices.Contains(names, image) {
+			return true
+		}
+	}
+	return false
+}
+
+var fromImage = regexp.MustCompile(`(?im)^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(\S+)`)
+
+// imageOf reports whether o is the Dockerfile of an image that t is put into: it
+// stands beside t or names it.
+func imageOf(_ *rewrite.Snapshot, t *rewrite.TextFile, o otherFile) bool {
+	return isDockerfileName(filepath.Base(o.path)) && (filepath.Dir(o.path) == filepath.Dir(t.Path) || bytes.Contains(o.data, []byte(filepath.Base(t.Path))))
+}
+
+// anyImage reports whether o is a Dockerfile: t may start any image.
+func anyImage(_ *rewrite.Snapshot, _ *rewrite.TextFile, o otherFile) bool {
+	return isDockerfileName(filepath.Base(o.path))
+}
+
+// sameUnit reports whether o belongs to the unit that t does: the unit itself, a
+// drop-in of it or of all units, a Dockerfile where t is a container.
+func sameUnit(_ *rewrite.Snapshot, t *rewrite.TextFile, o otherFile) bool {
+	name, other := unitName(t.Path), unitName(o.path)
+	if other == "" {
+		return strings.HasSuffix(t.Path, ".container") && isDockerfileName(filepath.Base(o.path))
+	}
+	// Two whole units of a name are alternatives.
+	layered := filepath.Ext(t.Path) == ".conf" || filepath.Ext(o.path) == ".conf"
+	return layered && (name == other || name == "service" || other == "service")
+}
+
+// unitName returns the name of the unit that the file p is of, without instance
+// and kind; "" when it is of none.
+func unitName(p string) string {
+	base := filepath.Base(p)
+	if filepath.Ext(base) == ".conf" {
+		dir, ok := strings.CutSuffix(filepath.Base(filepath.Dir(p)), ".d")
+		if !ok {
+			return ""
+		}
+		base = dir
+	}
+	for _, kind := range []string{".service", ".container"} {
+		if name, ok := strings.CutSuffix(base, kind); ok {
+			name, _, _ = strings.Cut(name, "@")
+			return name
+		}
+	}
+	if base == "service" {
+		return base // service.d is laid over all services
+	}
+	return ""
+}
+
+// envBeside reports whether o may set what t hides: a file of settings beside t or
+// a Dockerfile there, or whoever names t.
+func envBeside(_ *rewrite.Snapshot, t *rewrite.TextFile, o otherFile) bool {
+	return filepath.Dir(o.path) == filepath.Dir(t.Path) || bytes.Contains(o.data, []byte(filepath.Base(t.Path)))
 }

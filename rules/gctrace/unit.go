@@ -147,13 +147,13 @@ func supervisorItems(text string) []envItem {
 
 // unitTraces returns the places of a systemd unit, drop-in or Quadlet file that
 // switch traces on.
-func unitTraces(t *rewrite.TextFile) []traceSite {
-	return settingTraces(t, systemdFormat)
+func unitTraces(t *rewrite.TextFile, hides func() bool) []traceSite {
+	return settingTraces(t, systemdFormat, hides)
 }
 
 // supervisorTraces returns those of a configuration of supervisor.
-func supervisorTraces(t *rewrite.TextFile) []traceSite {
-	return settingTraces(t, supervisorFormat)
+func supervisorTraces(t *rewrite.TextFile, hides func() bool) []traceSite {
+	return settingTraces(t, supervisorFormat, hides)
 }
 
 // envFormat is a format of files whose settings hold environments.
@@ -164,6 +164,7 @@ type envFormat struct {
 	safety  rewrite.Safety
 	effect  string // of an unsafe fix
 	comma   bool   // items are apart by commas
+	systemd bool   // an empty Environment resets what came before
 }
 
 var systemdFormat = envFormat{
@@ -176,7 +177,7 @@ var systemdFormat = envFormat{
 		}
 		return list
 	},
-	where: "the unit", comment: "#;", safety: rewrite.Safe,
+	where: "the unit", comment: "#;", safety: rewrite.Safe, systemd: true,
 }
 
 var supervisorFormat = envFormat{
@@ -267,13 +268,22 @@ func closingQuote(v string) int {
 	return strings.IndexByte(v[1:], v[0]) + 1
 }
 
+// namedEnvTraces returns the places of a file that a unit takes its environment
+// from: it is deployed with the unit.
+func namedEnvTraces(t *rewrite.TextFile, hides func() bool) []traceSite {
+	format := envFileFormat
+	format.where, format.safety, format.effect = "the unit", rewrite.Safe, ""
+	return settingTraces(t, format, hides)
+}
+
 // settingTraces returns the places of a file of settings that switch traces on.
-func settingTraces(t *rewrite.TextFile, format envFormat) []traceSite {
+// With hides, the variable keeps its name: another value would show without it.
+func settingTraces(t *rewrite.TextFile, format envFormat, hides func() bool) []traceSite {
 	type place struct{ i, k int }
 	list := format.read(t.Src)
 	last := make(map[string][]place) // GODEBUG by section
 	for i, x := range list {
-		if format.where == systemdFormat.where && x.key == "Environment" && strings.TrimSpace(x.value.Text) == "" {
+		if format.systemd && x.key == "Environment" && strings.TrimSpace(x.value.Text) == "" {
 			delete(last, x.section) // an empty setting resets what came before
 		}
 		for k, item := range x.items {
@@ -303,10 +313,14 @@ func settingTraces(t *rewrite.TextFile, format envFormat) []traceSite {
 			default:
 				at := value.File(g.at)
 				site.off, site.end = at.Off, at.End
-				earlier := slices.ContainsFunc(places[:len(places)-1], func(p place) bool {
+				others := places[:len(places)-1]
+				if x.section != "supervisord" {
+					others = append(slices.Clone(others), last["supervisord"]...) // programs inherit it
+				}
+				earlier := slices.ContainsFunc(others, func(p place) bool {
 					v := list[p.i].items[p.k].value
 					return readGodebug(list[p.i].value.Text[v.Off:v.End]).rest != ""
-				})
+				}) || g.rest == "" && hides()
 				fix, err := settingFix(t, format, list, i, k, g, earlier)
 				if err != nil {
 					site.why = err.Error() + "; remove gctrace by hand"
@@ -315,7 +329,7 @@ func settingTraces(t *rewrite.TextFile, format envFormat) []traceSite {
 			}
 			out = append(out, site)
 		}
-		if format.where == systemdFormat.where && strings.HasPrefix(x.key, "Exec") {
+		if format.systemd && strings.HasPrefix(x.key, "Exec") {
 			for _, w := range dockerfile.Words(x.value.Text, 0, '\\') {
 				v, ok := strings.CutPrefix(strings.Trim(x.value.Text[w.Off:w.End], `"'`), "GODEBUG=")
 				if g := readGodebug(v); ok && g.on() {

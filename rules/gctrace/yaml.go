@@ -72,6 +72,10 @@ type yamlTraces struct {
 	t     *rewrite.TextFile
 	f     *yamledit.File
 	sites []traceSite
+	// outer and within are the file and its string that f was read from: a patch
+	// in a kustomization.
+	outer  *yamlTraces
+	within *yaml.Node
 }
 
 // visit looks at n for an environment variable: an item NAME=value, an item
@@ -93,11 +97,15 @@ func (y *yamlTraces) visit(doc, n *yaml.Node) {
 			if y.isEnvironment(parent) {
 				y.add(doc, n, value, 0, y.text(value))
 			}
-		case key.Value == "name":
-			if _, value := yamledit.Entry(parent, "value"); value != nil {
-				y.add(doc, parent, value, 0, y.text(value))
+		case strings.EqualFold(key.Value, "name"):
+			for _, name := range []string{"value", "Value"} {
+				if _, value := yamledit.Entry(parent, name); value != nil {
+					y.add(doc, parent, value, 0, y.text(value))
+				}
 			}
 		}
+	case n.Kind == yaml.ScalarNode && isOperation(parent) && y.f.Key(n) != nil && y.f.Key(n).Value == "value" && strings.HasSuffix(yamledit.Text(parent, "path"), "/GODEBUG"):
+		y.add(doc, parent, n, 0, n.Value)
 	case n.Kind == yaml.ScalarNode && y.f.Key(n) != nil:
 		y.command(doc, n)
 	}
@@ -134,7 +142,7 @@ func (y *yamlTraces) isShared(coll *yaml.Node) bool {
 }
 
 // commandKeys are the keys of what a shell or an exec call gets.
-var commandKeys = []string{"command", "args", "entrypoint", "cmd", "script", "run", "before_script", "after_script", "patch"}
+var commandKeys = []string{"command", "args", "entrypoint", "cmd", "script", "run", "before_script", "after_script", "patch", "patchesStrategicMerge"}
 
 // command reports the scalar n if it is a command, or one of its words, that
 // sets GODEBUG, or a patch that does.
@@ -150,13 +158,16 @@ func (y *yamlTraces) command(doc, n *yaml.Node) {
 	if key == nil || !slices.Contains(commandKeys, key.Value) {
 		return
 	}
+	if isPatch(key.Value) && y.patch(n) {
+		return
+	}
 	for line := range strings.Lines(n.Value) {
 		if strings.HasPrefix(strings.TrimSpace(line), "#") {
 			continue
 		}
 		_, rest, ok := strings.Cut(line, "GODEBUG=")
 		if !ok {
-			if key.Value != "patch" {
+			if !isPatch(key.Value) {
 				continue
 			}
 			rest = strings.TrimSpace(line)
@@ -174,7 +185,7 @@ func (y *yamlTraces) command(doc, n *yaml.Node) {
 		}
 		off, end := manifest.NodeSpan(y.f, n)
 		x := traceSite{file: y.t, off: off, end: end, value: g, why: "it is part of a command; remove gctrace by hand"}
-		if key.Value == "patch" {
+		if isPatch(key.Value) {
 			x.why = "it is part of a patch in a string; remove gctrace by hand"
 		}
 		x.where, x.names, _ = y.describe(doc, n)
@@ -192,50 +203,73 @@ func (y *yamlTraces) add(doc, entry, node *yaml.Node, base int, value string) {
 		return
 	}
 	x := traceSite{file: y.t, value: g}
-	x.off, x.end = manifest.NodeSpan(y.f, node)
+	x.off, x.end = y.place(node)
 	safety := rewrite.Safe
 	var deployed bool
 	if x.where, x.names, deployed = y.describe(doc, entry); !deployed {
 		safety = rewrite.Unsafe
 	}
-	holder := y.f.Parent(entry)
-	switch {
-	case g.setting == "":
-	case manifest.IsHelmOutput(doc):
-		x.why = "the file was rendered by Helm; remove gctrace from the chart's values"
-	case node.Kind == yaml.AliasNode:
-		x.why = "the value is an alias; remove gctrace by hand"
-	case entry.Kind == yaml.MappingNode && (holder == nil || holder.Kind != yaml.SequenceNode || !y.isEnvironment(holder)):
-		x.why = "it is not in the list of a container; remove gctrace by hand"
-	case entry.Kind == yaml.MappingNode && len(entry.Content) != 4:
-		x.why = "the entry says more than name and value; remove gctrace by hand"
-	default:
-		message := "remove " + g.setting + " and keep the other settings"
-		var list []yamledit.Splice
-		var err error
-		if g.rest == "" && !y.isShared(holder) && !y.uncovers(doc, entry, lastOf(x.names)) {
-			message = "remove GODEBUG from the environment"
-			list, err = y.f.Remove(entry, yamledit.Options{Comment: aboutTrace, Prune: deployed})
-		} else {
-			if g.rest == "" {
-				message = "empty GODEBUG"
-			}
-			list, err = y.f.Substitute(node, base, len(node.Value), g.rest)
-		}
-		if safety == rewrite.Unsafe {
-			message += "; the trace ends wherever the setting is used"
-		}
-		if err != nil {
-			x.why = err.Error() + "; remove gctrace by hand"
-			break
-		}
-		if saysWanted(y.f, node) {
-			x.why = "a comment says that the trace is read; remove gctrace by hand if it is not"
-			break
-		}
-		x.fix = manifest.Fix(y.t, y.f, holder, safety, message, list)
+	if g.setting != "" {
+		x.fix, x.why = y.fix(doc, entry, node, base, g, safety, lastOf(x.names))
 	}
 	y.sites = append(y.sites, x)
+}
+
+// fix removes the trace g from the scalar node, as add says, or says why it
+// cannot; name is that of the container or service.
+func (y *yamlTraces) fix(doc, entry, node *yaml.Node, base int, g godebugValue, safety rewrite.Safety, name string) (*rewrite.Fix, string) {
+	holder := y.f.Parent(entry)
+	operation := entry
+	if !isOperation(operation) {
+		operation = holder
+	}
+	switch {
+	case manifest.IsHelmOutput(doc):
+		return nil, "the file was rendered by Helm; remove gctrace from the chart's values"
+	case node.Kind == yaml.AliasNode:
+		return nil, "the value is an alias; remove gctrace by hand"
+	case isOperation(operation):
+		entry, holder = operation, y.f.Parent(operation)
+	case entry.Kind == yaml.MappingNode && (holder == nil || holder.Kind != yaml.SequenceNode || !y.isEnvironment(holder)):
+		return nil, "it is not in the list of a container; remove gctrace by hand"
+	case entry.Kind == yaml.MappingNode && len(entry.Content) != 4:
+		return nil, "the entry says more than name and value; remove gctrace by hand"
+	}
+	message := "remove " + g.setting + " and keep the other settings"
+	var list []yamledit.Splice
+	var err error
+	if g.rest == "" && !y.keeps(doc, entry, holder, name) {
+		message = "remove GODEBUG from the environment"
+		list, err = y.f.Remove(entry, yamledit.Options{Comment: aboutTrace, Prune: safety == rewrite.Safe && !isOperation(entry)})
+	} else {
+		if g.rest == "" {
+			message = "empty GODEBUG"
+		}
+		list, err = y.f.Substitute(node, base, len(node.Value), g.rest)
+	}
+	if safety == rewrite.Unsafe {
+		message += "; the trace ends wherever the setting is used"
+	}
+	switch {
+	case err != nil:
+		return nil, err.Error() + "; remove gctrace by hand"
+	case saysWanted(y.f, node):
+		return nil, "a comment says that the trace is read; remove gctrace by hand if it is not"
+	case y.outer != nil:
+		return y.outward(safety, message, list)
+	}
+	return manifest.Fix(y.t, y.f, holder, safety, message, list), ""
+}
+
+// keeps reports whether the name of the variable stays where its value goes:
+// others refer to it, another value would show, or a list of operations would be
+// left without any.
+func (y *yamlTraces) keeps(doc, entry, holder *yaml.Node, name string) bool {
+	if isOperation(entry) {
+		return holder == nil || len(holder.Content) < 2 || !strings.HasSuffix(yamledit.Text(entry, "path"), "/env/-") ||
+			setElsewhere(y.s, y.t.Path, func(otherFile) bool { return true })
+	}
+	return y.isShared(holder) || y.uncovers(doc, entry, name)
 }
 
 // lastOf returns the last of names, that of the container or service.
@@ -289,8 +323,9 @@ func (y *yamlTraces) describe(doc, n *yaml.Node) (where string, names []string, 
 		switch {
 		case key != nil && services != nil && up == services:
 			return "service " + key.Value, append(names, key.Value), true
-		case object && at.Kind == yaml.MappingNode && up != nil && y.f.Key(up) != nil && slices.Contains(manifest.ContainerLists, y.f.Key(up).Value):
-			if name := yamledit.Text(at, "name"); name != "" {
+		case object && at.Kind == yaml.MappingNode && up != nil && y.f.Key(up) != nil && slices.Contains(manifest.ContainerLists, y.f.Key(up).Value),
+			at.Kind == yaml.MappingNode && up != nil && y.f.Key(up) != nil && strings.EqualFold(y.f.Key(up).Value, "containerDefinitions"):
+			if name := cmp.Or(yamledit.Text(at, "name"), yamledit.Text(at, "Name")); name != "" {
 				return "container " + name, append(names, name), true
 			}
 			return "a container", names, true

@@ -2,12 +2,17 @@ package maxprocs
 
 import (
 	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/image"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/mod/modfile"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 func (q *quotas) dropImport(m *rewrite.Module, f *rewrite.File) *rewrite.Fix {
@@ -16,38 +21,92 @@ func (q *quotas) dropImport(m *rewrite.Module, f *rewrite.File) *rewrite.Fix {
 		Safety:  rewrite.Unsafe,
 		Apply: func(e *rewrite.Edit) error {
 			e.DropImport(f, image.AutomaxprocsPath, "_")
-			return q.dropRequire(e, m, f)
+			return q.dropRequire(e, m, f, false)
 		},
 	}
 }
 
 // forEffect returns the statement that the call of maxprocs.Set is all of, its
-// results dropped; nil where it has options beside a logger.
+// results dropped or only its error checked; nil where it has options beside a
+// logger, or would take something else with it.
 func forEffect(c rewrite.Call) ast.Stmt {
 	for _, a := range c.Call.Args {
 		opt, ok := ast.Unparen(a).(*ast.CallExpr)
-		if !ok || !c.Pkg.IsCall(opt, image.AutomaxprocsPath+"/maxprocs", "Logger") || len(opt.Args) != 1 || !syntax.Pure(c.Pkg, opt.Args[0]) {
+		if !ok || !c.Pkg.IsCall(opt, image.AutomaxprocsPath+"/maxprocs", "Logger") || len(opt.Args) != 1 {
+			return nil
+		}
+		if _, literal := ast.Unparen(opt.Args[0]).(*ast.FuncLit); !literal && !syntax.Pure(c.Pkg, opt.Args[0]) {
 			return nil
 		}
 	}
-	var stmt ast.Stmt
-	switch n := c.At.Parent().Node().(type) {
-	case *ast.ExprStmt:
-		stmt = n
-	case *ast.AssignStmt:
-		for _, l := range n.Lhs {
-			if id, ok := l.(*ast.Ident); !ok || id.Name != "_" {
-				return nil
-			}
+	up := c.At.Parent()
+	n, ok := up.Node().(*ast.AssignStmt)
+	switch {
+	case ok && up.Parent().Node() != nil && isCheck(up, n):
+		up = up.Parent()
+	case ok:
+		if slices.ContainsFunc(n.Lhs, func(l ast.Expr) bool { return !isBlank(l) }) {
+			return nil
 		}
-		stmt = n
 	default:
-		return nil
+		if _, ok := up.Node().(*ast.ExprStmt); !ok {
+			return nil
+		}
 	}
-	if !syntax.InList(c.At.Parent()) {
+	stmt, ok := up.Node().(ast.Stmt)
+	if !ok || !syntax.InList(up) || holdsComment(c.File, stmt) || lastUse(c.Pkg, stmt) {
 		return nil
 	}
 	return stmt
+}
+
+// isCheck reports whether the assignment at up is that of if _, err := ...; err
+// != nil without an else.
+func isCheck(up inspector.Cursor, n *ast.AssignStmt) bool {
+	check, ok := up.Parent().Node().(*ast.IfStmt)
+	if !ok || check.Init != n || check.Else != nil || len(n.Lhs) != 2 || !isBlank(n.Lhs[0]) || n.Tok != token.DEFINE {
+		return false
+	}
+	cond, ok := check.Cond.(*ast.BinaryExpr)
+	if !ok || cond.Op != token.NEQ {
+		return false
+	}
+	x, isIdent := cond.X.(*ast.Ident)
+	y, isNil := cond.Y.(*ast.Ident)
+	err, _ := n.Lhs[1].(*ast.Ident)
+	return isIdent && isNil && err != nil && x.Name == err.Name && y.Name == "nil"
+}
+
+func isBlank(e ast.Expr) bool {
+	id, ok := e.(*ast.Ident)
+	return ok && id.Name == "_"
+}
+
+// holdsComment reports whether a comment stands within n.
+func holdsComment(f *rewrite.File, n ast.Node) bool {
+	return slices.ContainsFunc(f.AST.Comments, func(c *ast.CommentGroup) bool { return n.Pos() <= c.Pos() && c.End() <= n.End() })
+}
+
+// lastUse reports whether a local variable that is defined before stmt is used
+// nowhere but in it.
+func lastUse(p *rewrite.Package, stmt ast.Stmt) bool {
+	return syntax.ContainsNode(stmt, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		if !ok {
+			return false
+		}
+		v, ok := p.Info.Uses[id].(*types.Var)
+		if !ok || v.IsField() || v.Parent() == nil || v.Parent() == v.Pkg().Scope() || stmt.Pos() <= v.Pos() && v.Pos() < stmt.End() {
+			return false
+		}
+		for _, c := range syntax.MentionsOf(p, v) {
+			_, isField := c.Parent().Node().(*ast.Field) // parameters need no use
+			if isField || p.Info.Defs[c.Node().(*ast.Ident)] == nil && !syntax.Encloses(stmt, c.Node()) && !syntax.Written(c) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func (q *quotas) dropSet(c rewrite.Call, stmt ast.Stmt) *rewrite.Fix {
@@ -56,14 +115,24 @@ func (q *quotas) dropSet(c rewrite.Call, stmt ast.Stmt) *rewrite.Fix {
 		Safety:  rewrite.Unsafe,
 		Apply: func(e *rewrite.Edit) error {
 			e.Delete(stmt, about.Removed("maxprocs", "GOMAXPROCS", "quota"))
-			return q.dropRequire(e, c.Pkg.Module, c.File)
+			return q.dropRequire(e, c.Pkg.Module, c.File, usesBeside(c.Pkg, c.File, stmt))
 		},
 	}
 }
 
+// usesBeside reports whether the file uses automaxprocs outside of stmt.
+func usesBeside(p *rewrite.Package, f *rewrite.File, stmt ast.Stmt) bool {
+	for id, obj := range p.Info.Uses {
+		if obj.Pkg() != nil && strings.HasPrefix(obj.Pkg().Path(), image.AutomaxprocsPath) && p.File(id) == f && !syntax.Encloses(stmt, id) {
+			return true
+		}
+	}
+	return false
+}
+
 // dropRequire takes automaxprocs out of the requirements of m where f was the
-// last file to import it.
-func (q *quotas) dropRequire(e *rewrite.Edit, m *rewrite.Module, f *rewrite.File) error {
+// last file to import it; with used, f goes on to.
+func (q *quotas) dropRequire(e *rewrite.Edit, m *rewrite.Module, f *rewrite.File, used bool) error {
 	mod, err := q.s.GoModOf(m)
 	if err != nil {
 		return err
@@ -81,7 +150,7 @@ func (q *quotas) dropRequire(e *rewrite.Edit, m *rewrite.Module, f *rewrite.File
 	}
 	// Fixes that edit go.mod take turns, so of several imports the last
 	// one to go finds itself alone and takes the requirement with it.
-	last := len(files) == 1 && files[0] == f.Path
+	last := !used && len(files) == 1 && files[0] == f.Path
 	e.GoMod(m, func(mf *modfile.File) error {
 		if !last {
 			return nil

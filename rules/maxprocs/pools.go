@@ -28,18 +28,21 @@ func (q *quotas) pools() []rewrite.Finding {
 			continue
 		}
 		// Have: the number of CPUs, taken for a number of goroutines.
-		out = append(out, rewrite.Finding{
-			Pos: c.Call.Pos(), End: c.Call.End(),
-			Message: msg,
-			Fixes: []*rewrite.Fix{{
-				Message: "take runtime.GOMAXPROCS(0), which honours the quota; " + effect + " in a container with a CPU limit",
-				Safety:  rewrite.Unsafe,
-				Apply: func(e *rewrite.Edit) error {
-					e.Replace(c.Call, rewrite.Expr("runtime.GOMAXPROCS(0)", nil))
-					return nil
-				},
-			}},
-		})
+		f := rewrite.Finding{Pos: c.Call.Pos(), End: c.Call.End(), Message: msg}
+		if hasOwn(c.Pkg, c.At) {
+			f.NoFix = "the program has a number of its own beside it, a setting or a bound; take runtime.GOMAXPROCS(0) where the quota is to count"
+			out = append(out, f)
+			continue
+		}
+		f.Fixes = []*rewrite.Fix{{
+			Message: "take runtime.GOMAXPROCS(0), which honours the quota; " + effect + " in a container with a CPU limit",
+			Safety:  rewrite.Unsafe,
+			Apply: func(e *rewrite.Edit) error {
+				e.Replace(c.Call, rewrite.Expr("runtime.GOMAXPROCS(0)", nil))
+				return nil
+			},
+		}}
+		out = append(out, f)
 	}
 	return out
 }

@@ -1,0 +1,136 @@
+package gctrace
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/runtimefix/runtimefix/rewrite"
+)
+
+// reader is a file that parses the trace.
+type reader struct {
+	rel  string // within the repository
+	data []byte
+	// program is the directory of the program that it belongs to, "" when that
+	// is not one of several.
+	program string
+	// several says that there is more than one program whose trace it may read.
+	several bool
+	// reads are the names of the programs that it speaks of.
+	reads []string
+}
+
+// learn finds out which program r belongs to and whose trace it reads. names are
+// those of the programs, dirs their directories.
+func (r *reader) learn(names map[string]bool, dirs []string) {
+	for _, dir := range dirs {
+		if strings.HasPrefix(r.rel, dir+"/") && len(dir) > len(r.program) {
+			r.program = dir
+		}
+	}
+	others := len(names)
+	if r.program != "" {
+		others--
+	}
+	r.several = others > 1
+	for word := range nameWords(r.spoken()) {
+		if names[word] && !slices.Contains(commonNames, word) && word != path.Base(r.program) {
+			r.reads = append(r.reads, word)
+		}
+	}
+	slices.Sort(r.reads)
+}
+
+// spoken returns what the file says beyond its code: the strings of a Go file,
+// all of another.
+func (r *reader) spoken() string {
+	if path.Ext(r.rel) != ".go" {
+		return string(r.data)
+	}
+	return strings.Join(stringLiteral.FindAllString(string(r.data), -1), " ")
+}
+
+var stringLiteral = regexp.MustCompile("\"(?:[^\"\\\\\n]|\\\\.)*\"|`[^`]*`")
+
+// commonNames are names of directories that tell no program from another.
+var commonNames = []string{"main", "cmd", "app", "server", "service", "bin", "src", "tools", "tool", "docker", "build", "deploy", "go", "gc", "log", "trace", "run"}
+
+// nameWords returns the words of text as they occur in names of programs, with
+// the hyphens in them.
+func nameWords(text string) map[string]bool {
+	out := make(map[string]bool)
+	for _, w := range strings.FieldsFunc(strings.ToLower(text), func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '-' && c != '_' }) {
+		out[w] = true
+	}
+	return out
+}
+
+// reading says how a reader of the trace bears on a place that switches it on.
+type reading int
+
+const (
+	notRead   reading = iota
+	maybeRead         // nothing says whose trace it reads
+	isRead
+)
+
+// of says whether r reads the trace of the program that the file rel configures;
+// words are those of its path and names.
+func (r *reader) of(rel string, words map[string]bool) reading {
+	dir := path.Dir(r.rel)
+	if strings.HasSuffix(r.rel, "_test.go") {
+		if path.Dir(rel) == dir {
+			return isRead
+		}
+		return notRead // it reads what the test starts
+	}
+	if len(r.reads) > 0 {
+		if slices.ContainsFunc(r.reads, func(name string) bool { return words[name] }) {
+			return isRead
+		}
+		return notRead
+	}
+	if !r.several || r.program != "" && strings.HasPrefix(rel, r.program+"/") || r.program != "" && words[path.Base(r.program)] {
+		return isRead
+	}
+	return maybeRead
+}
+
+// traceReader returns the file of the repository that parses the trace that file
+// p switches on, and how sure that is; names are those of what it belongs to.
+// Where the repository cannot be searched it returns why.
+func traceReader(s *rewrite.Snapshot, p string, names []string) (rel string, how reading, why string) {
+	v := surveyOf(s, p)
+	if v.err != nil {
+		return "", isRead, "the repository could not be searched for readers of the trace: " + v.err.Error()
+	}
+	site := s.Rel(p)
+	words := nameWords(site + " " + strings.Join(names, " "))
+	if base := path.Base(site); strings.Contains(base, ".") {
+		words[strings.ToLower(base[:strings.IndexByte(base, '.')])] = true
+	}
+	for _, r := range v.readers {
+		if h := r.of(site, words); h > how {
+			rel, how = r.rel, h
+		}
+	}
+	if how == isRead {
+		why = rel + " parses the trace; remove gctrace by hand if it does not read this program's"
+	}
+	return rel, how, why
+}
+
+// lowered returns fix with its class lowered by one, because rel may read the
+// trace; nil and the reason when that leaves none.
+func lowered(fix *rewrite.Fix, rel string) (*rewrite.Fix, string) {
+	if fix == nil || fix.Safety != rewrite.Safe {
+		return nil, rel + " parses a trace, maybe this one; remove gctrace by hand if it does not"
+	}
+	out := *fix
+	out.Safety = rewrite.Unsafe
+	out.Message += "; " + rel + " parses a trace, maybe this one"
+	return &out, ""
+}
