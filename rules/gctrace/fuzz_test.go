@@ -16,7 +16,7 @@ import (
 
 // textNames are names of files of every kind that gctrace edits, but YAML and
 // JSON.
-var textNames = []string{"Dockerfile", "app.service", "app.container", "supervisord.conf", ".env", "a.sh", "Procfile", "Makefile", "fly.toml"}
+var textNames = []string{"Dockerfile", "app.service", "app.container", "supervisord.conf", ".env", "a.sh", "Procfile", "Makefile", "fly.toml", "web.nomad", "main.tf", "agent.plist", "app.default"}
 
 // FuzzTextTraces checks for any file of each kind that the fixes of gctrace only
 // take bytes away, that all lines without the trace stay but for continuation

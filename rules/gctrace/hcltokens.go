@@ -15,9 +15,6 @@ type hclToken struct {
 	text string
 }
 
-// content returns the range between the quotes of a string.
-func (t hclToken) content() span.Span { return span.Span{Off: t.at.Off + 1, End: t.at.End - 1} }
-
 // hclTokens splits src, a file of HCL; nil where it does not read like one.
 func hclTokens(src []byte) []hclToken {
 	var out []hclToken
