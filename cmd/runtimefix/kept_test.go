@@ -214,7 +214,7 @@ func TestBuildID(t *testing.T) {
 			t.Errorf("%q: %q, want %q", c.head, got, c.want)
 		}
 	}
-	if programID() == "" || programID() != programID() {
-		t.Errorf("the program is %q", programID())
+	if id, again := programID(), programID(); id == "" || id != again {
+		t.Errorf("the program is %q, then %q", id, again)
 	}
 }
