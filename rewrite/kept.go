@@ -3,7 +3,6 @@ package rewrite
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -52,43 +51,36 @@ func (r *runner) keeper(opt Options, res *Result, t targets) *keeper {
 	if opt.Cache == nil || opt.Basis == nil || r.inputs.Doubted() != "" {
 		return nil
 	}
-	h := sha256.New()
-	add := func(parts ...string) {
-		h.Write(binary.AppendUvarint(nil, uint64(len(parts))))
-		for _, p := range parts {
-			h.Write(binary.AppendUvarint(nil, uint64(len(p))))
-			h.Write([]byte(p))
-		}
-	}
+	key := inputs.NewKey()
 	dir, err := filepath.Abs(opt.Dir)
 	if err != nil {
 		return nil
 	}
-	add("1", string(opt.Basis), runtime.Version(), runtime.GOOS, runtime.GOARCH, dir)
-	add(fmt.Sprint(opt.Admit, opt.Write, opt.Fix, opt.Edits, opt.Tests))
-	add(opt.Patterns...)
-	add(opt.Platforms...)
-	add(opt.Tags...)
-	add(opt.Known...)
-	add(load.Outside(r.inputs, opt.Dir, opt.Env)...)
+	key.Add("1", string(opt.Basis), runtime.Version(), runtime.GOOS, runtime.GOARCH, dir)
+	key.Add(fmt.Sprint(opt.Admit, opt.Write, opt.Fix, opt.Edits, opt.Tests))
+	key.Add(opt.Patterns...)
+	key.Add(opt.Platforms...)
+	key.Add(opt.Tags...)
+	key.Add(opt.Known...)
+	key.Add(load.Outside(r.inputs, opt.Dir, opt.Env)...)
 	for _, f := range r.finders {
-		add(f.Name)
+		key.Add(f.Name)
 	}
 	for _, path := range slices.Sorted(maps.Keys(opt.Overlay)) {
 		d := inputs.Of(opt.Overlay[path])
-		add(path, string(d[:]))
+		key.Add(path, string(d[:]))
 	}
 	found, err := json.Marshal([]any{res, t.groups, t.texts, t.mods, t.emits, t.named, t.ignored})
 	if err != nil {
 		return nil
 	}
-	add(string(found))
+	key.Add(string(found))
 	k := &keeper{r: r, cache: opt.Cache, scanned: r.inputs.All(), overlay: opt.Overlay, write: opt.Write, tally: opt.Tally}
 	for _, in := range slices.SortedFunc(maps.Keys(k.scanned), inputs.Compare) {
 		d := k.scanned[in]
-		add(string(in.Kind), in.Path, string(d[:]))
+		key.Add(string(in.Kind), in.Path, string(d[:]))
 	}
-	k.key = [sha256.Size]byte(h.Sum(nil))
+	k.key = key.Sum()
 	return k
 }
 

@@ -26,7 +26,7 @@ func (r *runner) tidied(opt Options, changes []Change) (all []Change, untidy []l
 		if filepath.Base(c.Path) != "go.mod" && !dropsImport(c) {
 			continue
 		}
-		if dir := moduleDir(filepath.Dir(c.Path)); dir != "" {
+		if dir := ModuleDir(filepath.Dir(c.Path)); dir != "" {
 			byModule[dir] = append(byModule[dir], c.Path)
 		}
 	}
@@ -116,8 +116,8 @@ func importsOf(src []byte) map[string]bool {
 	return out
 }
 
-// moduleDir returns the directory of the module that dir is in, "" for none.
-func moduleDir(dir string) string {
+// ModuleDir returns the directory of the module that dir is in, "" for none.
+func ModuleDir(dir string) string {
 	for {
 		if info, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil && info.Mode().IsRegular() {
 			return dir

@@ -234,7 +234,7 @@ func (h *halving) settle(ctx context.Context, from, to int, why []string) error 
 func (m *migration) without(ctx context.Context, p *plan, modules map[string]bool) (*plan, error) {
 	f := filter{files: make(map[string]bool)}
 	for _, x := range p.fixed() {
-		if !modules[migrate.ModuleDir(filepath.Dir(x.Pos.Filename))] {
+		if !modules[rewrite.ModuleDir(filepath.Dir(x.Pos.Filename))] {
 			f.files[x.Pos.Filename] = true
 		}
 	}

@@ -2,7 +2,6 @@ package load
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -62,15 +61,11 @@ func (l *Loader) question(dir string, parts []string) (key [sha256.Size]byte, ok
 	for _, look := range set.Looks(nil) {
 		outside = append(outside, look.Path, string(look.Seen))
 	}
-	h := sha256.New()
+	k := inputs.NewKey()
 	for _, list := range [][]string{{"answer 1", dir, fmt.Sprint(l.noVendor[dir])}, l.cfg.Tags, outside, parts} {
-		h.Write(binary.AppendUvarint(nil, uint64(len(list))))
-		for _, s := range list {
-			h.Write(binary.AppendUvarint(nil, uint64(len(s))))
-			h.Write([]byte(s))
-		}
+		k.Add(list...)
 	}
-	return [sha256.Size]byte(h.Sum(nil)), true
+	return k.Sum(), true
 }
 
 // answer returns the answer that is kept under the key, nil where none counts.

@@ -74,8 +74,7 @@ func (f *crashFile) returnsError() bool {
 	if sig == nil || sig.Results().Len() == 0 {
 		return false
 	}
-	last := sig.Results().At(sig.Results().Len() - 1)
-	return types.Identical(last.Type(), types.Universe.Lookup("error").Type())
+	return syntax.IsError(sig.Results().At(sig.Results().Len() - 1).Type())
 }
 
 // zeroResults returns the results before the error that ret returns; plain is

@@ -17,7 +17,7 @@ func (x *goTrace) isEnviron(e ast.Expr) bool {
 		if x.returnsEnviron(n) {
 			return true
 		}
-		if id, ok := ast.Unparen(n.Fun).(*ast.Ident); ok && x.p.Info.Uses[id] == types.Universe.Lookup("append") && len(n.Args) > 0 {
+		if syntax.IsBuiltin(x.p, n, "append") && len(n.Args) > 0 {
 			return x.isEnviron(n.Args[0])
 		}
 	case *ast.SelectorExpr:
@@ -68,7 +68,7 @@ func (x *goTrace) becomesEnv(cur inspector.Cursor) bool {
 			cur = parent
 			continue
 		case *ast.CallExpr:
-			if id, ok := ast.Unparen(n.Fun).(*ast.Ident); ok && x.p.Info.Uses[id] == types.Universe.Lookup("append") {
+			if syntax.IsBuiltin(x.p, n, "append") {
 				if x.isEnviron(n.Args[0]) {
 					return true
 				}

@@ -231,8 +231,7 @@ func (x *goTrace) valueFix(text string) (*rewrite.Fix, string) {
 func (x *goTrace) elementFix(whole inspector.Cursor, g godebugValue) (fix *rewrite.Fix, why string, ok bool) {
 	switch n := whole.Parent().Node().(type) {
 	case *ast.CallExpr:
-		id, isIdent := ast.Unparen(n.Fun).(*ast.Ident)
-		if !isIdent || x.p.Info.Uses[id] != types.Universe.Lookup("append") || !isStrings(x.p.Info.TypeOf(n)) || n.Args[0] == whole.Node() {
+		if !syntax.IsBuiltin(x.p, n, "append") || !isStrings(x.p.Info.TypeOf(n)) || n.Args[0] == whole.Node() {
 			return nil, "", false
 		}
 		if !x.isEnviron(n.Args[0]) && !x.becomesEnv(whole.Parent()) {

@@ -195,8 +195,7 @@ func (f *hclFile) trace(value, first, last int, hides func() bool) (traceSite, b
 		site.why = err.Error() + "; remove gctrace by hand"
 		return site, true
 	}
-	hold := f.t.Src
-	from, to := span.LineStart(hold, min(f.list[first].at.Off, edits[0].Off)), span.LineEnd(hold, max(f.list[last].at.End, edits[len(edits)-1].End)-1)
+	from, to := span.LineStart(f.t.Src, min(f.list[first].at.Off, edits[0].Off)), span.LineEnd(f.t.Src, max(f.list[last].at.End, edits[len(edits)-1].End)-1)
 	site.fix = span.SpliceFix(f.t, message+effect, safety, span.Span{Off: from, End: to}, edits)
 	return site, true
 }

@@ -17,6 +17,8 @@ type makefile struct {
 	out    []traceSite
 }
 
+const onCondition = "it hangs on a condition, which may be a switch for the trace; remove gctrace by hand if it is not"
+
 const makeEffect = "; whoever runs make for the trace gets none any more"
 
 // makefileTraces returns the places of a Makefile that switch the trace on: an
@@ -53,7 +55,7 @@ func (m *makefile) recipe(off int, line string) {
 	s := &script{t: m.t, text: text, where: "a command of target " + m.target, names: []string{m.target}, safety: rewrite.Unsafe, effect: makeEffect}
 	for _, x := range s.traces() {
 		if m.ifs > 0 {
-			x.fix, x.why = nil, "it hangs on a condition, which may be a switch for the trace; remove gctrace by hand if it is not"
+			x.fix, x.why = nil, onCondition
 		}
 		m.out = append(m.out, x)
 	}
@@ -138,7 +140,7 @@ func (m *makefile) assignment(off int, line string, begin int, fields []string) 
 	switch {
 	case g.setting == "":
 	case m.ifs > 0 || strings.HasSuffix(strings.TrimRight(line[:begin-1], " \t"), "?"):
-		site.why = "it hangs on a condition, which may be a switch for the trace; remove gctrace by hand if it is not"
+		site.why = onCondition
 	case strings.Contains(line, `\`):
 		site.why = "the line goes on; remove gctrace by hand"
 	default:

@@ -277,9 +277,8 @@ func (x *signalFix) member(sc *scope, c inspector.Cursor, wait *ast.Ident, count
 		default:
 			return unknown
 		}
-	} else if u, ok := c.Parent().Node().(*ast.UnaryExpr); ok {
+	} else if _, ok := c.Parent().Node().(*ast.UnaryExpr); ok {
 		c = c.Parent()
-		_ = u
 	}
 	// In a goroutine that main starts.
 	for g := range c.Enclosing((*ast.GoStmt)(nil)) {

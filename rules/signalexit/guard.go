@@ -104,7 +104,7 @@ func (x *signalFix) guardOne(e *ended.Set, h ended.Hazard) string {
 			return
 		}
 		names := []string{"err", "endErr"}
-		if t := h.Pkg.Info.TypeOf(h.Call.Args[at]); t != nil && !types.Identical(t, types.Universe.Lookup("error").Type()) {
+		if t := h.Pkg.Info.TypeOf(h.Call.Args[at]); t != nil && !syntax.IsError(t) {
 			names = []string{"got", "result"}
 		}
 		err := h.Pkg.File(h.Stmt).FreeName(fn.Node(), names...)

@@ -28,7 +28,7 @@ func (x *signalFix) result() hostResult {
 	switch list := result.Types(x.h.P, x.main.Type); {
 	case len(list) == 0:
 		return returnsNone
-	case len(list) == 1 && types.Identical(list[0], types.Universe.Lookup("error").Type()):
+	case len(list) == 1 && syntax.IsError(list[0]):
 		return returnsError
 	case len(list) == 1 && types.Identical(list[0], types.Typ[types.Int]):
 		return returnsCode

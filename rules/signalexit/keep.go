@@ -96,13 +96,12 @@ func (x *signalFix) conditional() (cond bool, why string) {
 		return true, "the goroutine is not found"
 	}
 	for c := cur.Parent(); c.Node() != x.main.Body; c = c.Parent() {
-		switch n := c.Node().(type) {
+		switch c.Node().(type) {
 		case *ast.ForStmt, *ast.RangeStmt, *ast.SelectStmt, *ast.FuncLit:
 			return true, "main starts the goroutine in a loop or a literal"
 		case *ast.IfStmt, *ast.CaseClause:
 			cond = true
 		case *ast.LabeledStmt:
-			_ = n
 			return true, "main may come to the start of the goroutine again"
 		}
 	}

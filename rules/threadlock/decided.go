@@ -260,8 +260,7 @@ func (f *lockFunc) harmless(call *ast.CallExpr) bool {
 	case "log/slog":
 		return true
 	default:
-		first, _, _ := strings.Cut(path, "/")
-		return !strings.Contains(first, ".") && (f.p.Module == nil || !strings.HasPrefix(path+"/", f.p.Module.Path+"/")) || knowledge.LogPackage(path)
+		return syntax.IsStandard(path) && (f.p.Module == nil || !strings.HasPrefix(path+"/", f.p.Module.Path+"/")) || knowledge.LogPackage(path)
 	}
 }
 

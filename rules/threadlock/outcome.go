@@ -76,11 +76,7 @@ func (f *lockFunc) endsInError() bool {
 		return false
 	}
 	list := f.typ.Results.List
-	return isError(f.p.Info.TypeOf(list[len(list)-1].Type))
-}
-
-func isError(t types.Type) bool {
-	return t != nil && types.Identical(t, types.Universe.Lookup("error").Type())
+	return syntax.IsError(f.p.Info.TypeOf(list[len(list)-1].Type))
 }
 
 // branch returns what the conditions around n, behind the lock, tell.
@@ -199,11 +195,11 @@ func (f *lockFunc) compared(x *ast.BinaryExpr, holds bool) outcome {
 	differ := (x.Op == token.NEQ) == holds
 	tv := f.p.Info.Types[x.Y]
 	switch {
-	case tv.IsNil() && isError(f.p.Info.TypeOf(x.X)):
+	case tv.IsNil() && syntax.IsError(f.p.Info.TypeOf(x.X)):
 		if differ {
 			return fails
 		}
-	case isError(f.p.Info.TypeOf(x.X)):
+	case syntax.IsError(f.p.Info.TypeOf(x.X)):
 		if !differ {
 			return fails
 		}

@@ -82,7 +82,7 @@ func (f *fanout) leaves() bool {
 				found = true
 			}
 		case *ast.CallExpr:
-			if id, ok := n.Fun.(*ast.Ident); ok && f.pkg.Info.Uses[id] == types.Universe.Lookup("panic") {
+			if syntax.IsBuiltin(f.pkg, n, "panic") {
 				found = true
 			}
 		}

@@ -148,7 +148,7 @@ func countingLoop(call rewrite.Call) (rewrite.Finding, bool) {
 	if !ok || len(length.Args) != 1 {
 		return rewrite.Finding{}, false
 	}
-	if id, ok := length.Fun.(*ast.Ident); !ok || call.Pkg.Info.Uses[id] != types.Universe.Lookup("len") {
+	if !syntax.IsBuiltin(call.Pkg, length, "len") {
 		return rewrite.Finding{}, false
 	}
 	varies := false

@@ -86,7 +86,7 @@ func (w *waiting) function(fn *types.Func, depth int) string {
 		return mayWait
 	}
 	decl, q := syntax.DeclarationOf(w.s, fn)
-	if decl == nil && !isStandard(path) {
+	if decl == nil && !syntax.IsStandard(path) {
 		w.s.Widen(fn.Name())
 		decl, q = syntax.DeclarationOf(w.s, fn)
 	}
@@ -101,10 +101,4 @@ func (w *waiting) function(fn *types.Func, depth int) string {
 		return strings.Replace(why, "the callback", "the callback, in "+fn.Name()+",", 1)
 	}
 	return ""
-}
-
-// isStandard reports whether the package belongs to the standard library.
-func isStandard(path string) bool {
-	first, _, _ := strings.Cut(path, "/")
-	return !strings.Contains(first, ".")
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	"hash"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -287,11 +288,30 @@ func failure(err error) Digest {
 // digest returns the digest of parts, which cannot run into each other.
 func digest(parts ...string) Digest {
 	h := sha256.New()
+	write(h, parts)
+	return Digest(h.Sum(nil))
+}
+
+// Key makes a key of lists, which cannot run into each other either.
+type Key struct{ h hash.Hash }
+
+// NewKey returns a Key of no lists.
+func NewKey() Key { return Key{sha256.New()} }
+
+// Add adds a list.
+func (k Key) Add(parts ...string) {
+	k.h.Write(binary.AppendUvarint(nil, uint64(len(parts))))
+	write(k.h, parts)
+}
+
+// Sum returns the key of the lists so far.
+func (k Key) Sum() [sha256.Size]byte { return [sha256.Size]byte(k.h.Sum(nil)) }
+
+func write(h hash.Hash, parts []string) {
 	for _, p := range parts {
 		h.Write(binary.AppendUvarint(nil, uint64(len(p))))
 		h.Write([]byte(p))
 	}
-	return Digest(h.Sum(nil))
 }
 
 // Seen returns what was to be seen of an input that was noted.

@@ -74,7 +74,7 @@ func onFailure(p *rewrite.Package, cur inspector.Cursor, loop *ast.ForStmt) bool
 func succeeded(p *rewrite.Package, x ast.Expr) bool {
 	switch x := ast.Unparen(x).(type) {
 	case *ast.BinaryExpr:
-		return x.Op == token.EQL && isError(p, x.X) && p.Info.Types[x.Y].IsNil()
+		return x.Op == token.EQL && syntax.IsError(p.Info.TypeOf(x.X)) && p.Info.Types[x.Y].IsNil()
 	case *ast.UnaryExpr:
 		return x.Op == token.NOT && failed(p, x.X)
 	}
@@ -88,22 +88,17 @@ func failed(p *rewrite.Package, x ast.Expr) bool {
 		if x.Op == token.LAND || x.Op == token.LOR {
 			return failed(p, x.X) || failed(p, x.Y)
 		}
-		return x.Op == token.NEQ && isError(p, x.X) && p.Info.Types[x.Y].IsNil()
+		return x.Op == token.NEQ && syntax.IsError(p.Info.TypeOf(x.X)) && p.Info.Types[x.Y].IsNil()
 	case *ast.UnaryExpr:
 		return x.Op == token.NOT && saysOK(p, x.X)
 	case *ast.CallExpr: // errors.Is(err, ...), os.IsExist(err)
 		for _, arg := range x.Args {
-			if isError(p, arg) {
+			if syntax.IsError(p.Info.TypeOf(arg)) {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-func isError(p *rewrite.Package, x ast.Expr) bool {
-	t := p.Info.TypeOf(x)
-	return t != nil && types.Identical(t, types.Universe.Lookup("error").Type())
 }
 
 // saysOK reports whether x is a variable that holds what a call returned beside

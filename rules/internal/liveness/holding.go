@@ -195,7 +195,7 @@ func holds(t, elem types.Type, seen map[types.Type]bool) bool {
 		return false
 	}
 	seen[t] = true
-	if types.Identical(t, types.Universe.Lookup("error").Type()) {
+	if syntax.IsError(t) {
 		return false
 	}
 	if types.Identical(t, elem) {

@@ -11,6 +11,13 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
+// IsStandard reports whether an import path is of the standard library, going by its
+// first element, which has no dot. A program's own paths may have none either.
+func IsStandard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
+
 // ImportNamed returns the package that f imports under the name, nil when there
 // is none.
 func ImportNamed(f *rewrite.File, name string) *types.Package {

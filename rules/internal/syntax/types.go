@@ -81,9 +81,14 @@ func IsContextFunc(t types.Type) bool {
 	return t != nil && (IsType(t, "context", "CancelFunc") || IsType(t, "context", "CancelCauseFunc"))
 }
 
+// IsError reports whether t is the type error itself.
+func IsError(t types.Type) bool {
+	return t != nil && types.Identical(t, types.Universe.Lookup("error").Type())
+}
+
 // IsErrorResult reports whether the function returns nothing but an error.
 func IsErrorResult(sig *types.Signature) bool {
-	return sig.Results().Len() == 1 && types.Identical(sig.Results().At(0).Type(), types.Universe.Lookup("error").Type())
+	return sig.Results().Len() == 1 && IsError(sig.Results().At(0).Type())
 }
 
 // HasMethod reports whether x has a method called name.

@@ -45,7 +45,7 @@ func IsServiceMethod(s *rewrite.Snapshot, obj *types.Func) bool {
 // or of a net/rpc method.
 func IsRemote(sig *types.Signature) bool {
 	params, results := sig.Params(), sig.Results()
-	if params.Len() == 0 || results.Len() == 0 || !types.Identical(results.At(results.Len()-1).Type(), types.Universe.Lookup("error").Type()) {
+	if params.Len() == 0 || results.Len() == 0 || !syntax.IsError(results.At(results.Len()-1).Type()) {
 		return false
 	}
 	last := params.At(params.Len() - 1).Type()

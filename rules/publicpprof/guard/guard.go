@@ -99,7 +99,7 @@ func call(p *rewrite.Package, n *ast.CallExpr, depth int, f *facts) {
 		}
 	}
 	fn := p.Callee(n)
-	if fn == nil || fn.Pkg() == nil || standard(fn.Pkg().Path()) {
+	if fn == nil || fn.Pkg() == nil || syntax.IsStandard(fn.Pkg().Path()) {
 		return
 	}
 	decl, q := syntax.DeclarationOf(p.Snapshot(), fn)
@@ -139,7 +139,7 @@ func Load(s *rewrite.Snapshot) bool {
 // Load loads it.
 func declaration(p *rewrite.Package, fn *types.Func) (*ast.FuncDecl, *rewrite.Package) {
 	decl, q := syntax.DeclarationOf(p.Snapshot(), fn)
-	if decl == nil && fn.Pkg() != nil && !standard(fn.Pkg().Path()) {
+	if decl == nil && fn.Pkg() != nil && !syntax.IsStandard(fn.Pkg().Path()) {
 		wantedOf(p.Snapshot())[fn.Pkg().Path()] = true
 	}
 	return decl, q
@@ -162,12 +162,6 @@ func ownModule(p *rewrite.Package, fn *types.Func) bool {
 	return fn.Pkg() != nil && p.Module != nil && strings.HasPrefix(fn.Pkg().Path()+"/", p.Module.Path+"/")
 }
 
-// standard reports whether path is in the standard library.
-func standard(path string) bool {
-	first, _, _ := strings.Cut(path, "/")
-	return !strings.Contains(first, ".")
-}
-
 // Call reports whether a call that wraps a handler, or makes what wraps one,
 // keeps strangers out.
 func Call(p *rewrite.Package, n *ast.CallExpr) bool {
@@ -188,7 +182,7 @@ func Call(p *rewrite.Package, n *ast.CallExpr) bool {
 	if fn == nil {
 		return Value(p, n.Fun)
 	}
-	if fn.Pkg() != nil && standard(fn.Pkg().Path()) {
+	if fn.Pkg() != nil && syntax.IsStandard(fn.Pkg().Path()) {
 		return false
 	}
 	if decl, q := declaration(p, fn); decl != nil {
@@ -201,7 +195,7 @@ func Call(p *rewrite.Package, n *ast.CallExpr) bool {
 // one among its arguments.
 func chains(p *rewrite.Package, n *ast.CallExpr) bool {
 	fn := p.Callee(n)
-	if fn == nil || fn.Pkg() == nil || standard(fn.Pkg().Path()) {
+	if fn == nil || fn.Pkg() == nil || syntax.IsStandard(fn.Pkg().Path()) {
 		return false
 	}
 	return Call(p, n)
@@ -261,7 +255,7 @@ func Value(p *rewrite.Package, x ast.Expr) bool {
 			if decl, q := declaration(p, obj); decl != nil {
 				return Handler(q, decl)
 			}
-			return obj.Pkg() != nil && !standard(obj.Pkg().Path()) && sounds(obj, x)
+			return obj.Pkg() != nil && !syntax.IsStandard(obj.Pkg().Path()) && sounds(obj, x)
 		case *types.Var:
 			if !funcTyped(p, x) {
 				return false
@@ -320,7 +314,7 @@ func Certificates(p *rewrite.Package, n ast.Node) bool {
 				}
 			}
 		case *ast.CallExpr:
-			if fn := p.Callee(n); fn != nil && fn.Pkg() != nil && !standard(fn.Pkg().Path()) {
+			if fn := p.Callee(n); fn != nil && fn.Pkg() != nil && !syntax.IsStandard(fn.Pkg().Path()) {
 				if decl, q := declaration(p, fn); decl != nil && decl.Body != nil {
 					return literalDemands(q, decl.Body)
 				}

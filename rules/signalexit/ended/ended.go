@@ -203,7 +203,7 @@ func (e *Set) value(p *rewrite.Package, x ast.Expr) bool {
 
 func (e *Set) add(obj types.Object) bool {
 	v, ok := obj.(*types.Var)
-	if !ok || isError(v.Type()) {
+	if !ok || syntax.IsError(v.Type()) {
 		return false
 	}
 	e.vars[keyOf(v)] = true
@@ -250,10 +250,6 @@ func (e *Set) unclear(p *rewrite.Package, x ast.Expr) bool {
 	return !v.IsField() && len(syntax.AssignmentsOf(p, v)) == 0
 }
 
-func isError(t types.Type) bool {
-	return types.Identical(t, types.Universe.Lookup("error").Type())
-}
-
 // holds reports whether a variable of the type may lead to what it was made
 // from.
 func holds(t types.Type) bool {
@@ -261,7 +257,7 @@ func holds(t types.Type) bool {
 	case *types.Basic:
 		return false
 	case *types.Interface:
-		return !isError(t)
+		return !syntax.IsError(t)
 	case *types.Struct:
 		return u.NumFields() > 0
 	}

@@ -115,7 +115,7 @@ func aboutError(p *rewrite.Package, c inspector.Cursor) bool {
 	mentions := func(n ast.Node) bool {
 		return n != nil && syntax.ContainsNode(n, func(n ast.Node) bool {
 			id, ok := n.(*ast.Ident)
-			return ok && p.Info.TypeOf(id) != nil && isError(p.Info.TypeOf(id))
+			return ok && syntax.IsError(p.Info.TypeOf(id))
 		})
 	}
 	if mentions(c.Node()) {

@@ -67,7 +67,7 @@ func parameterOf(fn ast.Node, v *types.Var) bool {
 // steady reports whether nothing is noticed by v: it is a value that is set once,
 // a logger, a handler of requests, or belongs to the standard library.
 func (e *Set) steady(p *rewrite.Package, v *types.Var) bool {
-	if v.Pkg() == nil || isError(v.Type()) || !strings.Contains(strings.SplitN(v.Pkg().Path(), "/", 2)[0], ".") && v.Pkg() != p.Types && (p.Module == nil || !strings.HasPrefix(v.Pkg().Path(), p.Module.Path)) {
+	if v.Pkg() == nil || syntax.IsError(v.Type()) || syntax.IsStandard(v.Pkg().Path()) && v.Pkg() != p.Types && (p.Module == nil || !strings.HasPrefix(v.Pkg().Path(), p.Module.Path)) {
 		return true // os.Args, http.DefaultServeMux
 	}
 	t := v.Type()
@@ -118,7 +118,7 @@ func isValue(p *rewrite.Package, c inspector.Cursor) bool {
 			return false // cobra.OnInitialize
 		}
 		path := fn.Pkg().Path()
-		if strings.Contains(strings.SplitN(path, "/", 2)[0], ".") || path == p.Path || p.Module != nil && strings.HasPrefix(path, p.Module.Path) {
+		if !syntax.IsStandard(path) || path == p.Path || p.Module != nil && strings.HasPrefix(path, p.Module.Path) {
 			return !handlerType(p, c)
 		}
 		return keepsName.MatchString(fn.Name()) && !handlerType(p, c)

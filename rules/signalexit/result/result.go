@@ -105,7 +105,7 @@ func Types(p *rewrite.Package, typ *ast.FuncType) (out []types.Type) {
 // OnlyError reports whether the function returns nothing but an error.
 func OnlyError(p *rewrite.Package, decl *ast.FuncDecl) bool {
 	list := Types(p, decl.Type)
-	return len(list) == 1 && types.Identical(list[0], types.Universe.Lookup("error").Type())
+	return len(list) == 1 && syntax.IsError(list[0])
 }
 
 // SameVar reports whether a and b are the same variable.

@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite"
 )
 
 // Level is how much is proved.
@@ -109,7 +111,7 @@ func (v *Verifier) ScopeOf(ctx context.Context, files []string) (Scope, error) {
 	byModule := make(map[string]map[string]bool)
 	for _, f := range files {
 		dir := filepath.Dir(f)
-		mod := ModuleDir(dir)
+		mod := rewrite.ModuleDir(dir)
 		if mod == "" || filepath.Ext(f) != ".go" && filepath.Base(f) != "go.mod" && filepath.Base(f) != "go.sum" {
 			continue
 		}
@@ -139,21 +141,6 @@ func (v *Verifier) ScopeOf(ctx context.Context, files []string) (Scope, error) {
 		slices.Sort(scope[mod])
 	}
 	return scope, nil
-}
-
-// ModuleDir returns the directory of the module that dir is in, "" when there is
-// none.
-func ModuleDir(dir string) string {
-	for {
-		if info, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil && info.Mode().IsRegular() {
-			return dir
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return ""
-		}
-		dir = up
-	}
 }
 
 func (v *Verifier) list(ctx context.Context, mod string) ([]listed, error) {
