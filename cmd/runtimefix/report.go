@@ -152,13 +152,25 @@ func (r *report) finding(w io.Writer, f rewrite.Found) {
 	if f.State == rewrite.Withheld {
 		fmt.Fprintf(w, "    withheld: %s\n", printable.Text(f.Why))
 	}
+	r.introduce(w, f.Rule)
+}
+
+// introduce writes below the first finding of a rule what a user of the program
+// sees of the bug, and where more is said.
+func (r *report) introduce(w io.Writer, rule string) {
+	if r.explained[rule] || r.o.quiet {
+		return
+	}
 	if r.explained == nil {
 		r.explained = make(map[string]bool)
 	}
-	if !r.explained[f.Rule] && !r.o.quiet {
-		r.explained[f.Rule] = true
-		r.remark(w, "", "more:", "runtimefix explain "+f.Rule)
+	r.explained[rule] = true
+	about := page.Ignore
+	if i := slices.Index(rules.Names(), rule); i >= 0 {
+		about = page.Of(rules.All[i])
 	}
+	r.remark(w, "", "symptom:", about.Symptom)
+	r.remark(w, "", "more:", "runtimefix explain "+rule)
 }
 
 // safetyStyle tells fixes apart at a glance.
