@@ -102,12 +102,12 @@ func (x *crossing) What() string {
 // hasHandle reports whether the call's arguments or receiver may be handles.
 func hasHandle(p *rewrite.Package, call *ast.CallExpr) bool {
 	for _, arg := range call.Args {
-		if isHandle(p.Info.TypeOf(arg)) && p.Info.Types[arg].Value == nil {
+		if cgo.IsHandle(p.Info.TypeOf(arg)) && p.Info.Types[arg].Value == nil {
 			return true
 		}
 	}
 	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	return ok && p.Info.Selections[sel] != nil && isHandle(p.Info.TypeOf(sel.X))
+	return ok && p.Info.Selections[sel] != nil && cgo.IsHandle(p.Info.TypeOf(sel.X))
 }
 
 // handsOn returns the parameters, by index, and the receiver, -1, that fn hands
@@ -118,18 +118,18 @@ func (k *keeper) handsOn(p *rewrite.Package, fn *types.Func, depth int) map[int]
 		return on
 	}
 	k.handing[key] = nil // for recursion
-	home, decl := k.source(p, fn)
+	home, decl := syntax.Source(k.s, p, fn)
 	if decl == nil {
 		return nil
 	}
 	params := make(map[types.Object]int)
 	for i, v := range syntax.ParamObjects(home, decl.Type) {
-		if v != nil && isHandle(v.Type()) {
+		if v != nil && cgo.IsHandle(v.Type()) {
 			params[v] = i
 		}
 	}
 	if decl.Recv != nil && len(decl.Recv.List[0].Names) > 0 {
-		if v := home.Info.Defs[decl.Recv.List[0].Names[0]]; v != nil && isHandle(v.Type()) {
+		if v := home.Info.Defs[decl.Recv.List[0].Names[0]]; v != nil && cgo.IsHandle(v.Type()) {
 			params[v] = -1
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/liveness"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
@@ -227,7 +228,7 @@ func readsFromC(x *crossing, d *types.Var) bool {
 		}
 		name := cgo.CName(x.p, call.Fun)
 		copied = copied || cgo.CopiesFromC[name]
-		freed = freed || releaseName.MatchString(name)
+		freed = freed || knowledge.CFrees(name)
 		return true
 	})
 	return copied && !freed

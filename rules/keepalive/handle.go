@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -122,7 +121,7 @@ func (k *keeper) handlesOf(x *crossing, e ast.Expr, depth int) []resource {
 			}
 			return out
 		}
-		if isUnsafe(p, call, "Add") {
+		if cgo.IsUnsafe(p, call, "Add") {
 			return k.handlesOf(x, call.Args[0], depth)
 		}
 	}
@@ -130,7 +129,7 @@ func (k *keeper) handlesOf(x *crossing, e ast.Expr, depth int) []resource {
 	if isVar {
 		return k.copiesOf(x, id, depth)
 	}
-	if w, ok := k.pathOf(p, e); ok && (isHandle(p.Info.TypeOf(e)) || p.Info.TypeOf(e) == nil) {
+	if w, ok := k.pathOf(p, e); ok && (cgo.IsHandle(p.Info.TypeOf(e)) || p.Info.TypeOf(e) == nil) {
 		if o, ok := k.ownerOf(p, w); ok {
 			return []resource{o}
 		}
@@ -201,7 +200,7 @@ func (k *keeper) contents(x *crossing, arg ast.Expr) []resource {
 // the first element.
 func containerAt(p *rewrite.Package, x ast.Expr) *types.Var {
 	x = cgo.Converted(p, x)
-	if call, ok := x.(*ast.CallExpr); ok && isUnsafe(p, call, "SliceData") {
+	if call, ok := x.(*ast.CallExpr); ok && cgo.IsUnsafe(p, call, "SliceData") {
 		if id, ok := ast.Unparen(call.Args[0]).(*ast.Ident); ok {
 			return syntax.LocalVar(p, id)
 		}
@@ -300,12 +299,12 @@ func (k *keeper) ownerOf(p *rewrite.Package, w path) (o resource, ok bool) {
 			_, isStruct := syntax.Under(t).(*types.Struct)
 			o.copied = isStruct && !slices.ContainsFunc(w.steps[:len(w.steps)-1], func(s step) bool { return syntax.PointerLike(s.typ) })
 		}
-		if (ptr || o.copied) && k.backed(t) && k.frees(t, handle) {
+		if (ptr || o.copied) && k.releases.Backed(t) && k.releases.Frees(t, handle) {
 			o.v, o.typ = v, t
 			return o.along(w.steps[:i]), true
 		}
 		if f := w.steps[i].field; ptr && f != nil {
-			if owner, typ := k.ownerField(t, f.Name()); owner != nil {
+			if owner, typ := k.releases.OwnerField(t, f.Name()); owner != nil {
 				return resource{v: v, typ: typ}.along(append(slices.Clip(w.steps[:i]), step{owner, owner.Type()})), true
 			}
 		}
@@ -321,23 +320,3 @@ func isCgoOperation(p *rewrite.Package, x ast.Expr) bool {
 
 // isFd reports whether x calls (*os.File).Fd.
 func isFd(p *rewrite.Package, x ast.Expr) bool { return p.IsCall(x, "", "(*os.File).Fd") }
-
-// isHandle reports whether a value of type t may stand for something outside of
-// Go's memory: a C type, an integer, an untyped pointer.
-func isHandle(t types.Type) bool {
-	if t == nil {
-		return false
-	}
-	switch u := t.Underlying().(type) {
-	case *types.Basic:
-		return u.Kind() == types.Invalid || u.Kind() == types.UnsafePointer || u.Info()&types.IsInteger != 0
-	case *types.Pointer:
-		b, ok := u.Elem().Underlying().(*types.Basic)
-		return ok && b.Kind() == types.Invalid
-	}
-	return false
-}
-
-// makesNew matches the names of C functions whose result is an object of its own
-// rather than a part of what they get.
-var makesNew = regexp.MustCompile(`(?i)new|creat|dup|copy|clone|alloc|open|ref|retain|init|make|from|parse|load`)

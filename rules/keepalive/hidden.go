@@ -61,7 +61,7 @@ func (k *keeper) goMemory(x *crossing, e ast.Expr) (m memory, ok bool) {
 			return m, m.value
 		}
 	case *ast.CallExpr:
-		if isUnsafe(p, n, "SliceData") || isUnsafe(p, n, "StringData") {
+		if cgo.IsUnsafe(p, n, "SliceData") || cgo.IsUnsafe(p, n, "StringData") {
 			if id, isVar := ast.Unparen(n.Args[0]).(*ast.Ident); isVar {
 				m.v = syntax.LocalVar(p, id)
 				return m, m.v != nil && k.goSlice(x, m.v)

@@ -6,16 +6,17 @@ import (
 	"go/ast"
 	"go/types"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
 	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/liveness"
 	"github.com/runtimefix/runtimefix/rules/internal/rule"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/keepalive/release"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -84,44 +85,23 @@ func crosses(f *rewrite.File) bool {
 
 // keeper looks for boundaries at which an object dies too early.
 type keeper struct {
-	s          *rewrite.Snapshot
-	finalizers *finalizer.Finalizers
-	live       map[*ast.BlockStmt]*liveness.Liveness
-	released   map[string]*release // by type
-	busy       map[string]bool     // functions whose callers are being looked at
-	wrapped    map[*types.Var]bool // parameters looked at as those of wrappers
-	marked     map[*ast.FuncDecl]bool
-	passages   map[string]*passage        // by function
-	handing    map[string]map[int]bool    // what functions hand on to boundaries
-	seconds    map[string]map[string]bool // fields with the handle of another, by type
-	registers  *bool                      // whether something registers finalizers at all
-	viewed     map[string]map[string]bool // fields that are slices of what finalizers unmap, by type
-	unmapping  map[string]map[int]bool    // what functions unmap
-	returning  map[string]int             // the slice that functions return
-	parts      map[string]keptOwner       // the field that keeps the owner of another one, by type and that field
-	global     map[string]bool            // types whose objects a package's variable holds
+	s        *rewrite.Snapshot
+	live     map[*ast.BlockStmt]*liveness.Liveness
+	releases *release.Releases
+	busy     map[string]bool     // functions whose callers are being looked at
+	wrapped  map[*types.Var]bool // parameters looked at as those of wrappers
+	marked   map[*ast.FuncDecl]bool
+	passages map[string]*passage     // by function
+	handing  map[string]map[int]bool // what functions hand on to boundaries
 }
 
 func newKeeper(s *rewrite.Snapshot) *keeper {
 	return &keeper{
-		s: s, live: make(map[*ast.BlockStmt]*liveness.Liveness), released: make(map[string]*release),
+		s: s, live: make(map[*ast.BlockStmt]*liveness.Liveness), releases: release.Of(s),
 		busy: make(map[string]bool), wrapped: make(map[*types.Var]bool), marked: make(map[*ast.FuncDecl]bool),
-		passages: make(map[string]*passage), handing: make(map[string]map[int]bool), seconds: make(map[string]map[string]bool),
-		viewed: make(map[string]map[string]bool), unmapping: make(map[string]map[int]bool), returning: make(map[string]int),
-		parts: make(map[string]keptOwner), global: make(map[string]bool),
+		passages: make(map[string]*passage), handing: make(map[string]map[int]bool),
 	}
 }
-
-// registered returns the finalizers of the modules around. They are looked for
-// once a call works on something that may be a handle.
-func (k *keeper) registered() *finalizer.Finalizers {
-	if k.finalizers == nil {
-		k.finalizers = finalizer.Of(k.s)
-	}
-	return k.finalizers
-}
-
-func (k *keeper) backed(t types.Type) bool { return k.registered().Backed(t) }
 
 // A use is a call that gets a handle of the object.
 type use struct {
@@ -205,7 +185,7 @@ func (k *keeper) crossingsAt(p *rewrite.Package, f *rewrite.File, c inspector.Cu
 			all = append(all, x)
 		}
 	}
-	if k.mayUnmap() {
+	if k.releases.Registers() {
 		if x := k.accessAt(p, f, c); x != nil {
 			all = append(all, x)
 		}
@@ -221,16 +201,12 @@ func (k *keeper) flow(p *rewrite.Package, body *ast.BlockStmt) *liveness.Livenes
 	return k.live[body]
 }
 
-// keepsDescriptor matches the names of C functions that work on with a descriptor
-// when they have returned, as fdopen.
-var keepsDescriptor = regexp.MustCompile(`(?i)open|from_?f(?:d|ile)|set_?\w*fd|attach|register`)
-
 // handle reports the calls at which the object is dead, one finding for all of
 // them. The calls stand in one function.
 func (k *keeper) handle(at []use) *rewrite.Finding {
 	var dead []use
 	for _, x := range at {
-		if k.inFinalizer(x) || k.disarms(x) || k.releases(x) || k.waitsForLock(x) || k.listed(x.of.typ) || k.alive(x.crossing, x.of.subject()) || !k.owned(x.crossing, x.of) {
+		if k.inFinalizer(x) || k.disarms(x) || k.freed(x) || k.waitsForLock(x) || k.releases.Listed(x.of.typ) || k.alive(x.crossing, x.of.subject()) || !k.owned(x.crossing, x.of) {
 			continue
 		}
 		dead = append(dead, x)
@@ -253,7 +229,7 @@ func (k *keeper) handle(at []use) *rewrite.Finding {
 	for _, y := range dead[1:] {
 		f.Notes = append(f.Notes, rewrite.Note{Pos: y.at.Pos(), Message: "the same here"})
 	}
-	if slices.ContainsFunc(dead, func(x use) bool { return isFile(x.of.typ) && x.C && keepsDescriptor.MatchString(x.Name) }) {
+	if slices.ContainsFunc(dead, func(x use) bool { return finalizer.IsFile(x.of.typ) && x.C && knowledge.CKeepsDescriptor(x.Name) }) {
 		f.NoFix = "C keeps the descriptor after the call; hand over a duplicate, or hold " + keep + " for as long as C uses it"
 		return f
 	}
@@ -308,13 +284,11 @@ func (x use) harm() string {
 	case x.read:
 		return "the finalizer" + of + " may free the memory before it is read or written"
 	}
-	if isFile(x.of.typ) {
+	if finalizer.IsFile(x.of.typ) {
 		return "the file" + strings.TrimPrefix(of, " of") + " may be closed while " + x.What() + " works on its descriptor"
 	}
 	return "the finalizer" + of + " may free its handle while " + x.What() + " works on it"
 }
-
-func isFile(t types.Type) bool { return finalizer.FinalizedKey(t) == "os.File" }
 
 // alive reports whether the object is still referred to after the call, in the
 // function itself and in those around it up to the one that declares its

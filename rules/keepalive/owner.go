@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -160,7 +161,7 @@ func partOf(p *rewrite.Package, x ast.Expr, fields []*types.Var) (ast.Expr, []*t
 	if !ok || len(fields) == 0 {
 		return nil, fields
 	}
-	return elementOf(p, lit, fields[0]), fields[1:]
+	return syntax.FieldValue(p, lit, fields[0]), fields[1:]
 }
 
 // fresh reports whether x is a new object that only its receiver knows, and so
@@ -174,7 +175,7 @@ func (k *keeper) fresh(p *rewrite.Package, x ast.Expr, fields []*types.Var, dept
 		if len(fields) == 0 {
 			return true
 		}
-		val := elementOf(p, n, fields[0])
+		val := syntax.FieldValue(p, n, fields[0])
 		return val != nil && k.fresh(p, val, fields[1:], depth)
 	case *ast.Ident:
 		return p.Info.Types[n].IsNil()
@@ -191,27 +192,10 @@ func (k *keeper) fresh(p *rewrite.Package, x ast.Expr, fields []*types.Var, dept
 		if fn == nil || depth == 0 || fn.Signature().Recv() != nil {
 			return false
 		}
-		home, decl := k.source(p, fn)
+		home, decl := syntax.Source(k.s, p, fn)
 		return decl != nil && k.makes(home, decl, fields, depth-1)
 	}
 	return false
-}
-
-// source returns the declaration of fn, which p uses, with a body, and its
-// package; nil when it is not loaded.
-func (k *keeper) source(p *rewrite.Package, fn *types.Func) (*rewrite.Package, *ast.FuncDecl) {
-	if fn.Pkg() == nil {
-		return nil, nil
-	}
-	if fn.Pkg().Path() != p.Path {
-		if p = k.s.Package(fn.Pkg().Path()); p == nil {
-			return nil, nil
-		}
-	}
-	if decl := syntax.DeclOf(p, fn); decl != nil && decl.Body != nil {
-		return p, decl
-	}
-	return nil, nil
 }
 
 // opensFile reports whether call returns a new *os.File.
@@ -219,25 +203,6 @@ func opensFile(p *rewrite.Package, call *ast.CallExpr) bool {
 	return p.IsCall(call, "os", "Open", "Create", "OpenFile", "NewFile", "CreateTemp", "OpenInRoot",
 		"(*os.Root).Open", "(*os.Root).Create", "(*os.Root).OpenFile",
 		"(*net.conn).File", "(*net.TCPListener).File", "(*net.UnixListener).File")
-}
-
-// elementOf returns the value that the literal gives the field, nil when it
-// gives none.
-func elementOf(p *rewrite.Package, lit *ast.CompositeLit, field *types.Var) ast.Expr {
-	st, ok := syntax.Under(p.Info.TypeOf(lit)).(*types.Struct)
-	if !ok {
-		return nil
-	}
-	for i, elt := range lit.Elts {
-		if kv, ok := elt.(*ast.KeyValueExpr); ok {
-			if id, ok := kv.Key.(*ast.Ident); ok && id.Name == field.Name() {
-				return kv.Value
-			}
-		} else if i < st.NumFields() && st.Field(i).Name() == field.Name() {
-			return elt
-		}
-	}
-	return nil
 }
 
 // makes reports whether the first result of the function is always a new object
@@ -284,7 +249,7 @@ func (k *keeper) isNew(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr, fiel
 func (k *keeper) heldByCallers(p *rewrite.Package, fn *types.Func, i int, o resource) bool {
 	key := rewrite.ObjectKey(fn)
 	closed := !fn.Exported() || p.Name == "main"
-	if !closed && !isFile(o.typ) {
+	if !closed && !finalizer.IsFile(o.typ) {
 		return false
 	}
 	if k.busy[key] {
@@ -321,7 +286,7 @@ func (k *keeper) heldByCallers(p *rewrite.Package, fn *types.Func, i int, o reso
 		if x == nil {
 			return false
 		}
-		if k.runsInFinalizer(r.Pkg, x.fn, o.typ) {
+		if k.releases.RunsIn(r.Pkg, x.fn, o.typ) {
 			continue
 		}
 		if !k.heldAt(x, arg, o) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -143,7 +144,7 @@ func (k *keeper) passage(p *rewrite.Package, fn *types.Func) *passage {
 	if fn.Signature().Results().Len() == 0 {
 		return nil
 	}
-	home, decl := k.source(p, fn)
+	home, decl := syntax.Source(k.s, p, fn)
 	if decl == nil {
 		return nil
 	}
@@ -228,11 +229,11 @@ func (k *keeper) returned(p *rewrite.Package, decl *ast.FuncDecl, x ast.Expr) *p
 // long as the whole does, unless the name says that it is a new one.
 func (k *keeper) derivedFrom(p *rewrite.Package, decl *ast.FuncDecl, x ast.Expr) ast.Expr {
 	call, ok := cgo.Converted(p, x).(*ast.CallExpr)
-	if !ok || cgo.CName(p, call.Fun) == "" || makesNew.MatchString(cgo.CName(p, call.Fun)) || len(call.Args) == 0 || decl.Type.Results == nil {
+	if !ok || cgo.CName(p, call.Fun) == "" || knowledge.CMakes(cgo.CName(p, call.Fun)) || len(call.Args) == 0 || decl.Type.Results == nil {
 		return nil
 	}
 	star, ok := decl.Type.Results.List[0].Type.(*ast.StarExpr)
-	if !ok || cgo.CName(p, star.X) == "" || cgo.CName(p, star.X) == "char" || !isHandle(p.Info.TypeOf(cgo.Converted(p, call.Args[0]))) {
+	if !ok || cgo.CName(p, star.X) == "" || cgo.CName(p, star.X) == "char" || !cgo.IsHandle(p.Info.TypeOf(cgo.Converted(p, call.Args[0]))) {
 		return nil
 	}
 	return call.Args[0]
@@ -261,7 +262,7 @@ func (k *keeper) implemented(p *rewrite.Package, fn *types.Func) (*passage, type
 			continue
 		}
 		ptr := types.NewPointer(tn.Type())
-		if !types.Implements(ptr, iface) || !k.backed(ptr) {
+		if !types.Implements(ptr, iface) || !k.releases.Backed(ptr) {
 			continue
 		}
 		obj, _, _ := types.LookupFieldOrMethod(ptr, true, home.Types, fn.Name())

@@ -124,16 +124,6 @@ func (k *keeper) spread(x *crossing) []rewrite.Finding {
 	return out
 }
 
-// isUnsafe reports whether call is of the function of package unsafe.
-func isUnsafe(p *rewrite.Package, call *ast.CallExpr, name string) bool {
-	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if !ok {
-		return false
-	}
-	b, ok := p.Info.Uses[sel.Sel].(*types.Builtin)
-	return ok && b.Name() == name
-}
-
 // early reports a uintptr for a system call that was made before the call's own
 // line: only a conversion in the argument list keeps the memory alive and in
 // place (package unsafe, pattern 4).
@@ -260,6 +250,6 @@ func (k *keeper) cannotMove(x *crossing, v *types.Var, arg, def ast.Expr) string
 func pureUnsafe(p *rewrite.Package, x ast.Expr) bool {
 	return !syntax.ContainsNode(x, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
-		return ok && !p.Info.Types[call.Fun].IsType() && !isUnsafe(p, call, "SliceData") && !isUnsafe(p, call, "StringData")
+		return ok && !p.Info.Types[call.Fun].IsType() && !cgo.IsUnsafe(p, call, "SliceData") && !cgo.IsUnsafe(p, call, "StringData")
 	})
 }

@@ -5,31 +5,16 @@ import (
 	"go/token"
 	"go/types"
 	"go/version"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/liveness"
 	"github.com/runtimefix/runtimefix/rules/internal/settings"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
-)
-
-var (
-	// asyncName matches C functions that by their names work on after they have
-	// returned, and some whose documentation says so: MPI's immediate operations,
-	// ODBC's bindings, ZeroMQ's messages without a copy, libusb's transfers.
-	asyncName = regexp.MustCompile(`(?i)(?:^|_)(?:async|submit|enqueue|nonblock(?:ing)?|nowait)|(?:async|nonblocking|nowait)(?:$|_)|[a-z](?:Async|Submit|Enqueue)|^aio_|_aio_|set_?user_?data` +
-		`|^MPI_I(?:[brs]?send|recv|bcast|(?:all)?reduce|(?:all)?gatherv?|scatterv?|alltoallv?)$|^SQLBind(?:Parameter|Col)$|^zmq_msg_init_data$|^libusb_fill_\w+_transfer$`)
-	// readsAtOnce matches those that only read what describes the work.
-	readsAtOnce = regexp.MustCompile(`^(?:vk|wgpu)[A-Z]`)
-	// mayKeepPointer matches those of which it is likely when something waits
-	// for them afterwards.
-	mayKeepPointer = regexp.MustCompile(`(?i)post_|start_|register|set_?data|callback`)
-	// waitsForC matches what waits for the end of the work.
-	waitsForC = regexp.MustCompile(`(?i)wait|join|done|complete|drain|finish|synchroni[sz]e`)
 )
 
 // keepsPointer reports whether the called C function works on its pointers after
@@ -44,14 +29,14 @@ func keepsPointer(x *crossing) bool {
 		last := cgo.Converted(x.p, x.Call.Args[len(x.Call.Args)-1])
 		return x.p.Info.Types[last].IsNil() || cgo.CName(x.p, last) == "SQLITE_STATIC"
 	}
-	return asyncName.MatchString(x.Name) && !readsAtOnce.MatchString(x.Name)
+	return knowledge.CAsync(x.Name)
 }
 
 // retained reports a pointer to Go memory that C keeps after the call.
 func (k *keeper) retained(x *crossing, arg ast.Expr) *rewrite.Finding {
 	configured := settings.Match(settings.Of(k.s).AsyncC, x.Name)
 	strong := configured || keepsPointer(x)
-	if !configured && (!strong && !mayKeepPointer.MatchString(x.Name) || waitsForC.MatchString(x.Name)) {
+	if !configured && (!strong && !knowledge.CMayKeep(x.Name) || knowledge.CWaits(x.Name)) {
 		return nil
 	}
 	p := x.p
@@ -142,17 +127,17 @@ func (k *keeper) waitsAfter(x *crossing) bool {
 					return false
 				}
 				if name := cgo.CName(x.p, n.Fun); name != "" {
-					return waitsForC.MatchString(name)
+					return knowledge.CWaits(name)
 				}
 				switch fun := ast.Unparen(n.Fun).(type) {
 				case *ast.Ident:
-					return waitsForC.MatchString(fun.Name)
+					return knowledge.CWaits(fun.Name)
 				case *ast.SelectorExpr:
-					return waitsForC.MatchString(fun.Sel.Name)
+					return knowledge.CWaits(fun.Sel.Name)
 				}
 			case *ast.UnaryExpr:
 				if n.Op == token.ARROW {
-					return waitsForC.MatchString(x.file.Text(n.X))
+					return knowledge.CWaits(x.file.Text(n.X))
 				}
 			}
 			return false

@@ -9,6 +9,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/keepalive/release"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -100,7 +101,7 @@ func (k *keeper) accessedBy(p *rewrite.Package, c inspector.Cursor, call *ast.Ca
 			return nil
 		}
 	}
-	if k.passedBack(p, call) != nil || len(k.unmapped(p, call)) > 0 || p.IsCall(call, "runtime", "KeepAlive") {
+	if k.releases.PassedBack(p, call) != nil || k.releases.Unmaps(p, call) || p.IsCall(call, "runtime", "KeepAlive") {
 		return nil
 	}
 	out := slices.Clone(call.Args)
@@ -146,10 +147,10 @@ func (k *keeper) viewsBehind(x *crossing, e ast.Expr, depth int) []resource {
 			}
 		}
 	case *ast.CallExpr:
-		if isUnsafe(p, n, "Slice") || isUnsafe(p, n, "String") {
+		if cgo.IsUnsafe(p, n, "Slice") || cgo.IsUnsafe(p, n, "String") {
 			return k.handlesOf(x, n.Args[0], depth)
 		}
-		if arg := k.passedBack(p, n); arg != nil {
+		if arg := k.releases.PassedBack(p, n); arg != nil {
 			return k.viewsBehind(x, arg, depth)
 		}
 	}
@@ -164,7 +165,9 @@ func isPointerType(x ast.Expr) bool {
 
 // mayBeSlice reports whether t is a slice or a string, or has a part of C, so
 // that it is not known.
-func mayBeSlice(t types.Type) bool { return isBytes(t) || t == nil || t == types.Typ[types.Invalid] }
+func mayBeSlice(t types.Type) bool {
+	return release.IsSlice(t) || t == nil || t == types.Typ[types.Invalid]
+}
 
 // mayView reports whether a value of type t may lead to mapped memory: numbers
 // and errors do not. What has a part of C is not known.
@@ -187,7 +190,7 @@ func (k *keeper) viewerOf(p *rewrite.Package, w path) (o resource, ok bool) {
 	}
 	for i := len(w.steps) - 1; i >= 0; i-- {
 		t := w.typeAt(v, i)
-		if w.steps[i].field == nil || syntax.PointerElem(t) == nil || !k.views(t)[w.steps[i].field.Name()] {
+		if w.steps[i].field == nil || syntax.PointerElem(t) == nil || !k.releases.Views(t)[w.steps[i].field.Name()] {
 			continue
 		}
 		return resource{v: v, typ: t}.along(w.steps[:i]), true

@@ -312,3 +312,29 @@ func UintptrOfPointer(p *rewrite.Package, x ast.Expr) ast.Expr {
 		x = call.Args[0]
 	}
 }
+
+// IsUnsafe reports whether call is of the function of package unsafe.
+func IsUnsafe(p *rewrite.Package, call *ast.CallExpr, name string) bool {
+	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	b, ok := p.Info.Uses[sel.Sel].(*types.Builtin)
+	return ok && b.Name() == name
+}
+
+// IsHandle reports whether a value of type t may stand for something outside of
+// Go's memory: a C type, an integer, an untyped pointer.
+func IsHandle(t types.Type) bool {
+	if t == nil {
+		return false
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		return u.Kind() == types.Invalid || u.Kind() == types.UnsafePointer || u.Info()&types.IsInteger != 0
+	case *types.Pointer:
+		b, ok := u.Elem().Underlying().(*types.Basic)
+		return ok && b.Kind() == types.Invalid
+	}
+	return false
+}

@@ -219,3 +219,6 @@ func handedOver(x *Finalization, params []types.Object, call rewrite.Call) []Fun
 	}
 	return out
 }
+
+// IsFile reports whether t is an os.File or a pointer to one.
+func IsFile(t types.Type) bool { return FinalizedKey(t) == "os.File" }

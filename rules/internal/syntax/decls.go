@@ -82,3 +82,20 @@ func DeclarationOf(s *rewrite.Snapshot, fn *types.Func) (*ast.FuncDecl, *rewrite
 func DeclOf(p *rewrite.Package, fn *types.Func) *ast.FuncDecl {
 	return DeclsOf(p)[rewrite.ObjectKey(fn)]
 }
+
+// Source returns the declaration of fn, which p uses, with a body, and its
+// package; nil when it is not loaded.
+func Source(s *rewrite.Snapshot, p *rewrite.Package, fn *types.Func) (*rewrite.Package, *ast.FuncDecl) {
+	if fn.Pkg() == nil {
+		return nil, nil
+	}
+	if fn.Pkg().Path() != p.Path {
+		if p = s.Package(fn.Pkg().Path()); p == nil {
+			return nil, nil
+		}
+	}
+	if decl := DeclOf(p, fn); decl != nil && decl.Body != nil {
+		return p, decl
+	}
+	return nil, nil
+}

@@ -121,3 +121,22 @@ func (d *StructDecl) DropField(e *rewrite.Edit, f *ast.Field) {
 		return nil
 	})
 }
+
+// FieldValue returns the value that the literal gives the field, nil when it
+// gives none.
+func FieldValue(p *rewrite.Package, lit *ast.CompositeLit, field *types.Var) ast.Expr {
+	st, ok := Under(p.Info.TypeOf(lit)).(*types.Struct)
+	if !ok {
+		return nil
+	}
+	for i, elt := range lit.Elts {
+		if kv, ok := elt.(*ast.KeyValueExpr); ok {
+			if id, ok := kv.Key.(*ast.Ident); ok && id.Name == field.Name() {
+				return kv.Value
+			}
+		} else if i < st.NumFields() && st.Field(i).Name() == field.Name() {
+			return elt
+		}
+	}
+	return nil
+}

@@ -1,4 +1,4 @@
-package keepalive
+package release
 
 import (
 	"go/ast"
@@ -17,7 +17,7 @@ const aliasDepth = 4
 // addAliases adds the fields of the type with the key that are given the memory
 // of those in views, too, by a literal or an assignment in the same function:
 // T{data: b, dec: newDecoder(b[4:])}, t.dec = newDecoder(t.data).
-func (k *keeper) addAliases(p *rewrite.Package, key string, views map[string]bool) {
+func (rs *Releases) addAliases(p *rewrite.Package, key string, views map[string]bool) {
 	if len(views) == 0 {
 		return
 	}
@@ -30,7 +30,7 @@ func (k *keeper) addAliases(p *rewrite.Package, key string, views map[string]boo
 	}
 	for _, g := range all {
 		is := isVar(roots[g.body])
-		if k.aliases(p, g.body, g.value, func(p *rewrite.Package, x ast.Expr) bool { return is(p, x) || views[fieldOf(p, x, key)] }, aliasDepth) {
+		if rs.aliases(p, g.body, g.value, func(p *rewrite.Package, x ast.Expr) bool { return is(p, x) || views[fieldOf(p, x, key)] }, aliasDepth) {
 			views[g.field] = true
 		}
 	}
@@ -111,7 +111,7 @@ type aliased func(p *rewrite.Package, x ast.Expr) bool
 // aliases reports whether the value of x has the memory that is asked for, or
 // leads to it: through slicing, variables, literals, and functions that return
 // what they get.
-func (k *keeper) aliases(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr, is aliased, depth int) bool {
+func (rs *Releases) aliases(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr, is aliased, depth int) bool {
 	x = ast.Unparen(x)
 	if is(p, x) {
 		return true
@@ -121,31 +121,31 @@ func (k *keeper) aliases(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr, is
 	}
 	switch n := x.(type) {
 	case *ast.SliceExpr:
-		return k.aliases(p, body, n.X, is, depth)
+		return rs.aliases(p, body, n.X, is, depth)
 	case *ast.UnaryExpr:
-		return k.aliases(p, body, n.X, is, depth)
+		return rs.aliases(p, body, n.X, is, depth)
 	case *ast.Ident:
 		v := syntax.LocalVar(p, n)
 		return v != nil && slices.ContainsFunc(syntax.AssignedValues(p, body, v), func(val ast.Expr) bool {
-			return val != nil && k.aliases(p, body, val, is, depth-1)
+			return val != nil && rs.aliases(p, body, val, is, depth-1)
 		})
 	case *ast.CompositeLit:
 		return slices.ContainsFunc(n.Elts, func(elt ast.Expr) bool {
 			if kv, ok := elt.(*ast.KeyValueExpr); ok {
 				elt = kv.Value
 			}
-			return k.aliases(p, body, elt, is, depth)
+			return rs.aliases(p, body, elt, is, depth)
 		})
 	case *ast.CallExpr:
-		arg := k.passedBack(p, n)
-		return arg != nil && k.aliases(p, body, arg, is, depth-1)
+		arg := rs.PassedBack(p, n)
+		return arg != nil && rs.aliases(p, body, arg, is, depth-1)
 	}
 	return false
 }
 
-// passedBack returns the argument whose memory the called function returns, in a
+// PassedBack returns the argument whose memory the called function returns, in a
 // new value maybe: bytes.NewReader(b).
-func (k *keeper) passedBack(p *rewrite.Package, call *ast.CallExpr) ast.Expr {
+func (rs *Releases) PassedBack(p *rewrite.Package, call *ast.CallExpr) ast.Expr {
 	if p.Info.Types[call.Fun].IsType() && len(call.Args) == 1 {
 		_, from := syntax.Under(p.Info.TypeOf(call.Args[0])).(*types.Slice)
 		_, to := syntax.Under(p.Info.TypeOf(call)).(*types.Slice)
@@ -161,8 +161,8 @@ func (k *keeper) passedBack(p *rewrite.Package, call *ast.CallExpr) ast.Expr {
 	if fn == nil || fn.Pkg() == nil || !takesBytes(fn.Signature()) {
 		return nil
 	}
-	i, ok := k.passesBack(p, fn)
-	if _, decl := k.source(p, fn); decl == nil {
+	i, ok := rs.passesBack(p, fn)
+	if _, decl := syntax.Source(rs.s, p, fn); decl == nil {
 		i, ok = wraps(fn)
 	}
 	if ok && i < len(call.Args) {
@@ -206,27 +206,27 @@ func hasField(t, field types.Type, depth int) bool {
 }
 
 // passesBack returns the parameter of fn whose memory its first result has.
-func (k *keeper) passesBack(p *rewrite.Package, fn *types.Func) (int, bool) {
+func (rs *Releases) passesBack(p *rewrite.Package, fn *types.Func) (int, bool) {
 	key := rewrite.ObjectKey(fn)
-	if i, ok := k.returning[key]; ok {
+	if i, ok := rs.returning[key]; ok {
 		return i, i >= 0
 	}
-	k.returning[key] = -1 // for recursion
-	home, decl := k.source(p, fn)
+	rs.returning[key] = -1 // for recursion
+	home, decl := syntax.Source(rs.s, p, fn)
 	if decl == nil {
 		return 0, false
 	}
 	for i, param := range syntax.ParamObjects(home, decl.Type) {
 		v, _ := param.(*types.Var)
-		if v == nil || !isBytes(v.Type()) {
+		if v == nil || !IsSlice(v.Type()) {
 			continue
 		}
 		found := syntax.ContainsNode(decl.Body, func(n ast.Node) bool {
 			ret, ok := n.(*ast.ReturnStmt)
-			return ok && len(ret.Results) > 0 && k.aliases(home, decl.Body, ret.Results[0], isVar([]*types.Var{v}), aliasDepth)
+			return ok && len(ret.Results) > 0 && rs.aliases(home, decl.Body, ret.Results[0], isVar([]*types.Var{v}), aliasDepth)
 		})
 		if found {
-			k.returning[key] = i
+			rs.returning[key] = i
 			return i, true
 		}
 	}

@@ -1,4 +1,4 @@
-package keepalive
+package release
 
 import (
 	"go/ast"
@@ -8,6 +8,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
 	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -18,23 +19,23 @@ type keptOwner struct {
 	typ   types.Type
 }
 
-// ownerField returns the field of what t points at that keeps the owner of what
+// OwnerField returns the field of what t points at that keeps the owner of what
 // the named field leads to, and the owner's type: all literals give the two a part
 // of C's memory and the object whose finalizer frees the whole, as &item{p:
 // list.h.first, of: list} does. nil when there is no such field.
-func (k *keeper) ownerField(t types.Type, name string) (*types.Var, types.Type) {
+func (rs *Releases) OwnerField(t types.Type, name string) (*types.Var, types.Type) {
 	key := finalizer.FinalizedKey(t) + "." + name
-	if f, ok := k.parts[key]; ok {
+	if f, ok := rs.parts[key]; ok {
 		return f.field, f.typ
 	}
-	k.parts[key] = keptOwner{}
-	home := k.homeOf(t)
-	if home == nil || !k.mayUnmap() {
+	rs.parts[key] = keptOwner{}
+	home := rs.homeOf(t)
+	if home == nil || !rs.Registers() {
 		return nil, nil
 	}
-	for _, f := range k.owners(t) {
-		if typ := k.alwaysPart(home, t, name, f); typ != nil {
-			k.parts[key] = keptOwner{f, typ}
+	for _, f := range rs.owners(t) {
+		if typ := rs.alwaysPart(home, t, name, f); typ != nil {
+			rs.parts[key] = keptOwner{f, typ}
 			return f, typ
 		}
 	}
@@ -43,7 +44,7 @@ func (k *keeper) ownerField(t types.Type, name string) (*types.Var, types.Type) 
 
 // owners returns the fields of what t points at that may be pointers to objects
 // with finalizers.
-func (k *keeper) owners(t types.Type) []*types.Var {
+func (rs *Releases) owners(t types.Type) []*types.Var {
 	if elem := syntax.PointerElem(t); elem != nil {
 		t = elem
 	}
@@ -53,7 +54,7 @@ func (k *keeper) owners(t types.Type) []*types.Var {
 	}
 	var out []*types.Var
 	for f := range st.Fields() {
-		if types.IsInterface(f.Type()) || syntax.PointerElem(f.Type()) != nil && !isFile(f.Type()) && k.backed(f.Type()) {
+		if types.IsInterface(f.Type()) || syntax.PointerElem(f.Type()) != nil && !finalizer.IsFile(f.Type()) && rs.Backed(f.Type()) {
 			out = append(out, f)
 		}
 	}
@@ -62,13 +63,13 @@ func (k *keeper) owners(t types.Type) []*types.Var {
 
 // alwaysPart returns the owner's type where every literal of t's type that gives
 // the named field a value gives it a part of what the owner has, nil else.
-func (k *keeper) alwaysPart(home *rewrite.Package, t types.Type, name string, owner *types.Var) (typ types.Type) {
+func (rs *Releases) alwaysPart(home *rewrite.Package, t types.Type, name string, owner *types.Var) (typ types.Type) {
 	for c := range home.Inspector.Root().Preorder((*ast.CompositeLit)(nil)) {
 		lit := c.Node().(*ast.CompositeLit)
 		if finalizer.FinalizedKey(home.Info.TypeOf(lit)) != finalizer.FinalizedKey(t) {
 			continue
 		}
-		part, of := named(home, lit, name), elementOf(home, lit, owner)
+		part, of := named(home, lit, name), syntax.FieldValue(home, lit, owner)
 		if part == nil || home.Info.Types[part].IsNil() {
 			continue
 		}
@@ -77,10 +78,10 @@ func (k *keeper) alwaysPart(home *rewrite.Package, t types.Type, name string, ow
 			return nil
 		}
 		root, has := syntax.VariableOf(of), home.Info.TypeOf(of)
-		if root == nil || typ != nil && !types.Identical(typ, has) || syntax.PointerElem(has) == nil || isFile(has) || !k.backed(has) {
+		if root == nil || typ != nil && !types.Identical(typ, has) || syntax.PointerElem(has) == nil || finalizer.IsFile(has) || !rs.Backed(has) {
 			return nil
 		}
-		d := derivation{k, home, syntax.BodyOf(fn.Node()), t, name, has, home.Info.ObjectOf(root)}
+		d := derivation{rs, home, syntax.BodyOf(fn.Node()), t, name, has, home.Info.ObjectOf(root)}
 		if !d.of(part, aliasDepth) {
 			return nil
 		}
@@ -97,7 +98,7 @@ func named(p *rewrite.Package, lit *ast.CompositeLit, field string) ast.Expr {
 	}
 	for f := range st.Fields() {
 		if f.Name() == field {
-			return elementOf(p, lit, f)
+			return syntax.FieldValue(p, lit, f)
 		}
 	}
 	return nil
@@ -105,7 +106,7 @@ func named(p *rewrite.Package, lit *ast.CompositeLit, field string) ast.Expr {
 
 // A derivation asks whether a value is a part of what an owner's finalizer frees.
 type derivation struct {
-	k     *keeper
+	rs    *Releases
 	p     *rewrite.Package
 	body  *ast.BlockStmt
 	typ   types.Type // of the part,
@@ -146,11 +147,11 @@ func (d derivation) of(x ast.Expr, depth int) bool {
 	case *ast.BinaryExpr:
 		return n.Op == token.ADD && (d.of(n.X, depth) || d.of(n.Y, depth))
 	case *ast.CallExpr:
-		if isUnsafe(d.p, n, "Add") || isUnsafe(d.p, n, "Slice") {
+		if cgo.IsUnsafe(d.p, n, "Add") || cgo.IsUnsafe(d.p, n, "Slice") {
 			return d.of(n.Args[0], depth)
 		}
 		name := cgo.CName(d.p, n.Fun)
-		return name != "" && !makesNew.MatchString(name) && len(n.Args) > 0 && d.of(n.Args[0], depth)
+		return name != "" && !knowledge.CMakes(name) && len(n.Args) > 0 && d.of(n.Args[0], depth)
 	}
 	return false
 }
@@ -159,7 +160,7 @@ func (d derivation) of(x ast.Expr, depth int) bool {
 func (d derivation) owns(t types.Type, field string) bool {
 	switch finalizer.FinalizedKey(t) {
 	case finalizer.FinalizedKey(d.owner):
-		return d.k.frees(d.owner, field) || d.k.views(d.owner)[field]
+		return d.rs.Frees(d.owner, field) || d.rs.Views(d.owner)[field]
 	case finalizer.FinalizedKey(d.typ):
 		return field == d.field
 	}

@@ -1,4 +1,4 @@
-package keepalive
+package release
 
 import (
 	"go/ast"
@@ -10,26 +10,26 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
-// listed reports whether each object that t points at is put into a variable of
+// Listed reports whether each object that t points at is put into a variable of
 // the package, or into what one has, where its finalizer is registered: it lives
 // until it is taken out there, whatever else refers to it.
-func (k *keeper) listed(t types.Type) bool {
-	if isFile(t) {
+func (rs *Releases) Listed(t types.Type) bool {
+	if finalizer.IsFile(t) {
 		return false
 	}
 	key := finalizer.FinalizedKey(t)
-	if out, ok := k.global[key]; ok {
+	if out, ok := rs.global[key]; ok {
 		return out
 	}
-	all := k.registered().Of(t)
-	out := len(all) > 0 && !slices.ContainsFunc(all, func(x *finalizer.Finalization) bool { return !k.putsAway(x) })
-	k.global[key] = out
+	all := rs.registered().Of(t)
+	out := len(all) > 0 && !slices.ContainsFunc(all, func(x *finalizer.Finalization) bool { return !rs.putsAway(x) })
+	rs.global[key] = out
 	return out
 }
 
 // putsAway reports whether the function that registers x puts the object into a
 // package's variable in the same list of statements.
-func (k *keeper) putsAway(x *finalizer.Finalization) bool {
+func (rs *Releases) putsAway(x *finalizer.Finalization) bool {
 	id, ok := x.Object.(*ast.Ident)
 	if !ok {
 		return false
@@ -39,12 +39,12 @@ func (k *keeper) putsAway(x *finalizer.Finalization) bool {
 	if v == nil || stmt == nil {
 		return false
 	}
-	return slices.ContainsFunc(syntax.StmtsOf(cur.Parent().Node()), func(s ast.Stmt) bool { return k.puts(x.Pkg, s, v, 2) })
+	return slices.ContainsFunc(syntax.StmtsOf(cur.Parent().Node()), func(s ast.Stmt) bool { return rs.puts(x.Pkg, s, v, 2) })
 }
 
 // puts reports whether the statement puts v into a package's variable: it
 // assigns it, stores it in a sync.Map, or calls a function that does so.
-func (k *keeper) puts(p *rewrite.Package, s ast.Stmt, v *types.Var, depth int) bool {
+func (rs *Releases) puts(p *rewrite.Package, s ast.Stmt, v *types.Var, depth int) bool {
 	switch s := s.(type) {
 	case *ast.AssignStmt:
 		for i, lhs := range s.Lhs {
@@ -60,19 +60,19 @@ func (k *keeper) puts(p *rewrite.Package, s ast.Stmt, v *types.Var, depth int) b
 		if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && p.IsCall(call, "sync", "(*sync.Map).Store") {
 			return isGlobal(p, sel.X) && slices.ContainsFunc(call.Args, func(arg ast.Expr) bool { return has(p, arg, v) })
 		}
-		return depth > 0 && k.putsArgument(p, call, v, depth)
+		return depth > 0 && rs.putsArgument(p, call, v, depth)
 	}
 	return false
 }
 
 // putsArgument reports whether the called function puts its argument v, or its
 // receiver, into a package's variable.
-func (k *keeper) putsArgument(p *rewrite.Package, call *ast.CallExpr, v *types.Var, depth int) bool {
+func (rs *Releases) putsArgument(p *rewrite.Package, call *ast.CallExpr, v *types.Var, depth int) bool {
 	fn := p.Callee(call)
 	if fn == nil {
 		return false
 	}
-	home, decl := k.source(p, fn)
+	home, decl := syntax.Source(rs.s, p, fn)
 	if decl == nil {
 		return false
 	}
@@ -83,7 +83,7 @@ func (k *keeper) putsArgument(p *rewrite.Package, call *ast.CallExpr, v *types.V
 			continue
 		}
 		param, _ := params[i].(*types.Var)
-		if param != nil && slices.ContainsFunc(decl.Body.List, func(s ast.Stmt) bool { return k.puts(home, s, param, depth-1) }) {
+		if param != nil && slices.ContainsFunc(decl.Body.List, func(s ast.Stmt) bool { return rs.puts(home, s, param, depth-1) }) {
 			return true
 		}
 	}

@@ -1,4 +1,4 @@
-package keepalive
+package release
 
 import (
 	"go/ast"
@@ -13,35 +13,35 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
-// mayUnmap reports whether some package registers a finalizer or cleanup: then
+// Registers reports whether some package registers a finalizer or cleanup: then
 // one of them may unmap memory that Go code reads.
-func (k *keeper) mayUnmap() bool {
-	if k.registers == nil {
-		found := len(k.s.Refs("runtime.SetFinalizer", "runtime.AddCleanup")) > 0
-		k.registers = &found
+func (rs *Releases) Registers() bool {
+	if rs.registers == nil {
+		found := len(rs.s.Refs("runtime.SetFinalizer", "runtime.AddCleanup")) > 0
+		rs.registers = &found
 	}
-	return *k.registers
+	return *rs.registers
 }
 
-// views returns the names of the fields of what t points at that are slices of
+// Views returns the names of the fields of what t points at that are slices of
 // memory that its finalizer unmaps or frees, or that have such slices in them.
 // Code of Go reads them like any other memory.
-func (k *keeper) views(t types.Type) map[string]bool {
+func (rs *Releases) Views(t types.Type) map[string]bool {
 	key := finalizer.FinalizedKey(t)
-	if out, ok := k.viewed[key]; ok {
+	if out, ok := rs.viewed[key]; ok {
 		return out
 	}
-	k.viewed[key] = nil
-	if !k.backed(t) || !k.releaseOf(t).unmaps {
+	rs.viewed[key] = nil
+	if !rs.Backed(t) || !rs.Of(t).unmaps {
 		return nil
 	}
-	home := k.homeOf(t)
+	home := rs.homeOf(t)
 	if home == nil {
 		return nil
 	}
 	out := make(map[string]bool)
 	for c := range home.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
-		for _, x := range k.unmapped(home, c.Node().(*ast.CallExpr)) {
+		for _, x := range rs.unmapped(home, c.Node().(*ast.CallExpr)) {
 			for _, x := range originsOf(home, x) {
 				if f := fieldOf(home, x, key); f != "" {
 					out[f] = true
@@ -49,14 +49,14 @@ func (k *keeper) views(t types.Type) map[string]bool {
 			}
 		}
 	}
-	k.addAliases(home, key, out)
-	k.viewed[key] = out
+	rs.addAliases(home, key, out)
+	rs.viewed[key] = out
 	return out
 }
 
 // homeOf returns the package that declares what t points at, nil when it is not
 // loaded.
-func (k *keeper) homeOf(t types.Type) *rewrite.Package {
+func (rs *Releases) homeOf(t types.Type) *rewrite.Package {
 	if elem := syntax.PointerElem(t); elem != nil {
 		t = elem
 	}
@@ -64,7 +64,7 @@ func (k *keeper) homeOf(t types.Type) *rewrite.Package {
 	if !ok || named.Obj().Pkg() == nil {
 		return nil
 	}
-	return k.s.Package(named.Obj().Pkg().Path())
+	return rs.s.Package(named.Obj().Pkg().Path())
 }
 
 // fieldOf returns the name of the field of the type with the key that x is.
@@ -101,7 +101,7 @@ func originsOf(p *rewrite.Package, x ast.Expr) []ast.Expr {
 // unmapped returns what the call unmaps or frees, as far as it is memory that Go
 // code may have as a slice: arguments, or the receiver. Functions of the module
 // are followed.
-func (k *keeper) unmapped(p *rewrite.Package, call *ast.CallExpr) []ast.Expr {
+func (rs *Releases) unmapped(p *rewrite.Package, call *ast.CallExpr) []ast.Expr {
 	fun, _ := ast.Unparen(call.Fun).(*ast.SelectorExpr)
 	if name := cgo.CName(p, call.Fun); name == "free" || name == "munmap" {
 		return memoryOf(p, call.Args)
@@ -118,7 +118,7 @@ func (k *keeper) unmapped(p *rewrite.Package, call *ast.CallExpr) []ast.Expr {
 		}
 		return memoryOf(p, out)
 	}
-	for i := range k.unmapsOf(p, fn) {
+	for i := range rs.unmapsOf(p, fn) {
 		if i >= 0 && i < len(call.Args) {
 			out = append(out, call.Args[i])
 		} else if i < 0 && fun != nil {
@@ -128,13 +128,19 @@ func (k *keeper) unmapped(p *rewrite.Package, call *ast.CallExpr) []ast.Expr {
 	return memoryOf(p, out)
 }
 
+// Unmaps reports whether the call unmaps or frees memory that Go code may have as
+// a slice.
+func (rs *Releases) Unmaps(p *rewrite.Package, call *ast.CallExpr) bool {
+	return len(rs.unmapped(p, call)) > 0
+}
+
 // memoryOf returns the variables and fields behind the addresses and conversions
 // in list: m for unsafe.Pointer(&m[0]).
 func memoryOf(p *rewrite.Package, list []ast.Expr) []ast.Expr {
 	var out []ast.Expr
 	for _, x := range list {
 		x = cgo.Converted(p, x)
-		if call, ok := x.(*ast.CallExpr); ok && (isUnsafe(p, call, "SliceData") || isUnsafe(p, call, "StringData")) {
+		if call, ok := x.(*ast.CallExpr); ok && (cgo.IsUnsafe(p, call, "SliceData") || cgo.IsUnsafe(p, call, "StringData")) {
 			x = ast.Unparen(call.Args[0])
 		}
 		if addr, ok := x.(*ast.UnaryExpr); ok && addr.Op == token.AND {
@@ -146,15 +152,15 @@ func memoryOf(p *rewrite.Package, list []ast.Expr) []ast.Expr {
 		if whole, ok := x.(*ast.SliceExpr); ok {
 			x = ast.Unparen(whole.X)
 		}
-		if isBytes(p.Info.TypeOf(x)) {
+		if IsSlice(p.Info.TypeOf(x)) {
 			out = append(out, x)
 		}
 	}
 	return out
 }
 
-// isBytes reports whether t is a slice or a string, or a pointer to one.
-func isBytes(t types.Type) bool {
+// IsSlice reports whether t is a slice or a string, or a pointer to one.
+func IsSlice(t types.Type) bool {
 	if elem := syntax.PointerElem(t); elem != nil {
 		t = elem
 	}
@@ -169,16 +175,16 @@ func isBytes(t types.Type) bool {
 
 // unmapsOf returns the parameters, by index, and the receiver, -1, that fn
 // unmaps.
-func (k *keeper) unmapsOf(p *rewrite.Package, fn *types.Func) map[int]bool {
+func (rs *Releases) unmapsOf(p *rewrite.Package, fn *types.Func) map[int]bool {
 	if !takesBytes(fn.Signature()) {
 		return nil
 	}
 	key := rewrite.ObjectKey(fn)
-	if out, ok := k.unmapping[key]; ok {
+	if out, ok := rs.unmapping[key]; ok {
 		return out
 	}
-	k.unmapping[key] = nil // for recursion
-	home, decl := k.source(p, fn)
+	rs.unmapping[key] = nil // for recursion
+	home, decl := syntax.Source(rs.s, p, fn)
 	if decl == nil {
 		return nil
 	}
@@ -197,7 +203,7 @@ func (k *keeper) unmapsOf(p *rewrite.Package, fn *types.Func) map[int]bool {
 		if !ok {
 			return true
 		}
-		for _, x := range k.unmapped(home, call) {
+		for _, x := range rs.unmapped(home, call) {
 			for _, x := range originsOf(home, x) {
 				if star, ok := x.(*ast.StarExpr); ok {
 					x = ast.Unparen(star.X)
@@ -211,17 +217,17 @@ func (k *keeper) unmapsOf(p *rewrite.Package, fn *types.Func) map[int]bool {
 		}
 		return true
 	})
-	k.unmapping[key] = out
+	rs.unmapping[key] = out
 	return out
 }
 
 // takesBytes reports whether a parameter or the receiver is a slice or string.
 func takesBytes(sig *types.Signature) bool {
-	if sig.Recv() != nil && isBytes(sig.Recv().Type()) {
+	if sig.Recv() != nil && IsSlice(sig.Recv().Type()) {
 		return true
 	}
 	for v := range sig.Params().Variables() {
-		if isBytes(v.Type()) {
+		if IsSlice(v.Type()) {
 			return true
 		}
 	}

@@ -1,58 +1,58 @@
-package keepalive
+package release
 
 import (
 	"go/ast"
 	"go/types"
-	"regexp"
 	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
 	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// release is what the finalizers and cleanups of a type do.
-type release struct {
+// A Release is what the finalizers and cleanups of a type do.
+type Release struct {
 	fields  map[string]bool // names of the fields that they work on
 	unknown bool            // one of them is not in sight
 	funcs   map[string]bool // the functions that they run
 	bodies  map[ast.Node]bool
-	last    map[string]string    // the last boundary that they cross with each handle
-	locks   map[string]*lockCall // the mutexes that they lock
-	acts    bool                 // they may free something: they do more than to look and to tell
-	frees   map[string]bool      // of the boundaries those that free: the last of each handle
-	typ     types.Type           // of the object
-	unmaps  bool                 // they unmap or free memory that Go may have as a slice
+	last    map[string]string // the last boundary that they cross with each handle
+	Locks   map[string]*Lock  // the mutexes that they lock
+	acts    bool              // they may free something: they do more than to look and to tell
+	frees   map[string]bool   // of the boundaries those that free: the last of each handle
+	typ     types.Type        // of the object
+	unmaps  bool              // they unmap or free memory that Go may have as a slice
 }
 
-// releaseOf returns what is known of the finalizers for objects that t points
+// Of returns what is known of the finalizers for objects that t points
 // at.
-func (k *keeper) releaseOf(t types.Type) *release {
+func (rs *Releases) Of(t types.Type) *Release {
 	key := finalizer.FinalizedKey(t)
-	if r := k.released[key]; r != nil {
+	if r := rs.released[key]; r != nil {
 		return r
 	}
-	r := &release{fields: make(map[string]bool), funcs: make(map[string]bool), bodies: make(map[ast.Node]bool), last: make(map[string]string), locks: make(map[string]*lockCall), frees: make(map[string]bool), typ: t}
-	k.released[key] = r
-	for _, x := range k.registered().Of(t) {
+	r := &Release{fields: make(map[string]bool), funcs: make(map[string]bool), bodies: make(map[ast.Node]bool), last: make(map[string]string), Locks: make(map[string]*Lock), frees: make(map[string]bool), typ: t}
+	rs.released[key] = r
+	for _, x := range rs.registered().Of(t) {
 		for _, run := range x.Runs {
-			k.follow(run.Pkg, run.X, r)
+			rs.follow(run.Pkg, run.X, r)
 		}
 		for _, name := range r.last {
 			r.frees[name] = true
 		}
 		clear(r.last)
 		if x.Cleanup && len(x.Call.Call.Args) > 2 {
-			k.cleanupArg(x, r)
+			rs.cleanupArg(x, r)
 		}
 	}
 	return r
 }
 
 // cleanupArg notes the field that a cleanup's argument was taken from.
-func (k *keeper) cleanupArg(x *finalizer.Finalization, r *release) {
+func (rs *Releases) cleanupArg(x *finalizer.Finalization, r *Release) {
 	arg := x.Call.Call.Args[2]
 	if sel, ok := cgo.Converted(x.Pkg, arg).(*ast.SelectorExpr); ok {
 		r.fields[sel.Sel.Name] = true
@@ -94,26 +94,26 @@ func (k *keeper) cleanupArg(x *finalizer.Finalization, r *release) {
 }
 
 // follow adds what the function fn does, and the functions that it calls.
-func (k *keeper) follow(p *rewrite.Package, fn ast.Expr, r *release) {
+func (rs *Releases) follow(p *rewrite.Package, fn ast.Expr, r *Release) {
 	switch n := ast.Unparen(fn).(type) {
 	case *ast.FuncLit:
-		k.followBody(p, n, n.Body, r, 4)
+		rs.followBody(p, n, n.Body, r, 4)
 		return
 	case *ast.Ident:
 		if f, ok := p.Info.Uses[n].(*types.Func); ok {
-			k.followFunc(p, f, r, 4)
+			rs.followFunc(p, f, r, 4)
 			return
 		}
 	case *ast.SelectorExpr:
 		if f, ok := p.Info.Uses[n.Sel].(*types.Func); ok {
-			k.followFunc(p, f, r, 4)
+			rs.followFunc(p, f, r, 4)
 			return
 		}
 	}
 	r.unknown = true
 }
 
-func (k *keeper) followFunc(p *rewrite.Package, fn *types.Func, r *release, depth int) {
+func (rs *Releases) followFunc(p *rewrite.Package, fn *types.Func, r *Release, depth int) {
 	key := rewrite.ObjectKey(fn)
 	if depth == 0 {
 		r.acts = true
@@ -121,16 +121,16 @@ func (k *keeper) followFunc(p *rewrite.Package, fn *types.Func, r *release, dept
 	if r.funcs[key] || depth == 0 || fn.Pkg() == nil {
 		return
 	}
-	home, decl := k.source(p, fn)
+	home, decl := syntax.Source(rs.s, p, fn)
 	if decl == nil {
 		r.unknown = r.unknown || depth == 4
 		return
 	}
 	r.funcs[key] = true
-	k.followBody(home, decl, decl.Body, r, depth)
+	rs.followBody(home, decl, decl.Body, r, depth)
 }
 
-func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt, r *release, depth int) {
+func (rs *Releases) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt, r *Release, depth int) {
 	r.bodies[fn] = true
 	ast.Inspect(body, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -141,7 +141,7 @@ func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt
 					r.fields[n.Sel.Name] = true
 				case *types.Func:
 					// A method that is called or handed on.
-					k.followFunc(p, methodOf(r.typ, o, p), r, depth-1)
+					rs.followFunc(p, methodOf(r.typ, o, p), r, depth-1)
 				}
 			}
 		case *ast.SendStmt:
@@ -153,17 +153,17 @@ func (k *keeper) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockStmt
 				}
 			}
 		case *ast.CallExpr:
-			r.acts = r.acts || k.mayFree(p, n)
-			r.unmaps = r.unmaps || len(k.unmapped(p, n)) > 0
-			if l := lockCallOf(p, n); l != nil && !l.unlock {
-				r.locks[l.mutex] = l
+			r.acts = r.acts || rs.mayFree(p, n)
+			r.unmaps = r.unmaps || len(rs.unmapped(p, n)) > 0
+			if l := LockOf(p, n); l != nil && !l.Unlock {
+				r.Locks[l.Mutex] = l
 			} else if b := cgo.BoundaryOf(p, n); b != nil {
 				r.noteBoundary(p, b)
 			} else if name := cgo.CName(p, n.Fun); name == "free" {
 				r.frees["C.free"] = true
 			}
 			if f := p.Callee(n); f != nil && f.Signature().Recv() == nil {
-				k.followFunc(p, f, r, depth-1)
+				rs.followFunc(p, f, r, depth-1)
 			}
 		}
 		return true
@@ -189,7 +189,7 @@ func methodOf(t types.Type, fn *types.Func, p *rewrite.Package) *types.Func {
 
 // noteBoundary adds a boundary that finalizers cross. Those in what they call
 // come in the order in which they run, near enough.
-func (r *release) noteBoundary(p *rewrite.Package, b *cgo.Boundary) {
+func (r *Release) noteBoundary(p *rewrite.Package, b *cgo.Boundary) {
 	handle := ""
 	for _, arg := range b.Call.Args {
 		if sel, ok := cgo.Converted(p, arg).(*ast.SelectorExpr); ok && p.Info.Selections[sel] != nil {
@@ -197,14 +197,14 @@ func (r *release) noteBoundary(p *rewrite.Package, b *cgo.Boundary) {
 		}
 	}
 	r.last[handle] = b.What()
-	if surelyFrees.MatchString(b.Name) {
+	if knowledge.CSurelyFrees(b.Name) {
 		r.frees[b.What()] = true
 	}
 }
 
 // mayFree reports whether the call in a finalizer may free something by itself:
 // it leaves the sources that are followed, and not just to tell the user.
-func (k *keeper) mayFree(p *rewrite.Package, call *ast.CallExpr) bool {
+func (rs *Releases) mayFree(p *rewrite.Package, call *ast.CallExpr) bool {
 	if name := cgo.CName(p, call.Fun); name != "" {
 		return !cgo.IsCType(p, name)
 	}
@@ -226,7 +226,7 @@ func (k *keeper) mayFree(p *rewrite.Package, call *ast.CallExpr) bool {
 	if freesNothing[fn.Pkg().Path()] {
 		return false
 	}
-	_, decl := k.source(p, fn)
+	_, decl := syntax.Source(rs.s, p, fn)
 	return decl == nil
 }
 
@@ -236,24 +236,24 @@ var freesNothing = map[string]bool{
 	"strconv": true, "strings": true, "sync": true, "sync/atomic": true, "testing": true, "time": true,
 }
 
-// frees reports whether the finalizer of what t points at works on the field, or
+// Frees reports whether the finalizer of what t points at works on the field, or
 // on another one that has the same handle. It does not free what it does not
 // touch, and nothing when it only tells that the object was not closed.
-func (k *keeper) frees(t types.Type, field string) bool {
-	r := k.releaseOf(t)
-	return r.unknown || r.acts && (r.fields[field] || k.secondFields(t, r)[field])
+func (rs *Releases) Frees(t types.Type, field string) bool {
+	r := rs.Of(t)
+	return r.unknown || r.acts && (r.fields[field] || rs.secondFields(t, r)[field])
 }
 
 // secondFields returns the fields of what t points at that are given the same
 // handles as those in r: T{base: base{h: h}, sub: (*C.sub)(h)}.
-func (k *keeper) secondFields(t types.Type, r *release) map[string]bool {
+func (rs *Releases) secondFields(t types.Type, r *Release) map[string]bool {
 	key := finalizer.FinalizedKey(t)
-	if out, ok := k.seconds[key]; ok {
+	if out, ok := rs.seconds[key]; ok {
 		return out
 	}
 	out := make(map[string]bool)
-	k.seconds[key] = out
-	for _, p := range k.s.Packages {
+	rs.seconds[key] = out
+	for _, p := range rs.s.Packages {
 		for c := range p.Inspector.Root().Preorder((*ast.CompositeLit)(nil)) {
 			lit := c.Node().(*ast.CompositeLit)
 			if finalizer.FinalizedKey(p.Info.TypeOf(lit)) != key {
@@ -289,28 +289,22 @@ func handlesGiven(p *rewrite.Package, lit *ast.CompositeLit, given map[types.Obj
 		case *ast.CompositeLit:
 			handlesGiven(p, val, given)
 		case *ast.Ident:
-			if v := syntax.LocalVar(p, val); v != nil && isHandle(v.Type()) {
+			if v := syntax.LocalVar(p, val); v != nil && cgo.IsHandle(v.Type()) {
 				given[v] = append(given[v], key.Name)
 			}
 		}
 	}
 }
 
-// inFinalizer reports whether the use stands in a finalizer of the object or in
-// what only finalizers call.
-func (k *keeper) inFinalizer(x use) bool {
-	return k.runsInFinalizer(x.p, x.fn, x.of.typ)
-}
-
-// runsInFinalizer reports whether the function at fn runs only when what t points
+// RunsIn reports whether the function at fn runs only when what t points
 // at is dead: it is the finalizer, or nothing else calls it.
-func (k *keeper) runsInFinalizer(p *rewrite.Package, fn inspector.Cursor, t types.Type) bool {
-	if isFile(t) {
+func (rs *Releases) RunsIn(p *rewrite.Package, fn inspector.Cursor, t types.Type) bool {
+	if finalizer.IsFile(t) {
 		return false
 	}
-	r := k.releaseOf(t)
+	r := rs.Of(t)
 	for c := range fn.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
-		if r.bodies[c.Node()] && !k.calledByOthers(p, c.Node(), r) {
+		if r.bodies[c.Node()] && !rs.calledByOthers(p, c.Node(), r) {
 			return true
 		}
 	}
@@ -319,7 +313,7 @@ func (k *keeper) runsInFinalizer(p *rewrite.Package, fn inspector.Cursor, t type
 
 // calledByOthers reports whether a function that the finalizers in r run is
 // called elsewhere, too: by users of the package or by its other functions.
-func (k *keeper) calledByOthers(p *rewrite.Package, fn ast.Node, r *release) bool {
+func (rs *Releases) calledByOthers(p *rewrite.Package, fn ast.Node, r *Release) bool {
 	decl, ok := fn.(*ast.FuncDecl)
 	if !ok {
 		return false
@@ -331,7 +325,7 @@ func (k *keeper) calledByOthers(p *rewrite.Package, fn ast.Node, r *release) boo
 	if obj == nil {
 		return false
 	}
-	return slices.ContainsFunc(k.s.Refs(rewrite.ObjectKey(obj)), func(ref rewrite.Ref) bool {
+	return slices.ContainsFunc(rs.s.Refs(rewrite.ObjectKey(obj)), func(ref rewrite.Ref) bool {
 		c, ok := ref.Call()
 		if !ok || ref.File.Test {
 			return false
@@ -345,38 +339,14 @@ func (k *keeper) calledByOthers(p *rewrite.Package, fn ast.Node, r *release) boo
 	})
 }
 
-var (
-	// releaseName matches the names of functions that free what they get.
-	releaseName = regexp.MustCompile(`(?i)free|close|destroy|release|delete|finali[sz]e|dispose|unref|deinit|cleanup|shutdown|teardown|drop|remove|clear|unset`)
-	// surelyFrees matches those of which a finalizer calls several.
-	surelyFrees = regexp.MustCompile(`(?i)(?:^|_)(?:free|destroy|delete|release|dispose|unref|close)(?:$|_)|^(?:delete|free|destroy|release)[A-Z]|[a-z](?:Free|Destroy|Delete|Release|Close|Unref)$`)
-)
-
-// releases reports whether the call frees the handle itself: it is what the
-// finalizer does, too.
-func (k *keeper) releases(x use) bool {
-	if isFile(x.of.typ) {
-		return x.Name == "syscall.Close" || x.Name == "unix.Close" || x.Name == "syscall.CloseHandle" || x.Name == "windows.CloseHandle"
-	}
-	r := k.releaseOf(x.of.typ)
-	if x.wrapper != nil {
-		return r.funcs[rewrite.ObjectKey(x.wrapper)] || r.unknown && releaseName.MatchString(x.Name)
-	}
-	return r.frees[x.What()] || r.unknown && releaseName.MatchString(x.Name)
+// Runs reports whether the finalizers run fn; of those not in sight its name
+// tells.
+func (r *Release) Runs(fn *types.Func) bool {
+	return r.funcs[rewrite.ObjectKey(fn)] || r.unknown && knowledge.CFrees(fn.Name())
 }
 
-// disarms reports whether the function clears the finalizer of the object, or
-// stops a cleanup.
-func (k *keeper) disarms(x use) bool {
-	l, v := k.flow(x.p, x.body), x.of.v
-	return syntax.ContainsNode(x.body, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok {
-			return false
-		}
-		if x.p.IsCall(call, "runtime", "SetFinalizer") && len(call.Args) == 2 && l.Mentions(call.Args[0], v) {
-			return x.p.Info.Types[call.Args[1]].IsNil()
-		}
-		return x.p.IsCall(call, "runtime", "(runtime.Cleanup).Stop") && l.Mentions(call.Fun, v)
-	})
+// FreesBy reports whether the finalizers free a handle by crossing the boundary
+// that is called what in messages; of those not in sight its name tells.
+func (r *Release) FreesBy(what, name string) bool {
+	return r.frees[what] || r.unknown && knowledge.CFrees(name)
 }
