@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/evidence"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
+	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/urfave/cli/v2"
 )
 
@@ -110,28 +112,37 @@ func readRate(text string, traced bool) (float64, error) {
 
 // readRecordings reads the files that --trace and --profile name, and refuses
 // those of another program. It returns nil when there are none.
-func readRecordings(ctx context.Context, o *options, root string, stderr io.Writer) (*recorded, error) {
-	if len(o.traces)+len(o.profiles) == 0 {
-		return nil, nil
-	}
+func readRecordings(ctx context.Context, o *options, root string, stderr io.Writer) (*evidence.Recordings, error) {
 	bar := newProgress(stderr)
 	defer bar.clear()
-	r := &recorded{tree: evidence.NewTree(root), minRate: o.minRate, items: make(map[recordedKey][]evidence.Item)}
-	for i, path := range append(append([]string(nil), o.traces...), o.profiles...) {
-		rec, err := evidence.Read(ctx, path, readProgress(path, bar.stage))
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, errInterrupted
-			}
-			return nil, usageError{err}
-		}
-		if isTrace := rec.Form != evidence.Profile; isTrace != (i < len(o.traces)) {
-			return nil, usagef("%s is a %s: it goes with --%s", path, rec.Form, map[bool]string{true: "trace", false: "profile"}[isTrace])
-		}
-		if !r.tree.Holds(rec) {
-			return nil, usagef("%s: no frame of this module in it: it is of another program, or of another checkout without its paths", path)
-		}
-		r.recs = append(r.recs, rec)
+	r, err := evidence.ReadAll(ctx, root, o.traces, o.profiles, o.minRate, func(path string) func(int64) { return readProgress(path, bar.stage) })
+	switch {
+	case err == nil:
+		return r, nil
+	case ctx.Err() != nil:
+		return nil, errInterrupted
 	}
-	return r, nil
+	return nil, usageError{err}
+}
+
+// evidence writes what the recordings say of a finding.
+func (r *report) evidence(w io.Writer, f rewrite.Found) {
+	for _, x := range r.rec.Of(f) {
+		r.remark(w, bold, x.Verdict()+":", printable.Line(x.File+": "+x.Text()))
+	}
+}
+
+// recordingRemarks says which recordings were cut, and of which findings no trace
+// tells.
+func recordingRemarks(w io.Writer, rec *evidence.Recordings, o *options) {
+	if rec == nil || o.quiet {
+		return
+	}
+	for _, line := range rec.Cut() {
+		writeText(w, "runtimefix: %s", line)
+	}
+	silent := slices.DeleteFunc(o.ruleNames(), evidence.Tells)
+	if len(o.traces) > 0 && len(silent) > 0 {
+		fmt.Fprintf(w, "a trace cannot tell about %s\n", strings.Join(silent, ", "))
+	}
 }

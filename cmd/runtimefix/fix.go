@@ -9,6 +9,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/baseline"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/evidence"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules"
 )
@@ -21,7 +22,7 @@ type job struct {
 	sel            *selection
 	res            *rewrite.Result
 	out            *report
-	rec            *recorded
+	rec            *evidence.Recordings
 	stdout, stderr io.Writer
 	start          time.Time
 }
@@ -36,13 +37,13 @@ func fix(ctx context.Context, o *options, stdout, stderr io.Writer) (int, error)
 	if j.rec, err = readRecordings(ctx, o, j.root, stderr); err != nil {
 		return 0, err
 	}
-	if opt.Select = j.rec.narrow(opt.Select); j.rec == nil && !o.interactive {
+	if opt.Select = j.rec.Narrow(opt.Select); j.rec == nil && !o.interactive {
 		j.keepResults(&opt)
 	}
 	if j.res, err = runEngine(ctx, opt, finders, stderr); err != nil {
 		return 0, err
 	}
-	j.rec.join(j.res, o)
+	j.rec.Join(j.res, o.ruleNames())
 	if o.writeBaseline != "" {
 		if err := baseline.Write(o.writeBaseline, j.root, j.res.Findings); err != nil {
 			return 0, fmt.Errorf("writing the baseline: %w", err)
@@ -207,7 +208,7 @@ func (j *job) finish(code int) (int, error) {
 	j.out.problems(j.stderr)
 	j.out.untidy(j.stderr)
 	j.out.leftOut(j.stderr)
-	j.rec.remarks(j.stderr, j.o)
+	recordingRemarks(j.stderr, j.rec, j.o)
 	if !j.o.quiet {
 		j.out.summary(j.stderr)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/evidence"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
@@ -108,7 +109,7 @@ func (o *options) writeFormats(stdout io.Writer, r *format.Report) error {
 // machineReport turns a result into what the formats write. After --apply it
 // holds what is left, because places and edits then are those of the files as
 // they are.
-func machineReport(o *options, cfg *config.Config, res *rewrite.Result, root string, rec *recorded) *format.Report {
+func machineReport(o *options, cfg *config.Config, res *rewrite.Result, root string, rec *evidence.Recordings) *format.Report {
 	wd, err := os.Getwd()
 	if err != nil {
 		wd = root
@@ -128,11 +129,11 @@ func machineReport(o *options, cfg *config.Config, res *rewrite.Result, root str
 }
 
 // decorate adds severity, fingerprint and evidence to findings.
-func decorate(cfg *config.Config, root string, list []rewrite.Found, rec *recorded) []format.Finding {
+func decorate(cfg *config.Config, root string, list []rewrite.Found, rec *evidence.Recordings) []format.Finding {
 	prints := fingerprint.Of(root, list)
 	var out []format.Finding
 	for i, f := range list {
-		out = append(out, format.Finding{Found: f, Severity: severity(cfg, f.Rule), Fingerprint: prints[i], Evidence: rec.of(f)})
+		out = append(out, format.Finding{Found: f, Severity: severity(cfg, f.Rule), Fingerprint: prints[i], Evidence: rec.Of(f)})
 	}
 	return out
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/completion"
 	"github.com/urfave/cli/v2"
 )
 
@@ -55,8 +56,8 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	code := exitOK
 	app := newApp(stdout, stderr, &code)
-	if n := len(args) - 1; n >= 0 && args[n] == completeFlag {
-		for _, word := range complete(app, args[:n]) {
+	if n := len(args) - 1; n >= 0 && args[n] == completion.Flag {
+		for _, word := range completion.Words(app, args[:n]) {
 			fmt.Fprintln(stdout, word)
 		}
 		return exitOK
@@ -100,7 +101,7 @@ func guarded(stderr io.Writer, f func() int) (code int) {
 // the flag parser and the go command would report in their own words.
 func arrange(app *cli.App, args []string) ([]string, error) {
 	flags, rest := app.Flags, args
-	sub := subcommand(app, args)
+	sub := completion.Subcommand(app, args)
 	if sub != nil {
 		flags, rest = sub.Flags, args[1:]
 	}
@@ -111,7 +112,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if wantsHelp(ordered) {
 		ordered = []string{"--help"}
 	} else if word := firstArgument(ordered); sub == nil && word != "" {
-		if err := mistyped(word, valueOf(ordered, "C"), commandNames(app)); err != nil {
+		if err := mistyped(word, valueOf(ordered, "C"), completion.CommandNames(app)); err != nil {
 			return nil, err
 		}
 	}
@@ -147,14 +148,6 @@ func valueOf(ordered []string, flag string) string {
 	return ""
 }
 
-func commandNames(app *cli.App) []string {
-	var out []string
-	for _, c := range app.Commands {
-		out = append(out, c.Names()...)
-	}
-	return out
-}
-
 // wantsHelp reports whether a help flag stands anywhere among the flags. The
 // flag parser would take an argument beside it for a help topic.
 func wantsHelp(args []string) bool {
@@ -167,19 +160,6 @@ func wantsHelp(args []string) bool {
 		}
 	}
 	return false
-}
-
-// subcommand returns the command that args begin with, nil for the main job.
-func subcommand(app *cli.App, args []string) *cli.Command {
-	if len(args) == 0 {
-		return nil
-	}
-	for _, c := range app.Commands {
-		if c.HasName(args[0]) {
-			return c
-		}
-	}
-	return nil
 }
 
 func newApp(stdout, stderr io.Writer, code *int) *cli.App {

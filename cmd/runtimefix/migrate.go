@@ -80,7 +80,7 @@ func (m *migration) run(ctx context.Context) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	p.left = append(p.left, m.rec.alone(p.first.Findings, m.o.options)...)
+	p.left = append(p.left, m.rec.Alone(p.first.Findings, m.o.ruleNames())...)
 	if err := m.carryOut(ctx, p); err != nil {
 		return 0, err
 	}
@@ -161,7 +161,7 @@ func (m *migration) message(ctx context.Context, p *plan, names []string) *migra
 		for _, f := range fixed {
 			if f.Rule == r.Name {
 				if len(part.Places) == 0 {
-					cost[r.Name] = m.rec.of(f)
+					cost[r.Name] = m.rec.Of(f)
 				}
 				part.Places = append(part.Places, m.place(f))
 				files[f.Pos.Filename] = true
@@ -216,7 +216,7 @@ func (m *migration) place(f rewrite.Found) migrate.Place {
 	if f.Chosen >= 0 && f.Chosen < len(f.Fixes) {
 		p.Fix, p.Safety = f.Fixes[f.Chosen].Message, f.Fixes[f.Chosen].Safety.String()
 	}
-	for _, x := range m.rec.of(f) {
+	for _, x := range m.rec.Of(f) {
 		p.Evidence = append(p.Evidence, fmt.Sprintf("%s: %s (%s)", x.Verdict(), x.Text(), x.File))
 	}
 	return p
@@ -225,9 +225,9 @@ func (m *migration) place(f rewrite.Found) migrate.Place {
 // byCost joins findings to what recordings show of them, and returns them with the
 // dearest first.
 func (m *migration) byCost(list []rewrite.Found) []rewrite.Found {
-	m.rec.match(list)
+	m.rec.Match(list)
 	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b rewrite.Found) int { return evidence.Cost(m.rec.of(a), m.rec.of(b)) })
+	slices.SortStableFunc(list, func(a, b rewrite.Found) int { return evidence.Cost(m.rec.Of(a), m.rec.Of(b)) })
 	return list
 }
 
@@ -301,7 +301,7 @@ func (m *migration) tell(ctx context.Context, p *plan) (int, error) {
 	for _, c := range s.Verified.Before {
 		m.note("broken before: %s", c)
 	}
-	m.rec.remarks(m.stderr, m.o.options)
+	recordingRemarks(m.stderr, m.rec, m.o.options)
 	for _, t := range slices.Concat(s.Verified.Tests, s.ToDo) {
 		m.note("%s", t)
 	}

@@ -112,7 +112,7 @@ func (p *plan) add(res *rewrite.Result, names []string) {
 // selected reports which findings belong to the plan: what the user selects, in
 // the part that this run brings.
 func (m *migration) selected(list []rewrite.Found, f filter) []bool {
-	out := m.rec.narrow(m.sel.keep)(list)
+	out := m.rec.Narrow(m.sel.keep)(list)
 	prints := fingerprint.Of(m.root, list)
 	for i, x := range list {
 		out[i] = out[i] && m.part.Has(fingerprint.RelPath(m.root, x.Pos.Filename)) &&

@@ -218,3 +218,12 @@ func selectRules(only, skip string, cfg *config.Config) ([]*rules.Rule, error) {
 	}
 	return out, nil
 }
+
+// ruleNames returns the names of the rules that run.
+func (o *options) ruleNames() []string {
+	var out []string
+	for _, r := range o.rules {
+		out = append(out, r.Name)
+	}
+	return out
+}

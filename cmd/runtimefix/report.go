@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/evidence"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -27,10 +28,10 @@ type report struct {
 	color     bool
 	width     int // columns to wrap at, 0 for none
 	written   int
-	known     int                 // findings that the baseline hides
-	explained map[string]bool     // rules to whose page a line pointed
-	rec       *recorded           // what recordings say of the findings
-	sources   map[string][][]byte // lines of the files that excerpts come from
+	known     int                  // findings that the baseline hides
+	explained map[string]bool      // rules to whose page a line pointed
+	rec       *evidence.Recordings // what recordings say of the findings
+	sources   map[string][][]byte  // lines of the files that excerpts come from
 }
 
 const (
