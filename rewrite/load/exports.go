@@ -59,6 +59,9 @@ func (x *exports) importer(l *Loader, p *packages.Package) types.Importer {
 		file := l.export(p, path)
 		if file == "" {
 			l.Inputs.Doubt("no types of " + path)
+			if m := l.withoutC(p.Imports[path]); m != nil {
+				return l.declare(x, u, m), nil
+			}
 			if dep := p.Imports[path]; dep != nil && l.meta[dep.ID] != nil && len(l.meta[dep.ID].Errors) > 0 {
 				dep = l.meta[dep.ID]
 				return nil, errors.New(strings.ReplaceAll(dep.Errors[0].Msg, "\n\t", " "))

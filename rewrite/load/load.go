@@ -62,6 +62,9 @@ type Loader struct {
 	// sourced are the roots, by ID, whose importers take their types from source:
 	// the go command need not compile them.
 	sourced map[string]*packages.Package
+	// faked has the IDs of packages that do not compile here for want of C: what they
+	// declare is taken from their sources.
+	faked map[string]bool
 	// first are the types of the roots, by ID, as they were before any edit.
 	first map[string]*types.Package
 	mods  map[string]*Module // by go.mod path
@@ -104,6 +107,7 @@ func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Load
 		imp:  newExports(fset),
 
 		sourced: make(map[string]*packages.Package),
+		faked:   make(map[string]bool),
 
 		first: make(map[string]*types.Package),
 		mods:  make(map[string]*Module),

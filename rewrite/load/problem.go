@@ -11,29 +11,36 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// reported returns the errors of p that say something about p. C.x has no type
-// here, which makes for errors that the compiler does not see, in cgo files and
-// in those that use what they declare: where it made export data of the package,
-// those are none.
+// reported returns the errors of p that say something about p. Where the compiler
+// made export data of the package, its files have no errors but those of tests; else
+// those that stem from C.x, which has no type here, are none.
 func (p *Package) reported() []Problem {
-	if p.meta == nil || !p.compiled() || !slices.ContainsFunc(p.Files, func(f *File) bool { return f.Cgo }) {
+	if p.meta == nil || !p.lacksC() {
 		return p.Errors
 	}
-	own := make(map[string]bool)
-	for _, f := range p.Files {
-		own[f.Path] = true
-	}
-	return slices.DeleteFunc(slices.Clone(p.Errors), func(e Problem) bool { return own[e.Pos.Filename] })
+	compiled := p.compiled() && p.ForTest == "" || p.compiled() && p.ForTest == p.Path
+	return slices.DeleteFunc(slices.Clone(p.Errors), func(e Problem) bool {
+		i := slices.IndexFunc(p.Files, func(f *File) bool { return f.Path == e.Pos.Filename })
+		return i >= 0 && compiled && !p.Files[i].Test || p.stemsFromC(e)
+	})
 }
 
 // compiled reports whether the compiler made export data of p, or of p without
 // its tests.
 func (p *Package) compiled() bool {
-	if p.meta.ExportFile != "" {
-		return true
+	return slices.ContainsFunc(p.metas(), func(m *packages.Package) bool { return m.ExportFile != "" })
+}
+
+// metas returns what the go command said of p, and of p without its tests.
+func (p *Package) metas() []*packages.Package {
+	if p.meta == nil || p.snap.l == nil {
+		return nil
 	}
-	plain := p.snap.l.meta[p.Path]
-	return plain != nil && plain.ExportFile != ""
+	out := []*packages.Package{p.meta}
+	if plain := p.snap.l.meta[p.Path]; plain != nil && plain != p.meta {
+		out = append(out, plain)
+	}
+	return out
 }
 
 // listErrors returns the go command's complaints about p, without those that
