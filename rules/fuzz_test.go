@@ -2,12 +2,15 @@ package rules
 
 import (
 	"bytes"
+	"errors"
 	"go/ast"
 	"go/importer"
 	"go/parser"
 	"go/token"
 	"go/types"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -113,19 +116,69 @@ func comments(u *rewrite.Unit, keep func(off int) bool) map[string]int {
 	return out
 }
 
-// FuzzWhole runs all rules on the files of the golden trees, laid out in other
-// ways: no fix may make what does not compile, lose a comment outside of what it
-// changes, or change the line ends.
-func FuzzWhole(f *testing.F) {
+// fuzzImports are the packages that an input may import.
+var fuzzImports = []string{
+	"bufio", "bytes", "context", "database/sql", "encoding/json", "errors", "expvar", "flag", "fmt", "io", "log", "log/slog", "math/rand", "net", "net/http",
+	"net/http/httptest", "net/http/pprof", "os", "os/exec", "os/signal", "path/filepath", "reflect", "regexp", "runtime", "runtime/debug", "runtime/metrics",
+	"runtime/pprof", "runtime/trace", "slices", "sort", "strconv", "strings", "sync", "sync/atomic", "syscall", "testing", "time", "unsafe",
+}
+
+// stdImporter reads fuzzImports once, from source: an input may take a second, and is
+// to run no go command.
+func stdImporter(f *testing.F) types.Importer {
+	source := importer.ForCompiler(token.NewFileSet(), "source", nil)
+	known := make(map[string]*types.Package)
+	for _, path := range fuzzImports {
+		pkg, err := source.Import(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		known[path] = pkg
+	}
+	return importerFunc(func(path string) (*types.Package, error) {
+		if pkg := known[path]; pkg != nil {
+			return pkg, nil
+		}
+		return nil, errors.New("no such package")
+	})
+}
+
+type importerFunc func(path string) (*types.Package, error)
+
+func (f importerFunc) Import(path string) (*types.Package, error) { return f(path) }
+
+// hooks are words that files of the standard library have to hold to be seeds.
+var hooks = []string{"runtime.GC()", "FreeOSMemory", "SetFinalizer", "AddCleanup", "LockOSThread", "ReadMemStats", "NumGoroutine", "signal.Notify", "time.After", "time.Tick", "KeepAlive"}
+
+// stdSeeds returns files of the standard library that compile alone and use what
+// rules look at.
+func stdSeeds(f *testing.F, imp types.Importer) [][]byte {
+	var out [][]byte
+	for _, dir := range []string{"runtime", "runtime/debug", "runtime/pprof", "os/signal", "time", "context", "net/http/pprof", "runtime/testdata/testprog"} {
+		paths, err := filepath.Glob(filepath.Join(runtime.GOROOT(), "src", dir, "*.go"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range paths {
+			src, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			if len(src) < 6000 && slices.ContainsFunc(hooks, func(w string) bool { return bytes.Contains(src, []byte(w)) }) && unitOf(src, imp) != nil {
+				out = append(out, src)
+			}
+		}
+	}
+	return out
+}
+
+// goldenSeeds returns the Go files of the golden trees.
+func goldenSeeds(f *testing.F) [][]byte {
 	trees, err := filepath.Glob("../testdata/rules/*/*.txtar")
 	if err != nil || len(trees) == 0 {
 		f.Fatal("no golden trees", err)
 	}
-	imp := importer.ForCompiler(token.NewFileSet(), "source", nil)
-	for _, path := range []string{"net/http", "net/http/pprof", "os/exec", "database/sql"} {
-		imp.Import(path) // from source, which takes longer than an input may
-	}
-	n := 0
+	var out [][]byte
 	for _, path := range trees {
 		ar, err := txtar.ParseFile(path)
 		if err != nil {
@@ -133,10 +186,22 @@ func FuzzWhole(f *testing.F) {
 		}
 		for _, file := range ar.Files {
 			if strings.HasSuffix(file.Name, ".go") && !strings.HasPrefix(file.Name, "want/") && len(file.Data) < 2500 && !bytes.Contains(file.Data, []byte("import \"C\"")) {
-				if n++; n%9 == 0 || !testing.Short() && n%3 == 0 {
-					f.Add(file.Data, uint8(n), uint32(n))
-				}
+				out = append(out, file.Data)
 			}
+		}
+	}
+	return out
+}
+
+// FuzzWhole runs all rules on the files of the golden trees and of the standard
+// library, laid out in other ways: no fix may make what does not compile, lose a
+// comment outside of what it changes, or change the line ends, and once all are made
+// there is nothing left to fix.
+func FuzzWhole(f *testing.F) {
+	imp := stdImporter(f)
+	for n, src := range append(goldenSeeds(f), stdSeeds(f, imp)...) {
+		if n++; n%9 == 0 || !testing.Short() && n%3 == 0 {
+			f.Add(src, uint8(n), uint32(n))
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte, how uint8, seed uint32) {
@@ -146,29 +211,51 @@ func FuzzWhole(f *testing.F) {
 			return
 		}
 		for _, r := range All {
-			found, err := u.Find(r.Finder(), rewrite.Unsafe)
-			if err != nil {
-				t.Fatalf("%s: %v\n%s", r.Name, err, src)
-			}
-			for _, x := range found {
-				if x.Fix != nil {
-					checkFix(t, r.Name, src, x, u, imp)
-				}
-			}
+			checkRule(t, r, src, u, imp)
 		}
 	})
 }
 
-// checkFix asserts what FuzzWhole says of one fix.
-func checkFix(t *testing.T, rule string, src []byte, x rewrite.UnitFinding, u *rewrite.Unit, imp types.Importer) {
-	var out []byte
+// checkRule asserts what FuzzWhole says of each fix of r, and of all one after the
+// other.
+func checkRule(t *testing.T, r *Rule, src []byte, u *rewrite.Unit, imp types.Importer) {
+	fixes := -1 // how many there may still be
+	for {
+		found, err := u.Find(r.Finder(), rewrite.Unsafe)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", r.Name, err, src)
+		}
+		found = slices.DeleteFunc(found, func(x rewrite.UnitFinding) bool { return x.Fix == nil })
+		var out []byte
+		var next *rewrite.Unit
+		for _, x := range found {
+			made, v := checkFix(t, r.Name, src, x, u, imp)
+			if next == nil {
+				out, next = made, v
+			}
+		}
+		if next == nil {
+			return
+		}
+		if fixes < 0 {
+			fixes = 2*len(found) + 2
+		}
+		if fixes--; fixes < 0 {
+			t.Fatalf("%s: its fixes do not end:\n%s", r.Name, src)
+		}
+		src, u = out, next
+	}
+}
+
+// checkFix asserts what FuzzWhole says of one fix. It returns the result.
+func checkFix(t *testing.T, rule string, src []byte, x rewrite.UnitFinding, u *rewrite.Unit, imp types.Importer) (out []byte, v *rewrite.Unit) {
 	at := 0
 	for _, e := range x.Edits {
 		out = append(append(out, src[at:e.Start]...), e.New...)
 		at = e.End
 	}
 	out = append(out, src[at:]...)
-	v := unitOf(out, imp)
+	v = unitOf(out, imp)
 	if v == nil {
 		t.Fatalf("%s: %s: the result does not compile:\n%s\nof\n%s", rule, x.Fix.Message, out, src)
 	}
@@ -185,4 +272,5 @@ func checkFix(t *testing.T, rule string, src []byte, x rewrite.UnitFinding, u *r
 		bytes.Contains(bytes.ReplaceAll(out, []byte("\r\n"), nil), []byte("\n")) {
 		t.Fatalf("%s: %s: line ends change:\n%q", rule, x.Fix.Message, out)
 	}
+	return out, v
 }
