@@ -59,6 +59,91 @@ func TestOnePathTwice(t *testing.T) {
 	}
 }
 
+// Two modules that depend on different things of one path each see their own, what
+// they share and each other.
+func TestOnePathTwoVersions(t *testing.T) {
+	module := `-- %/go.mod --
+module example.com/%
+
+go 1.24
+
+require (
+	example.com/dep v1.%.0
+	example.com/shared v1.0.0
+)
+
+replace (
+	example.com/dep => ./dep
+	example.com/shared => ../shared
+)
+-- %/dep/go.mod --
+module example.com/dep
+
+go 1.24
+-- %/dep/dep.go --
+package dep
+
+type T struct{ % int }
+
+func New() *T { return nil }
+-- %/x.go --
+package x
+
+import (
+	"example.com/dep"
+	"example.com/shared"
+	"runtime"
+)
+
+func F(f func(int)) {
+	f(dep.New().%)
+	f(shared.N)
+	runtime.GC()
+}
+`
+	archive := "-- shared/go.mod --\nmodule example.com/shared\n\ngo 1.24\n-- shared/x.go --\npackage shared\n\nconst N = 1\n"
+	for _, name := range []string{"1", "2", "3"} {
+		archive += strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(module, "v1.%.", "v1."+name+"."), "{ % int", "{ F"+name+" int"), "().%", "().F"+name)
+		archive = strings.ReplaceAll(archive, "%", "m"+name)
+	}
+	archive += `-- user/go.mod --
+module example.com/user
+
+go 1.24
+
+require (
+	example.com/dep v1.2.0
+	example.com/m2 v1.0.0
+	example.com/shared v1.0.0
+)
+
+replace (
+	example.com/dep => ../m2/dep
+	example.com/m2 => ../m2
+	example.com/shared => ../shared
+)
+-- user/x.go --
+package user
+
+import (
+	"example.com/dep"
+	x "example.com/m2"
+	"runtime"
+)
+
+func F(f func(int)) {
+	f(dep.New().F2)
+	x.F(f)
+	runtime.GC()
+}
+`
+	dir, _ := tree(t, archive)
+	res := run(t, dir, deleteGC)
+	if got := changed(res, dir); got != "m1/x.go m2/x.go m3/x.go user/x.go" || len(res.Problems) > 0 {
+		t.Errorf("changed %s\n%s", got, problems(res, dir))
+	}
+}
+
 // Of two findings that read the same, one whose fix is withheld keeps the other
 // from nothing.
 func TestEqualTexts(t *testing.T) {

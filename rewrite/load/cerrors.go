@@ -25,13 +25,14 @@ func (p *Package) lacksC() bool {
 // fakedDeps returns the packages, among those that p depends on, whose types are
 // taken from their sources because the compiler made none of them.
 func (p *Package) fakedDeps() []*packages.Package {
-	if p.snap.l == nil || len(p.snap.l.faked) == 0 || p.meta == nil {
+	if p.snap.l == nil || p.meta == nil || len(p.snap.l.home(p.ID).faked) == 0 {
 		return nil
 	}
+	home := p.snap.l.home(p.ID)
 	var out []*packages.Package
 	packages.Visit([]*packages.Package{p.meta}, nil, func(m *packages.Package) {
-		if p.snap.l.faked[m.ID] && m.PkgPath != p.Path {
-			out = append(out, p.snap.l.meta[m.ID])
+		if home.faked[m.ID] && m.PkgPath != p.Path {
+			out = append(out, home.meta[m.ID])
 		}
 	})
 	return out

@@ -19,7 +19,7 @@ import (
 
 // check parses and type-checks the package that m describes.
 func (l *Loader) check(s *Snapshot, m *packages.Package) *Package {
-	p := l.checkWith(s, m, l.imp)
+	p := l.checkWith(s, m, l.home(m.ID).imp)
 	if l.first[m.ID] == nil {
 		l.first[m.ID] = p.Types
 	}
@@ -28,6 +28,7 @@ func (l *Loader) check(s *Snapshot, m *packages.Package) *Package {
 
 // checkWith is check with the types of the imports taken from imp.
 func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Package {
+	l.scope = l.home(m.ID)
 	p := &Package{
 		ID: m.ID, Path: m.PkgPath, Name: m.Name, Dir: m.Dir, Module: l.module(m), ForTest: m.ForTest,
 		Wide: l.wide[m.ID], meta: m, snap: s,

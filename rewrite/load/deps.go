@@ -22,8 +22,8 @@ func (p *Package) visitDeps(f func(*packages.Package)) {
 		return
 	}
 	root := p.meta
-	if l := p.snap.l; l != nil && l.meta[p.Path] != nil {
-		root = l.meta[p.Path] // not the test variant, which imports more
+	if l := p.snap.l; l != nil && l.home(p.ID).meta[p.Path] != nil {
+		root = l.home(p.ID).meta[p.Path] // not the test variant, which imports more
 	}
 	packages.Visit([]*packages.Package{root}, nil, func(m *packages.Package) {
 		if m != root {
@@ -61,14 +61,14 @@ func (p *Package) DepsUsing(pkgPath string, names ...string) []DepUse {
 	type key struct{ path, names string }
 	known := Memo(p.snap, key{pkgPath, strings.Join(names, " ")}, func() *sync.Map { return new(sync.Map) })
 	uses := func(m *packages.Package) bool {
-		if v, ok := known.Load(m.ID); ok {
+		if v, ok := known.Load(m.ID + " " + m.Dir); ok {
 			return v.(bool)
 		}
 		v := slices.ContainsFunc(m.GoFiles, func(path string) bool {
 			src, err := p.snap.Read(path)
 			return err == nil && fileUses(src, pkgPath, names)
 		})
-		known.Store(m.ID, v)
+		known.Store(m.ID+" "+m.Dir, v)
 		return v
 	}
 	var out []DepUse

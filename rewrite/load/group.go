@@ -51,6 +51,7 @@ func (g *Group) Clashes(h *Group) bool {
 // AddGroup makes the packages of g roots.
 func (l *Loader) AddGroup(g Group, tests bool) error {
 	l.noWork[g.Dir] = g.NoWork
+	l.assign(g)
 	_, err := l.add(g.Dir, g.Patterns, tests)
 	return err
 }

@@ -79,10 +79,11 @@ func (l *Loader) listExports(dir string, patterns []string, tests bool, added []
 // isRoot reports whether the package is read from source, or is the part without
 // tests of one that is.
 func (l *Loader) isRoot(m *packages.Package) bool {
-	if l.root[m.ID] != nil {
-		return true
+	root := l.root[m.ID]
+	if root == nil && m.ForTest == "" {
+		root = l.root[m.PkgPath+" ["+m.PkgPath+".test]"]
 	}
-	return m.ForTest == "" && l.root[m.PkgPath+" ["+m.PkgPath+".test]"] != nil
+	return root != nil && root.Dir == m.Dir
 }
 
 func (l *Loader) usesCgo(m *packages.Package) bool {

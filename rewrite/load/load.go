@@ -55,16 +55,13 @@ type Loader struct {
 	ctx  context.Context
 	cfg  Config
 	fset *token.FileSet
-	meta map[string]*packages.Package // every package and dependency by ID
-	root map[string]*packages.Package // those to be read from source
-	std  map[string]*packages.Package // by import path: for imports that fixes add
-	imp  *exports
-	// sourced are the roots, by ID, whose importers take their types from source:
-	// the go command need not compile them.
-	sourced map[string]*packages.Package
-	// faked has the IDs of packages that do not compile here for want of C: what they
-	// declare is taken from their sources.
-	faked map[string]bool
+	root map[string]*packages.Package // the packages to be read from source, by ID
+	// scope is the one that is at work, one of scopes: that of a directory from which
+	// packages are listed, or of a root by ID.
+	*scope
+	scopes  []*scope
+	scopeOf map[string]*scope
+	homes   map[string]*scope
 	// first are the types of the roots, by ID, as they were before any edit.
 	first map[string]*types.Package
 	mods  map[string]*Module // by go.mod path
@@ -74,7 +71,6 @@ type Loader struct {
 	noWork   map[string]bool // directories in which the go command runs without a workspace
 	noVendor map[string]bool // and those in which it runs without their vendor directory
 	wide     map[string]bool // IDs of the roots that Widen added
-	exported map[string]bool // IDs of packages that the go command was asked to compile
 
 	listed   map[string]bool   // directories in which the go command was asked
 	cgo      map[string]bool   // whether a file imports "C", by path
@@ -97,17 +93,14 @@ type Loader struct {
 // to see in place of files on disk.
 func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Loader {
 	fset := token.NewFileSet()
-	return &Loader{
+	l := &Loader{
 		ctx:  ctx,
 		cfg:  cfg,
 		fset: fset,
-		meta: make(map[string]*packages.Package),
 		root: make(map[string]*packages.Package),
-		std:  make(map[string]*packages.Package),
-		imp:  newExports(fset),
 
-		sourced: make(map[string]*packages.Package),
-		faked:   make(map[string]bool),
+		scopeOf: make(map[string]*scope),
+		homes:   make(map[string]*scope),
 
 		first: make(map[string]*types.Package),
 		mods:  make(map[string]*Module),
@@ -117,13 +110,15 @@ func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Load
 		noWork:   make(map[string]bool),
 		noVendor: make(map[string]bool),
 		wide:     make(map[string]bool),
-		exported: make(map[string]bool),
 		listed:   make(map[string]bool),
 		cgo:      make(map[string]bool),
 		modFile:  make(map[string]string),
 		unknown:  make(map[string]bool),
 		ReadOnly: make(map[string]string),
 	}
+	l.scope = l.newScope()
+	l.scopes = []*scope{l.scope}
+	return l
 }
 
 // list asks the go command, started in dir, about patterns.
@@ -244,6 +239,7 @@ func displayDir(dir string) string {
 // paths that fixes may add are listed along with them but stay dependencies. It
 // returns the IDs of the new roots.
 func (l *Loader) add(dir string, patterns []string, tests bool) (added []string, err error) {
+	l.enter(dir)
 	var emits []string
 	for _, path := range l.cfg.Emits {
 		if l.std[path] == nil {
@@ -277,6 +273,7 @@ func (l *Loader) add(dir string, patterns []string, tests bool) (added []string,
 			added = append(added, p.ID)
 		}
 		l.root[p.ID] = l.meta[p.ID]
+		l.homes[p.ID] = l.scope
 	}
 	// A package's test variant holds the same files and more: it takes over.
 	for _, p := range l.root {

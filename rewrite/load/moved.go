@@ -27,22 +27,29 @@ func (l *Loader) follow(s *Snapshot) {
 		return
 	}
 	// Have: APIs that differ from the export data.
-	seen := make(map[string]bool) // by ID: whether it depends on one of them
+	seen := make(map[*packages.Package]bool) // whether it depends on one of them
 	order := slices.Clone(s.Packages)
 	slices.SortStableFunc(order, func(a, b *Package) int { return depth(a, moved) - depth(b, moved) })
-	imp := l.imp.without(func(path string) bool {
-		m := l.std[path]
-		return moved[path] != nil || m != nil && dependsOn(m, moved, seen)
-	})
+	imps := make(map[*scope]*exports)
+	for _, in := range l.scopes {
+		imps[in] = in.imp.without(func(path string) bool {
+			m := in.std[path]
+			return moved[path] != nil || m != nil && dependsOn(m, moved, seen)
+		})
+	}
 	for _, p := range order {
 		if dependsOn(p.meta, moved, seen) {
-			q := l.checkWith(s, p.meta, imp)
+			q := l.checkWith(s, p.meta, imps[l.home(p.ID)])
 			q.moved = true
 			s.Packages[slices.Index(s.Packages, p)] = q
 			p = q
 		}
 		if moved[p.Path] != nil && moved[p.Path].ID == p.ID {
-			imp.of("")[p.Path] = p.Types
+			for in, imp := range imps {
+				if m := in.meta[p.Path]; m != nil && m.Dir == p.Dir {
+					imp.of("")[p.Path] = p.Types
+				}
+			}
 		}
 	}
 }
@@ -60,20 +67,21 @@ func depth(p *Package, moved map[string]*Package) int {
 }
 
 // dependsOn reports whether m imports one of the moved packages, directly or
-// not. seen holds what is known by ID.
-func dependsOn(m *packages.Package, moved map[string]*Package, seen map[string]bool) bool {
-	known, ok := seen[m.ID]
+// not. seen holds what is known.
+func dependsOn(m *packages.Package, moved map[string]*Package, seen map[*packages.Package]bool) bool {
+	known, ok := seen[m]
 	if ok {
 		return known
 	}
-	seen[m.ID] = false
+	seen[m] = false
 	for _, dep := range m.Imports {
-		if moved[dep.PkgPath] != nil && dep.PkgPath != m.PkgPath || dependsOn(dep, moved, seen) {
-			seen[m.ID] = true
+		at := moved[dep.PkgPath]
+		if at != nil && dep.PkgPath != m.PkgPath && (dep.Dir == "" || dep.Dir == at.Dir) || dependsOn(dep, moved, seen) {
+			seen[m] = true
 			break
 		}
 	}
-	return seen[m.ID]
+	return seen[m]
 }
 
 // without returns exports that know what x knows, apart from the packages that

@@ -37,7 +37,7 @@ func (p *Package) metas() []*packages.Package {
 		return nil
 	}
 	out := []*packages.Package{p.meta}
-	if plain := p.snap.l.meta[p.Path]; plain != nil && plain != p.meta {
+	if plain := p.snap.l.home(p.ID).meta[p.Path]; plain != nil && plain != p.meta {
 		out = append(out, plain)
 	}
 	return out

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/tools/go/packages"
 )
 
 // Widen loads the packages of the main modules in which one of names occurs as
@@ -91,7 +93,7 @@ func (s *Snapshot) WidenTo(paths ...string) {
 			continue
 		}
 		s.asked[path] = true
-		m := s.l.meta[path]
+		m := s.l.ownPackage(path)
 		if m == nil || m.Module == nil || !m.Module.Main || s.l.isRoot(m) || m.Dir == "" {
 			continue
 		}
@@ -104,6 +106,18 @@ func (s *Snapshot) WidenTo(paths ...string) {
 	}
 	s.grow(dirs, fresh)
 	s.blind = s.blind || slices.ContainsFunc(paths, func(p string) bool { return s.l != nil && s.l.unknown[p] })
+}
+
+// ownPackage returns the package with the import path, as a module sees it to
+// whose build it belongs, or else as any does.
+func (l *Loader) ownPackage(path string) *packages.Package {
+	var out *packages.Package
+	for _, s := range l.scopes {
+		if m := s.meta[path]; m != nil && (out == nil || m.Module != nil && m.Module.Main) {
+			out = m
+		}
+	}
+	return out
 }
 
 // unseen notes that the users of names below dir are not known.
