@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
@@ -140,7 +140,7 @@ func finish(litter []string) []load.Problem {
 
 // replay makes the renames that a journal names and that were not made.
 func replay(path string) (out []load.Problem) {
-	data, err := regular.Read(path)
+	data, err := safefile.Read(path, safefile.Source)
 	var entries []journalEntry
 	if err != nil || json.NewDecoder(bytes.NewReader(data)).Decode(&entries) != nil {
 		return nil // torn: no rename was made
@@ -155,11 +155,11 @@ func replay(path string) (out []load.Problem) {
 		if !inside(load.RealPath(dir), load.RealPath(target)) {
 			continue
 		}
-		is, err := regular.Read(target)
+		is, err := safefile.Read(target, safefile.Source)
 		if err == nil && digest(is) == e.New {
 			continue
 		}
-		if to, terr := regular.Read(temp); err != nil || terr != nil || digest(is) != e.Old || digest(to) != e.New {
+		if to, terr := safefile.Read(temp, safefile.Source); err != nil || terr != nil || digest(is) != e.Old || digest(to) != e.New {
 			out = append(out, problemAt(target, "a run was interrupted while it wrote this file and others, and it changed since: look at what git diff shows"))
 			continue
 		}

@@ -11,8 +11,8 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
@@ -235,7 +235,7 @@ func (c *contents) before(path string) []byte {
 	if data, ok := c.read[path]; ok {
 		return data
 	}
-	data, err := regular.Read(path)
+	data, err := safefile.Read(path, safefile.Source)
 	seen, ok := c.k.r.inputs.Seen(inputs.Input{Kind: inputs.Content, Path: path})
 	if err != nil || !ok || inputs.Of(data) != seen {
 		c.other = true

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 	"github.com/runtimefix/runtimefix/rewrite/tidy"
 )
@@ -78,7 +78,7 @@ func joined(changes []Change, paths []string, files, overlay map[string][]byte) 
 		old, ok := overlay[path]
 		if !ok {
 			var err error
-			if old, err = regular.Read(path); err != nil {
+			if old, err = safefile.Read(path, safefile.Source); err != nil {
 				continue // it was there a moment ago
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
@@ -173,7 +173,7 @@ func prepare(c Change) (p pending, err error) {
 }
 
 func unchanged(path string, want []byte) error {
-	data, err := regular.Read(path)
+	data, err := safefile.Read(path, safefile.Source)
 	if err != nil {
 		return err
 	}

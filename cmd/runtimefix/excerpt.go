@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
-	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 

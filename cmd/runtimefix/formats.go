@@ -13,7 +13,7 @@ import (
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
-	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/leftout"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
-	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 

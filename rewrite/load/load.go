@@ -14,8 +14,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/packages"
 )
@@ -359,7 +359,7 @@ type Module struct {
 
 // File parses the module's go.mod.
 func (m *Module) File() (*modfile.File, error) {
-	data, err := regular.Read(m.GoMod)
+	data, err := safefile.Read(m.GoMod, safefile.Source)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 )
 
 // onlyGo reports whether the overlay holds, of what the go command reads, nothing
@@ -19,7 +19,7 @@ func (l *Loader) onlyGo() bool {
 		ext := filepath.Ext(path)
 		switch {
 		case ext == ".go":
-			if _, err := regular.Read(path); err != nil {
+			if _, err := safefile.Read(path, safefile.Source); err != nil {
 				return false
 			}
 		case slices.Contains([]string{".mod", ".sum", ".work", ".c", ".h", ".s", ".S", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".m", ".f", ".F", ".for", ".f90", ".swig", ".swigcxx", ".syso"}, ext),
@@ -41,7 +41,7 @@ func (l *Loader) sameFiles() bool {
 		if filepath.Ext(path) != ".go" {
 			continue
 		}
-		disk, err := regular.Read(path)
+		disk, err := safefile.Read(path, safefile.Source)
 		if err != nil {
 			return false
 		}

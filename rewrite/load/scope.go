@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/semver"
 	"golang.org/x/tools/go/packages"
@@ -94,7 +94,7 @@ func builds(g Group) (out map[string]string, whole bool) {
 	replaced := make(map[string]string)
 	for path, dir := range g.Paths {
 		out[path] = RealPath(dir)
-		data, err := regular.Read(filepath.Join(dir, "go.mod"))
+		data, err := safefile.Read(filepath.Join(dir, "go.mod"), safefile.Source)
 		if err != nil {
 			continue // of no module
 		}

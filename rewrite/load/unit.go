@@ -15,7 +15,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/ast/inspector"
 	"golang.org/x/tools/go/gcexportdata"
@@ -172,7 +172,7 @@ func (u *Unit) importer(dir string) types.Importer {
 func (s *Snapshot) goModAbove(m *Module) (*modfile.File, error) {
 	for dir := s.Packages[0].Dir; ; {
 		path := filepath.Join(dir, "go.mod")
-		if data, err := regular.Read(path); err == nil && modfile.ModulePath(data) == m.Path {
+		if data, err := safefile.Read(path, safefile.Source); err == nil && modfile.ModulePath(data) == m.Path {
 			return modfile.Parse(path, data, nil)
 		}
 		up := filepath.Dir(dir)

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
 )
 
 // matcher looks for the literals of all needs in one file.
@@ -208,7 +208,7 @@ func noteRead(set *inputs.Set, path string, data []byte, err error) {
 
 // readInto reads the regular file at path into buf, which grows as needed.
 func readInto(buf []byte, path string, max int64) (grown, data []byte, err error) {
-	f, info, err := regular.Open(path)
+	f, info, err := safefile.Open(path)
 	if err != nil {
 		return buf, nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"golang.org/x/mod/modfile"
 )
 
@@ -33,12 +33,12 @@ func (m *modules) find(dir string) *Module {
 		return mod
 	}
 	var mod *Module
-	data, err := regular.Read(filepath.Join(dir, "go.mod"))
+	data, err := safefile.Read(filepath.Join(dir, "go.mod"), safefile.Source)
 	switch up := filepath.Dir(dir); {
 	case err == nil:
 		mod = &Module{Dir: dir, Path: modfile.ModulePath(data), GoVersion: goLine(data), Work: workspace(dir)}
 		if mod.Work != "" {
-			_, mod.Err = regular.Read(mod.Work)
+			_, mod.Err = safefile.Read(mod.Work, safefile.Source)
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		mod = &Module{Dir: dir, Err: err}
@@ -76,7 +76,7 @@ func workspace(dir string) string {
 		}
 		d = up
 	}
-	if _, err := regular.Read(path); err != nil || slices.Contains(used(path), dir) {
+	if _, err := safefile.Read(path, safefile.Source); err != nil || slices.Contains(used(path), dir) {
 		return path
 	}
 	return ""
@@ -84,7 +84,7 @@ func workspace(dir string) string {
 
 // used returns the module directories that a go.work uses.
 func used(path string) []string {
-	data, err := regular.Read(path)
+	data, err := safefile.Read(path, safefile.Source)
 	if err != nil {
 		return nil
 	}
@@ -151,7 +151,7 @@ func (m *modules) ignored(dir string) []string {
 // ignoredHere does the same for a go.mod in dir itself.
 func (m *modules) ignoredHere(dir string) []string {
 	path := filepath.Join(dir, "go.mod")
-	data, err := regular.Read(path)
+	data, err := safefile.Read(path, safefile.Source)
 	if err != nil || !strings.Contains(string(data), "ignore") {
 		return nil
 	}

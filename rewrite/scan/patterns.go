@@ -3,7 +3,6 @@ package scan
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -11,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/internal/safefile"
 )
 
 // patterns walks what each pattern covers.
@@ -247,18 +248,30 @@ func (s *scanner) isFile(dir string, e fs.DirEntry) bool {
 	if err != nil || info.Mode().IsRegular() || info.IsDir() {
 		return true // the go command says what is wrong
 	}
-	s.problem(filepath.Join(dir, e.Name()), fmt.Errorf("it is no regular file (%v), and its package is not checked", info.Mode().Type()))
+	s.problem(filepath.Join(dir, e.Name()), errors.New("it "+safefile.Irregular(info.Mode())+", and its package is not checked"))
 	return false
 }
 
 // oddText says that a pipe or device is not read that has the name of a text file
-// in which a rule might fire.
+// in which a rule might fire, or that a link of such a name leads to.
 func (s *scanner) oddText(path string, e fs.DirEntry) {
-	if e.Type()&(fs.ModeNamedPipe|fs.ModeDevice|fs.ModeSocket) == 0 {
+	if e.IsDir() {
 		return
 	}
-	if kinds, sniff := textKinds(filepath.ToSlash(path)); !sniff && s.wanted(kinds) {
-		s.problem(path, fmt.Errorf("it is no regular file (%v), and is not checked", e.Type()))
+	kinds, sniff := textKinds(filepath.ToSlash(path))
+	if sniff || !s.wanted(kinds) {
+		return
+	}
+	mode := e.Type()
+	if mode&fs.ModeSymlink != 0 {
+		info, err := os.Stat(path)
+		if err != nil {
+			return // it leads nowhere: there is nothing to be checked
+		}
+		mode = info.Mode().Type()
+	}
+	if mode&(fs.ModeNamedPipe|fs.ModeDevice|fs.ModeSocket) != 0 {
+		s.problem(path, errors.New("it "+safefile.Irregular(mode)+", and is not checked"))
 	}
 }
 

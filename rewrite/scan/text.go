@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 )
 
 // TextKind is a kind of text file that rules read, told from its name.
@@ -117,7 +117,7 @@ func isDropInDir(dir string) bool {
 // isShellScript reports whether the file's first line names a shell as its
 // interpreter.
 func isShellScript(p string) bool {
-	f, _, err := regular.Open(p)
+	f, _, err := safefile.Open(p)
 	if err != nil {
 		return true // reading it whole reports the error
 	}

@@ -15,7 +15,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 )
 
 // Module is a module whose files change.
@@ -177,7 +177,7 @@ func (m Module) read(contents map[string][]byte, name string) ([]byte, error) {
 	if data, ok := contents[path]; ok {
 		return data, nil
 	}
-	data, err := regular.Read(path)
+	data, err := safefile.Read(path, safefile.Source)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

@@ -17,7 +17,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/regular"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 )
 
 // Kind is the way in which a path was looked at.
@@ -122,7 +122,7 @@ func (s *Set) Note(path string, data []byte, err error) {
 
 // Read reads a regular file.
 func (s *Set) Read(path string) ([]byte, error) {
-	data, err := regular.Read(path)
+	data, err := safefile.Read(path, safefile.Source)
 	s.Note(path, data, err)
 	return data, err
 }
@@ -150,7 +150,7 @@ func (s *Set) NoteOthers(path string) {
 
 // NoteHead notes what go list -find saw of a Go file since the run began.
 func (s *Set) NoteHead(path string) {
-	s.note(Input{Head, path}, ofHead(regular.Read(path)))
+	s.note(Input{Head, path}, ofHead(safefile.Read(path, safefile.Source)))
 	s.notAfter(path)
 }
 
@@ -208,7 +208,7 @@ func realPath(path string) string {
 func (in Input) Now() Digest {
 	switch in.Kind {
 	case Content:
-		return ofContent(regular.Read(in.Path))
+		return ofContent(safefile.Read(in.Path, safefile.Source))
 	case Names:
 		return ofNames(os.ReadDir(in.Path))
 	case State:
@@ -216,7 +216,7 @@ func (in Input) Now() Digest {
 	case Target:
 		return digest(string(Target), realPath(in.Path))
 	case Head:
-		return ofHead(regular.Read(in.Path))
+		return ofHead(safefile.Read(in.Path, safefile.Source))
 	}
 	return Digest{}
 }

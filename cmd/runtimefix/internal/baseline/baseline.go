@@ -11,7 +11,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
-	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 

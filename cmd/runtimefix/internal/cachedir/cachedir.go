@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 )
 
 // Env is the variable that names the directory, or is "off".

@@ -6,7 +6,7 @@ import (
 	"go/token"
 	"slices"
 
-	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
@@ -67,7 +67,7 @@ func (t *Tree) call(path string, s *Site) (at [2]token.Position, src []byte, ok 
 	if file == nil {
 		return at, nil, false
 	}
-	src, err := safefile.Read(path, 16<<20)
+	src, err := safefile.Read(path, safefile.Source)
 	if err != nil {
 		return at, nil, false
 	}

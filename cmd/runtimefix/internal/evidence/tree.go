@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"golang.org/x/mod/modfile"
 )
@@ -35,7 +35,7 @@ func (t *Tree) module(file string) (path, dir string) {
 	}
 	for d := start; ; d = filepath.Dir(d) {
 		if info, err := os.Stat(filepath.Join(d, "go.mod")); err == nil && info.Mode().IsRegular() {
-			if data, err := safefile.Read(filepath.Join(d, "go.mod"), 16<<20); err == nil {
+			if data, err := safefile.Read(filepath.Join(d, "go.mod"), safefile.Source); err == nil {
 				path, dir = modfile.ModulePath(data), d
 			}
 			break

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/creachadair/jrpc2/channel"
 	"github.com/creachadair/jrpc2/handler"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
@@ -370,7 +370,7 @@ func (s *server) content(overlay map[string][]byte, path string) (*text, string,
 			return newText(data, s.utf8), toURI(p), nil
 		}
 	}
-	data, err := os.ReadFile(path)
+	data, err := safefile.Read(path, safefile.Source)
 	return newText(data, s.utf8), toURI(path), err
 }
 

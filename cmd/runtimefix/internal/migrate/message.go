@@ -6,7 +6,7 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 )
 
 // Limits are how many characters the description of a change may have: of a pull
@@ -175,7 +175,7 @@ func cut(text string, n, limit int) string {
 
 // ReadTemplate reads a template of the user's own.
 func ReadTemplate(path string) (*template.Template, error) {
-	data, err := safefile.Read(path, 16<<20)
+	data, err := safefile.Read(path, safefile.Source)
 	if err != nil {
 		return nil, fmt.Errorf("reading the template: %w", err)
 	}

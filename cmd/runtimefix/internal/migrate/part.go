@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/hmarr/codeowners"
-	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/internal/safefile"
 )
 
 // Part is the share of a change that one pull request brings. A finding belongs
@@ -37,7 +37,7 @@ func NewPart(root, shard, owner string) (*Part, error) {
 		}
 	}
 	for _, name := range []string{".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"} {
-		data, err := safefile.Read(filepath.Join(root, filepath.FromSlash(name)), 16<<20)
+		data, err := safefile.Read(filepath.Join(root, filepath.FromSlash(name)), safefile.Source)
 		if err != nil {
 			continue
 		}
