@@ -29,17 +29,17 @@ var siteWords = map[string]*regexp.Regexp{
 	"memstatspoll":   regexp.MustCompile(`\bruntime\.ReadMemStats\(`),
 	"freeosmemory":   regexp.MustCompile(`\bdebug\.FreeOSMemory\b`),
 	"panicfault":     regexp.MustCompile(`\bdebug\.SetPanicOnFault\(`),
-	"crashoutput":    regexp.MustCompile(`\bdebug\.SetCrashOutput\(`),
+	"crashoutput":    regexp.MustCompile(`\bSetCrashOutput\(`),
 	"timerfanout":    regexp.MustCompile(`\btime\.AfterFunc\(`),
 	"publicpprof":    regexp.MustCompile(`"net/http/pprof"`),
 	"maxprocs":       regexp.MustCompile(`\bruntime\.(GOMAXPROCS|NumCPU)\(|go\.uber\.org/automaxprocs`),
 	"goroutinealert": regexp.MustCompile(`\bruntime\.NumGoroutine\(`),
-	"gctrace":        regexp.MustCompile(`\bgctrace\b`),
+	"gctrace":        regexp.MustCompile(`\b(gctrace|GODEBUG)\b`),
 }
 
 // textWords are those for files that are not Go.
 var textWords = map[string]*regexp.Regexp{
-	"gctrace":        regexp.MustCompile(`gctrace`),
+	"gctrace":        regexp.MustCompile(`gctrace|GODEBUG`),
 	"goroutinealert": regexp.MustCompile(`go_goroutines`),
 	"maxprocs":       regexp.MustCompile(`\bGOMAXPROCS\b`),
 }
