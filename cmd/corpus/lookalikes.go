@@ -65,6 +65,31 @@ func unlockIfRestored(f *mutantFile, fn *ast.FuncDecl) bool {
 	return true
 }
 
+// unlockOnSuccess keeps the thread of a function that failed: what it changed on
+// the thread was not put back then, and the goroutine's end does away with it.
+func unlockOnSuccess(f *mutantFile, fn *ast.FuncDecl) bool {
+	_, unlock := f.lockAndDefer(fn)
+	if unlock == nil || fn.Type.Results == nil {
+		return false
+	}
+	results := fn.Type.Results.List
+	last := results[len(results)-1]
+	if f.text(last.Type) != "error" || len(last.Names) > 0 {
+		return false
+	}
+	for _, r := range results[:len(results)-1] {
+		f.replace(r.Type, "_ "+f.text(r.Type))
+	}
+	result := f.mark + "_err error"
+	if fn.Type.Results.Opening.IsValid() {
+		f.replace(last.Type, result)
+	} else {
+		f.replace(last.Type, "("+result+")")
+	}
+	f.replace(unlock.Call, fmt.Sprintf("func() {\nif %s_err == nil {\n%s\n}\n}()", f.mark, f.text(unlock.Call)))
+	return true
+}
+
 // gcBeforeMeasurement collects in a loop, before the heap is measured.
 func gcBeforeMeasurement(f *mutantFile, fn *ast.FuncDecl) bool {
 	for _, s := range fn.Body.List {

@@ -30,6 +30,7 @@ var mutators = []*mutator{
 	{"threadlock: a pair of functions", "threadlock", false, lockPair},
 	{"threadlock: the lock handed to the caller", "threadlock", false, lockHandedOut},
 	{"threadlock: unlocked only if restored", "threadlock", false, unlockIfRestored},
+	{"threadlock: unlocked only on success", "threadlock", false, unlockOnSuccess},
 	{"forcedgc: collection before a measurement", "forcedgc", false, gcBeforeMeasurement},
 	{"panicfault: restored by a helper's result", "panicfault", false, restoredByHelper},
 	{"publicpprof: guarded endpoints", "publicpprof", false, guardedDefaultMux},

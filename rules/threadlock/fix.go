@@ -103,8 +103,8 @@ func (f *lockFunc) insertFix(leaks exits) (*rewrite.Fix, string) {
 			if !l.definite() {
 				continue
 			}
-			if ret, ok := l.stmt.(*ast.ReturnStmt); ok && syntax.Busy(f.p, ret) {
-				return nil, "a return that lacks the unlock evaluates a call, which may need the thread"
+			if ret, ok := l.stmt.(*ast.ReturnStmt); ok && syntax.Busy(f.p, ret) && f.soleCall(ret) == nil {
+				return nil, "a return that lacks the unlock evaluates calls, which may need the thread"
 			}
 			if l.stmt != nil {
 				try.before[l.stmt] = true
@@ -123,6 +123,9 @@ func (f *lockFunc) insertFix(leaks exits) (*rewrite.Fix, string) {
 			Message: "insert the missing unlock; a deferred one would hold the thread for longer", Safety: rewrite.Safe,
 			Apply: func(e *rewrite.Edit) error {
 				for _, s := range stmts {
+					if ret, ok := s.(*ast.ReturnStmt); ok && syntax.Busy(f.p, ret) {
+						f.callFirst(e, ret)
+					}
 					e.InsertBefore(s, rewrite.Stmts("runtime.UnlockOSThread()", nil)...)
 				}
 				for _, b := range blocks {
