@@ -47,9 +47,7 @@ func limitedContainers(s *rewrite.Snapshot) []rewrite.Finding {
 	for _, m := range l.files {
 		l.images.Learn(m.t, m.f)
 	}
-	for _, t := range s.Texts {
-		l.mentioned = l.mentioned || (t.Is(rewrite.YAML) || t.Is(rewrite.JSON) || t.Is(rewrite.EnvFile)) && bytes.Contains(t.Src, []byte("GOMAXPROCS"))
-	}
+	l.mentions = mentionsIn(s, l.files)
 	for _, m := range l.files {
 		for _, doc := range m.f.Docs {
 			manifestpkg.Walk(doc, func(n *yaml.Node) { l.visit(m, doc, n) })
@@ -74,11 +72,11 @@ type manifest struct {
 }
 
 type cpuLimits struct {
-	s         *rewrite.Snapshot
-	files     []manifest
-	images    *image.Images
-	mentioned bool // some manifest or file of settings speaks of GOMAXPROCS
-	out       []rewrite.Finding
+	s        *rewrite.Snapshot
+	files    []manifest
+	images   *image.Images
+	mentions mentions
+	out      []rewrite.Finding
 }
 
 // visit looks at n if it is a container of a Kubernetes object or a service of
@@ -120,13 +118,13 @@ func (l *cpuLimits) container(m manifest, doc, c *yaml.Node) {
 	name := yamledit.Text(c, "name")
 	image := cmp.Or(yamledit.Text(c, "image"), l.imageOf(m, doc, c))
 	img := l.images.Lookup(image)
-	if img == nil || img.SetsProcs || yamledit.Get(c, "envFrom") != nil && l.mentioned || l.setElsewhere(doc, c) || l.shellSets(c) {
+	if img == nil || img.SetsProcs || l.mentions.envFromSets(c) || l.setElsewhere(doc, c) || l.shellSets(c) {
 		return
 	}
 	if !l.images.OldDefault(img.Mod) {
 		return
 	}
-	x := limited{m: m, node: cpu, who: "container " + name, limit: cpu.Value, mod: img.Mod, holder: c}
+	x := limited{m: m, node: cpu, who: "container " + name, limit: cpu.Value, img: img, holder: c}
 	item := yamledit.Map(yamledit.Scalar("name"), yamledit.Scalar("GOMAXPROCS"), yamledit.Scalar("valueFrom"),
 		yamledit.Map(yamledit.Scalar("resourceFieldRef"), yamledit.Map(yamledit.Scalar("resource"), yamledit.Scalar("limits.cpu"))))
 	_, own := yamledit.Entry(c, "env")
@@ -175,14 +173,14 @@ func (l *cpuLimits) service(m manifest, doc, svc *yaml.Node) {
 		return
 	}
 	env := yamledit.Get(svc, "environment")
-	if env != nil && (hasVariable(env, "GOMAXPROCS") || yamledit.Get(env, "<<") != nil && l.mentioned) {
+	if env != nil && (hasVariable(env, "GOMAXPROCS") || yamledit.Get(env, "<<") != nil && l.mentions.any) {
 		return
 	}
 	if l.envFileSets(m, svc) {
 		return
 	}
 	for _, key := range []string{"extends", "<<"} {
-		if yamledit.Get(svc, key) != nil && l.mentioned {
+		if yamledit.Get(svc, key) != nil && l.mentions.any {
 			return
 		}
 	}
@@ -196,7 +194,7 @@ func (l *cpuLimits) service(m manifest, doc, svc *yaml.Node) {
 	}
 	// Have: a service with a limit that runs a Go program of the tree.
 	procs := yamledit.Scalar(strconv.Itoa(int(math.Ceil(n))))
-	x := limited{m: m, node: limit, who: "service " + name, limit: limit.Value, mod: img.Mod, holder: svc}
+	x := limited{m: m, node: limit, who: "service " + name, limit: limit.Value, img: img, holder: svc}
 	_, own := yamledit.Entry(svc, "environment")
 	var list []yamledit.Splice
 	switch {
@@ -234,7 +232,7 @@ func (l *cpuLimits) envFileSets(m manifest, svc *yaml.Node) bool {
 			name = yamledit.Text(item, "path")
 		}
 		data, err := l.s.Read(filepath.Join(filepath.Dir(m.t.Path), filepath.FromSlash(name)))
-		if err != nil && l.mentioned || err == nil && bytes.Contains(data, []byte("GOMAXPROCS")) {
+		if err != nil && l.mentions.any || err == nil && bytes.Contains(data, []byte("GOMAXPROCS")) {
 			return true
 		}
 	}
@@ -274,14 +272,14 @@ type limited struct {
 	node       *yaml.Node // the limit
 	holder     *yaml.Node
 	who, limit string
-	mod        *image.Module
+	img        *image.Image
 }
 
 func (l *cpuLimits) report(x limited, message string, list []yamledit.Splice, err error) {
 	off, end := manifestpkg.NodeSpan(x.m.f, x.node)
 	f := rewrite.Finding{
 		Pos: x.m.t.Pos(off), End: x.m.t.Pos(end),
-		Message: fmt.Sprintf("%s has a CPU limit of %s, but its Go program takes GOMAXPROCS from the whole machine: module %s is at go %s, and quotas count from go 1.25 on", x.who, x.limit, x.mod.Path, x.mod.GoVersion),
+		Message: fmt.Sprintf("%s has a CPU limit of %s, but its Go program takes GOMAXPROCS from the whole machine: module %s is at go %s, and quotas count from go 1.25 on", x.who, x.limit, x.img.Mod.Path, x.img.Mod.GoVersion),
 	}
 	if err == nil && x.m.t.Generated() {
 		err = errors.New("the file says that it is generated")
@@ -292,6 +290,9 @@ func (l *cpuLimits) report(x limited, message string, list []yamledit.Splice, er
 	default:
 		f.Fixes = append(f.Fixes, manifestpkg.Fix(x.m.t, x.m.f, x.holder, rewrite.Unsafe, message, list))
 		f.Notes = append(f.Notes, rewrite.Note{Message: "with go 1.25 in go.mod the runtime does this itself and follows changes of the limit"})
+	}
+	if note := l.memoryNote(x); note != nil {
+		f.Notes = append(f.Notes, *note)
 	}
 	l.out = append(l.out, f)
 }
@@ -388,7 +389,7 @@ func (l *cpuLimits) setElsewhere(doc, c *yaml.Node) bool {
 		for _, item := range yamledit.Items(yamledit.Get(other, "env")) {
 			set = set || yamledit.Text(item, "name") == "GOMAXPROCS"
 		}
-		set = set || yamledit.Get(other, "envFrom") != nil && l.mentioned
+		set = set || l.mentions.envFromSets(other)
 	})
 	return set
 }

@@ -40,7 +40,7 @@ func (x *exposed) drop() *rewrite.Fix {
 		}
 		file, start = q.File(stmt), stmt
 	}
-	port := x.g.program(first.Pkg).freePort(x.nth)
+	port := x.g.program(first.Pkg).freePort(x)
 	vars := slices.ContainsFunc(x.routes, func(r route) bool { return r.Obj.Name() == "Profiler" }) // chi's has expvar's route, too
 	return &rewrite.Fix{
 		Message: fmt.Sprintf("serve profiles on localhost:%d instead; the public listener answers them as any path that it does not know%s", port, x.tidying()),
@@ -80,10 +80,10 @@ func (x *exposed) onlyProfiles(r *removal) bool {
 	})
 }
 
-// tidying tells of the requirement that may be left over.
+// tidying tells of the requirement that goes with the registration.
 func (x *exposed) tidying() string {
 	if path := x.routes[0].Obj.Pkg().Path(); path != pprofPath && strings.HasSuffix(path, "/pprof") && !strings.HasSuffix(path, "/middleware/pprof") {
-		return "; go mod tidy then drops " + path + " where nothing else needs it"
+		return "; " + path + " leaves go.mod where nothing else needs it"
 	}
 	return ""
 }

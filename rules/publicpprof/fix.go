@@ -85,7 +85,7 @@ func (p *program) split(l *listener) *rewrite.Fix {
 	fix.Message = what + "; /debug/pprof/ answers 404 there"
 	port := 0
 	if !admin {
-		port = p.freePort(0)
+		port = p.freePort(l.pkg)
 		fix.Message += fmt.Sprintf(" and is served on localhost:%d", port)
 	}
 	fix.Apply = func(e *rewrite.Edit) error {
@@ -104,28 +104,39 @@ func (p *program) split(l *listener) *rewrite.Fix {
 }
 
 // freePort returns the first port from 6060 on that no literal of the program
-// speaks of, but for the first ones, which are for others.
-func (p *program) freePort(others int) int {
-	port := 6060
-	for {
-		taken := false
-		text := strconv.Itoa(port)
-		for _, q := range p.g.s.Packages {
-			if !p.in[q.Path] {
-				continue
-			}
-			for c := range q.Inspector.Root().Preorder((*ast.BasicLit)(nil)) {
-				taken = taken || strings.Contains(c.Node().(*ast.BasicLit).Value, text)
-			}
+// speaks of and no fix for somebody else opens in a program that it is linked
+// into; it is kept for the one who asks.
+func (p *program) freePort(who any) int {
+	for port := 6060; ; port++ {
+		if !p.speaksOf(strconv.Itoa(port)) && !slices.ContainsFunc(p.g.opened, func(o opened) bool {
+			return o.port == port && o.who != who && slices.ContainsFunc(o.roots, func(q *rewrite.Package) bool { return slices.Contains(p.roots, q) })
+		}) {
+			p.g.opened = append(p.g.opened, opened{port, who, p.roots})
+			return port
 		}
-		if !taken {
-			if others == 0 {
-				return port
-			}
-			others--
-		}
-		port++
 	}
+}
+
+// opened is a port on which a fix starts to listen.
+type opened struct {
+	port  int
+	who   any                // the package of a listener, or what is exposed
+	roots []*rewrite.Package // that are linked with it
+}
+
+// speaksOf reports whether a literal of the program has the text.
+func (p *program) speaksOf(text string) bool {
+	for _, q := range p.g.s.Packages {
+		if !p.in[q.Path] {
+			continue
+		}
+		for c := range q.Inspector.Root().Preorder((*ast.BasicLit)(nil)) {
+			if strings.Contains(c.Node().(*ast.BasicLit).Value, text) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ownMux moves the routes from the default mux to one that the listeners serve.

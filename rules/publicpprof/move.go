@@ -51,7 +51,7 @@ func (x *exposed) move() *rewrite.Fix {
 		list = at.Parent().Parent().Node()
 		stmts, muxes = append(stmts, stmt), append(muxes, mux)
 	}
-	port := x.g.program(first.Pkg).freePort(x.nth)
+	port := x.g.program(first.Pkg).freePort(x)
 	return &rewrite.Fix{
 		Message: fmt.Sprintf("put them on a mux of their own, on localhost:%d; the public listener answers them as any path that it does not know", port),
 		Safety:  rewrite.Unsafe,

@@ -18,6 +18,7 @@ type graph struct {
 	deps          map[*rewrite.Package]map[string]bool
 	// programs holds what program returned, by package.
 	programs map[*rewrite.Package]*program
+	opened   []opened
 }
 
 func newGraph(s *rewrite.Snapshot) *graph {

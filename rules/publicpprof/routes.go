@@ -77,11 +77,7 @@ func (g *graph) routes() []rewrite.Finding {
 		found[decl] = x
 		order = append(order, x)
 	}
-	given := make(map[*program]int)
 	for _, x := range order {
-		prog := g.program(x.routes[0].Pkg)
-		x.nth = given[prog]
-		given[prog]++
 		out = append(out, x.finding())
 	}
 	return out
@@ -252,8 +248,6 @@ type exposed struct {
 	shared bool
 	// users reports whether some of them are for the program's users.
 	users bool
-	// nth is the number of such before it in the program.
-	nth int
 }
 
 // reachable reports whether the listener may be open to strangers, as far as
@@ -282,14 +276,16 @@ func (x *exposed) finding() rewrite.Finding {
 	} else {
 		f.Message = fmt.Sprintf("profiles are put on a router that is served on %s, to everybody who can reach the machine", x.addr.Where)
 	}
-	fix := x.move()
-	if fix == nil {
-		fix = x.drop()
+	var fix *rewrite.Fix
+	if x.shared {
+		if fix = x.move(); fix == nil {
+			fix = x.drop()
+		}
 	}
 	switch {
 	case x.addr.Host == web.Public && x.addr.Lit != nil && !x.shared:
 		f.Fixes = append(f.Fixes, l.bindToLoopback())
-	case fix != nil && x.shared:
+	case fix != nil:
 		f.Fixes = append(f.Fixes, fix)
 	case !x.shared:
 		f.NoFix = "bind the listener to localhost; the address is not written here for it alone"

@@ -59,6 +59,24 @@ func setsMaxprocs(p string, data []byte) bool {
 	return false
 }
 
+// LimitsMemory reports whether a program of m may have a memory limit for its
+// collector: the Dockerfile, a Go file or a script speaks of one.
+func (g *Images) LimitsMemory(img *Image) bool {
+	if bytes.Contains(img.dockerfile.Src, []byte("GOMEMLIMIT")) {
+		return true
+	}
+	type key string
+	return rewrite.Memo(g.s, key(img.Mod.dir), func() bool {
+		files, err := g.s.FilesWith(img.Mod.dir, func(p string, data []byte) bool {
+			if strings.HasSuffix(p, "_test.go") || !slices.Contains([]string{"", ".go", ".mod", ".sh", ".bash"}, path.Ext(p)) {
+				return false
+			}
+			return bytes.Contains(data, []byte("GOMEMLIMIT")) || bytes.Contains(data, []byte("SetMemoryLimit")) || bytes.Contains(data, []byte("automemlimit"))
+		})
+		return err != nil || len(files) > 0
+	})
+}
+
 // readGodebug reads the godebug lines of a go.mod, which modfile.ParseLax leaves
 // out.
 func (m *Module) readGodebug(f *modfile.FileSyntax) {
