@@ -151,3 +151,40 @@ func (x *goTrace) isLocal(e ast.Expr) bool {
 	}
 	return false
 }
+
+// inContainer reports whether the operand is the value of a container's variable
+// GODEBUG, in a literal of an EnvVar as in k8s.io/api/core/v1.
+func (x *goTrace) inContainer(whole inspector.Cursor) bool {
+	kv, ok := whole.Parent().Node().(*ast.KeyValueExpr)
+	if !ok || kv.Value != whole.Node() || keyName(kv) != "Value" {
+		return false
+	}
+	lit, ok := whole.Parent().Parent().Node().(*ast.CompositeLit)
+	if !ok {
+		return false
+	}
+	// In a list of them the literal has no type written; its own is the element's.
+	t := x.p.Info.TypeOf(lit)
+	if ptr, isPtr := types.Unalias(t).(*types.Pointer); isPtr {
+		t = ptr.Elem()
+	}
+	if named, isNamed := types.Unalias(t).(*types.Named); !isNamed || named.Obj().Name() != "EnvVar" {
+		return false
+	}
+	return slices.ContainsFunc(lit.Elts, func(e ast.Expr) bool {
+		other, ok := e.(*ast.KeyValueExpr)
+		if !ok || keyName(other) != "Name" {
+			return false
+		}
+		name, ok := syntax.ConstString(x.p, other.Value)
+		return ok && name == "GODEBUG"
+	})
+}
+
+// keyName returns the name that is the key of kv, "" when it is none.
+func keyName(kv *ast.KeyValueExpr) string {
+	if id, ok := kv.Key.(*ast.Ident); ok {
+		return id.Name
+	}
+	return ""
+}

@@ -18,8 +18,8 @@ import (
 )
 
 // goTraces finds string constants that switch the trace on in the environment
-// of a child: GODEBUG=gctrace=1 in a list of variables, or the value that
-// os.Setenv gives to GODEBUG.
+// of a child: GODEBUG=gctrace=1 in a list of variables, the value that os.Setenv
+// gives to GODEBUG, or that of a container's variable.
 func goTraces(s *rewrite.Snapshot) []rewrite.Finding {
 	var out []rewrite.Finding
 	for _, p := range s.Packages {
@@ -57,9 +57,9 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	}
 	whole := x.whole()
 	value, isPair := strings.CutPrefix(text, "GODEBUG=")
-	setenv := x.setenvOf(whole)
+	setenv, container := x.setenvOf(whole), x.inContainer(whole)
 	switch {
-	case setenv != nil:
+	case setenv != nil || container:
 		value = text
 	case !isPair:
 		return rewrite.Finding{}, false
@@ -73,6 +73,10 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	switch {
 	case setenv != nil:
 		fix, why = x.setenvFix(setenv, g)
+	case container && g.rest != "":
+		fix, why = x.valueFix(g.rest)
+	case container:
+		why = "another GODEBUG, from envFrom or the image, may show where the variable goes; remove it by hand"
 	default:
 		var ok bool
 		if fix, why, ok = x.elementFix(whole, g); !ok {
@@ -82,9 +86,13 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	if whole != x.cur {
 		fix, why = nil, "the value is put together at run time; remove gctrace by hand"
 	}
+	whose := "child processes: a Go program among them"
+	if container {
+		whose = "a container: its Go program"
+	}
 	f := rewrite.Finding{
 		Pos: x.lit.Pos(), End: x.lit.End(),
-		Message: "GODEBUG=" + g.setting + " in the environment of child processes: a Go program among them writes a line to standard error for every garbage collection",
+		Message: "GODEBUG=" + g.setting + " in the environment of " + whose + " writes a line to standard error for every garbage collection",
 	}
 	rel := x.s.Rel(x.file.Path)
 	decl := ""

@@ -30,7 +30,7 @@ func (l *listener) optIn() bool {
 	if opsName.MatchString(l.pkg.Name) {
 		return true
 	}
-	return l.Expr != nil && namesOps(l.pkg, l.Expr, 0)
+	return l.Expr != nil && named(l.pkg, l.Expr, opsName, 0)
 }
 
 // aside reports whether the listener is beside the program's main business: in
@@ -63,24 +63,24 @@ func (l *listener) aside() bool {
 	return false
 }
 
-// namesOps reports whether a name or a string in x of package p, or where the
-// variables in x come from, says that the address is one for operators.
-func namesOps(p *rewrite.Package, x ast.Expr, step int) bool {
+// named reports whether a name or a string in x of package p, or where the
+// variables in x come from, matches re.
+func named(p *rewrite.Package, x ast.Expr, re *regexp.Regexp, step int) bool {
 	found := false
 	ast.Inspect(x, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.Ident:
-			found = found || opsName.MatchString(n.Name)
+			found = found || re.MatchString(n.Name)
 			if found || step == 2*syntax.MaxSteps {
 				break
 			}
 			if def := syntax.Definition(p, n); def != nil {
-				found = namesOps(p, def.Value, step+1)
+				found = named(p, def.Value, re, step+1)
 			} else if arg, q := syntax.Argument(p, n); arg != nil {
-				found = namesOps(q, arg, step+1)
+				found = named(q, arg, re, step+1)
 			}
 		case *ast.BasicLit:
-			found = found || n.Kind == token.STRING && opsName.MatchString(n.Value)
+			found = found || n.Kind == token.STRING && re.MatchString(n.Value)
 		}
 		return !found
 	})
@@ -94,10 +94,10 @@ func (l *listener) saysPprof() bool {
 	return strings.Contains(l.Where, ":606") || l.namedPprof()
 }
 
-// namedPprof reports whether the names in the address or the name of the
-// function say that the listener is for profiles.
+// namedPprof reports whether the names in the address, the name of the function,
+// a condition or a message say that the listener is for profiles.
 func (l *listener) namedPprof() bool {
-	return pprofName.MatchString(syntax.FuncName(l.at)) || l.Expr != nil && syntax.ContainsNode(l.Expr, func(n ast.Node) bool {
+	return l.asksForProfiles() || pprofName.MatchString(syntax.FuncName(l.at)) || l.Expr != nil && syntax.ContainsNode(l.Expr, func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
 		return ok && pprofName.MatchString(id.Name)
 	})

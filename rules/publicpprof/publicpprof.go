@@ -48,11 +48,11 @@ func findPublicPprof(s *rewrite.Snapshot) []rewrite.Finding {
 	g := newGraph(s)
 	var out []rewrite.Finding
 	for _, l := range g.defaults {
-		if l.Host == web.Loopback || l.pkg.Wide || l.optIn() || behindTag(l.file) {
+		if l.Host == web.Loopback || l.pkg.Wide || behindTag(l.file) {
 			continue
 		}
 		prog := g.program(l.pkg)
-		if !prog.pprof || prog.replaced || (l.Host == web.Unknown || l.Told) && (prog.forOperators() || prog.profilesOnly() && l.aside()) {
+		if !prog.pprof || prog.replaced || prog.askedFor(l) && !prog.unspoken(l) {
 			continue
 		}
 		// Have: profiles are served, on an address that may be public.
@@ -62,6 +62,12 @@ func findPublicPprof(s *rewrite.Snapshot) []rewrite.Finding {
 }
 
 // finding describes l and the way to mend it.
+// askedFor reports whether the listener is there for operators, on an address
+// that they choose.
+func (p *program) askedFor(l *listener) bool {
+	return l.optIn() || (l.Host == web.Unknown || l.Told) && (p.forOperators() || p.profilesOnly() && l.aside())
+}
+
 func (p *program) finding(l *listener) rewrite.Finding {
 	f := rewrite.Finding{Pos: l.call.Pos(), End: l.call.End()}
 	if l.Host == web.Unknown || l.Told && p.profilesOnly() {
