@@ -39,14 +39,30 @@ func newGraph(s *rewrite.Snapshot) *graph {
 			names = append(names, name)
 		}
 	}
-	if before := len(s.Packages); len(names) > 0 {
-		s.Widen(names...)
-		clear(g.programs)
-		if len(s.Packages) > before {
-			g.look()
+	g.widened(len(names) > 0, func() { s.Widen(names...) })
+	// Whether a listener for profiles can leave for loopback depends on what else
+	// is fetched from it.
+	var paths []string
+	for _, l := range g.defaults {
+		if l.Host == web.Public && l.Lit != nil && l.namedPprof() && g.program(l.pkg).pprof {
+			paths = append(paths, g.program(l.pkg).strangers...)
 		}
 	}
+	g.widened(len(paths) > 0, func() { s.WidenTo(paths...) })
 	return g
+}
+
+// widened lets load add packages where it is needed, and looks again then.
+func (g *graph) widened(needed bool, load func()) {
+	if !needed {
+		return
+	}
+	before := len(g.s.Packages)
+	load()
+	clear(g.programs)
+	if len(g.s.Packages) > before {
+		g.look()
+	}
 }
 
 // look finds the listeners.

@@ -4,6 +4,8 @@ import (
 	"go/ast"
 	"go/types"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -64,6 +66,7 @@ func within(module, path string) bool {
 var (
 	registering = regexp.MustCompile(`^(?:Must)?(?:(?:Queue|Chan)?(?:Handle|Subscribe|Consume|Register|Route|Listen)\w*|Add\w*Handlers?|SetHandler|[Oo]n(?:Message|Request|Event|Packet|Update|Receive)?|Use)$`)
 	handlerType = regexp.MustCompile(`(?i)(?:handler(?:func)?|endpoint|middleware|interceptor|consumer|processor)$`)
+	verb        = regexp.MustCompile(`(?i)^(?:get|post|put|patch|delete|head|options|any|all)$`)
 	middleware  = regexp.MustCompile(`(?i)middleware|interceptor`)
 )
 
@@ -84,7 +87,13 @@ func isRegistered(p *rewrite.Package, c inspector.Cursor, sig *types.Signature) 
 			return isHandlerType(tv.Type)
 		}
 		id := syntax.LastName(n.Fun)
-		return id != nil && serves && registering.MatchString(id.Name)
+		if id == nil {
+			return false
+		}
+		if serves {
+			return registering.MatchString(id.Name)
+		}
+		return (registering.MatchString(id.Name) || verb.MatchString(id.Name)) && takesPath(p, n) && isHandlerType(paramAt(p, n, c.ParentEdgeIndex()))
 	case *ast.KeyValueExpr:
 		lit, ok := c.Parent().Parent().Node().(*ast.CompositeLit)
 		if !ok || n.Value != c.Node() {
@@ -108,6 +117,31 @@ func isRegistered(p *rewrite.Package, c inspector.Cursor, sig *types.Signature) 
 		return ok && (serves || isHandlerType(m.Elem()))
 	}
 	return false
+}
+
+// takesPath reports whether an argument of the call is the path of a route.
+func takesPath(p *rewrite.Package, call *ast.CallExpr) bool {
+	return slices.ContainsFunc(call.Args, func(a ast.Expr) bool {
+		s, ok := syntax.ConstString(p, a)
+		return ok && strings.HasPrefix(s, "/")
+	})
+}
+
+// paramAt returns the type of the parameter for the argument index of the call,
+// nil when it is not known.
+func paramAt(p *rewrite.Package, call *ast.CallExpr, index int) types.Type {
+	sig, ok := syntax.Under(p.Info.TypeOf(call.Fun)).(*types.Signature)
+	if !ok || sig.Params().Len() == 0 {
+		return nil
+	}
+	last := sig.Params().Len() - 1
+	if list, isList := sig.Params().At(last).Type().(*types.Slice); isList && sig.Variadic() && index >= last && !call.Ellipsis.IsValid() {
+		return list.Elem()
+	}
+	if index > last {
+		return nil
+	}
+	return sig.Params().At(index).Type()
 }
 
 // isHandlerType reports whether t is a type of functions that are named handlers.
