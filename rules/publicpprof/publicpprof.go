@@ -52,7 +52,13 @@ func findPublicPprof(s *rewrite.Snapshot) []rewrite.Finding {
 			continue
 		}
 		prog := g.program(l.pkg)
-		if !prog.pprof || prog.replaced || prog.askedFor(l) && !prog.unspoken(l) {
+		if !prog.pprof || prog.replaced {
+			continue
+		}
+		if prog.askedFor(l) {
+			if prog.unspoken(l) {
+				out = append(out, leak(l))
+			}
 			continue
 		}
 		// Have: profiles are served, on an address that may be public.
@@ -66,6 +72,16 @@ func findPublicPprof(s *rewrite.Snapshot) []rewrite.Finding {
 // that they choose.
 func (p *program) askedFor(l *listener) bool {
 	return l.optIn() || (l.Host == web.Unknown || l.Told) && (p.forOperators() || p.profilesOnly() && l.aside())
+}
+
+// leak returns the finding for a listener that operators ask for, though not for
+// profiles.
+func leak(l *listener) rewrite.Finding {
+	return rewrite.Finding{
+		Pos: l.call.Pos(), End: l.call.End(),
+		Message: "net/http/pprof, which another package imports, is served on a listener that is asked for as one of something else",
+		NoFix:   "give the listener a handler of its own; if profiles are wanted there, say so in a comment on the import",
+	}
 }
 
 func (p *program) finding(l *listener) rewrite.Finding {
