@@ -126,6 +126,8 @@ var campaignRepos = []campaignRepo{
 	{name: "vetted", files: hotHandler + "-- b.go --\npackage svc\n\nimport \"fmt\"\n\nfunc Show() { fmt.Printf(\"%d\\n\", \"x\") }\n", commits: []string{"forcedgc"}, says: "Broken before"},
 	{name: "vetted-there", files: strings.Replace(hotHandler, "\truntime.GC()\n", "\tprintf(\"%d\\n\", \"x\")\n\truntime.GC()\n", 1) + "-- b.go --\npackage svc\n\nimport \"fmt\"\n\nfunc printf(format string, args ...any) { fmt.Printf(format, args...) }\n", commits: []string{"forcedgc"}, says: "Broken before"},
 	{name: "broken", files: hotHandler + "-- b.go --\npackage svc\n\nfunc Broken() int { return missing }\n", exit: 11},
+	{name: "broken-beside", files: hotHandler + "-- use/u.go --\npackage use\n\nimport \"example.com/svc\"\n\nvar F = svc.Handle\n\nfunc Broken() int { return missing }\n", commits: []string{"forcedgc"}, says: "1 package, nothing new.\nBroken before, and not by this:\n* use/u.go: undefined: missing\n"},
+	{name: "broken-in-part", files: hotHandler + "-- bad/b.go --\npackage bad\n\nimport \"runtime\"\n\nfunc F(list []int) {\n\tfor range list {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n-- bad/c.go --\npackage bad\n\nfunc Broken() int { return missing }\n", exit: 11, commits: []string{"forcedgc"}, says: "* 1 of forcedgc: its package does not build, so nothing can be proved\n"},
 	{name: "unsafe-only", files: polled, exit: 10},
 	{name: "unsafe", files: polled, flags: []string{"--unsafe"}, commits: []string{"memstatspoll"}, says: `Fixes marked "unsafe" change behaviour on purpose`},
 	{name: "clean", files: clean},
@@ -222,11 +224,11 @@ func (b *bench) migrate(dir string, args ...string) (int, string) {
 	return cmd.ProcessState.ExitCode(), string(out)
 }
 
-// TestCampaign brings the fixes to twenty-one repositories: clone, fix, prove, commit,
+// TestCampaign brings the fixes to twenty-three repositories: clone, fix, prove, commit,
 // push. A second run from the same base has nothing to push.
 func TestCampaign(t *testing.T) {
 	if testing.Short() {
-		t.Skip("twenty-one repositories")
+		t.Skip("twenty-three repositories")
 	}
 	b := newBench(t)
 	schema, err := jsonschema.NewCompiler().Compile(filepath.Join("schema", "summary.schema.json"))
@@ -392,6 +394,14 @@ func TestMigrateContracts(t *testing.T) {
 		if text := b.git(dir, "log", "-1", "--format=%B"); len([]rune(text)) > 300 || !strings.Contains(text, "cut here: runtimefix --diff") {
 			t.Errorf("%d characters:\n%s", len([]rune(text)), text)
 		}
+		// Trailers count, too.
+		dir = b.clone(bare)
+		if code, out := b.migrate(dir, "--commit", "one", "--limit", "800", "--signoff", "--change-id", "--trailer", "Campaign: gc"); code != 0 {
+			t.Fatalf("exit %d\n%s", code, out)
+		}
+		if text := b.git(dir, "log", "-1", "--format=%B"); len([]rune(text)) > 800 || !strings.Contains(text, "cut here: runtimefix --diff") || !strings.Contains(text, "\nChange-Id: I") {
+			t.Errorf("%d characters:\n%s", len([]rune(text)), text)
+		}
 	})
 }
 
@@ -427,10 +437,13 @@ func TestMigrateParts(t *testing.T) {
 	if !slices.Equal(union, all) {
 		t.Errorf("the shards change %v, all %v", union, all)
 	}
-	if two := changed("--max-files", "2"); !slices.Equal(two, all[:2]) {
+	file := filepath.Join(t.TempDir(), "s.json")
+	if two := changed("--max-files", "2", "--summary-json", file); !slices.Equal(two, all[:2]) {
 		t.Errorf("--max-files 2: %v", two)
 	}
-	file := filepath.Join(t.TempDir(), "s.json")
+	if data, err := os.ReadFile(file); err != nil || strings.Count(string(data), `"why": "not among the first 2 files: --max-files"`) != 4 {
+		t.Errorf("the summary says of the rest\n%s", data)
+	}
 	changed("--summary-json", file)
 	var s struct {
 		Fixed []struct{ Path, Fingerprint string }

@@ -29,6 +29,13 @@ func (j *job) keepResults(opt *rewrite.Options) {
 	opt.Cache, opt.Basis, opt.Tally = dir, h.Sum(nil), &j.sel.known
 }
 
+// keepAnswers has the engine keep what the go command says, and no results.
+func (j *job) keepAnswers(opt *rewrite.Options) {
+	if dir := cachedir.Open(); dir != nil && !j.o.noCache {
+		opt.Cache = dir
+	}
+}
+
 // consulting returns src, with what is read from it noted in o.
 func (o *options) consulting(src config.Source) config.Source {
 	return func(path string) ([]byte, error) {

@@ -29,16 +29,16 @@ type migration struct {
 	part           *migrate.Part
 	verifier       *migrate.Verifier
 	scope          migrate.Scope
-	packages       int
+	broken         int // fixes in packages that did not build before
 	before, after  *migrate.Outcome
 	rolledBack     []blamed
-	unproved       []rewrite.Found // in modules that do not build
+	postponed      []blamed // fixes that this run does not bring
 	commits        []migrate.SummaryCommit
 	shown          *migrate.Shown // nil until it is asked
 	stdout, stderr io.Writer
 }
 
-// blamed is a fix that was taken back, and why.
+// blamed is a fix that was taken back or left out, and why.
 type blamed struct {
 	rewrite.Found
 	why string
@@ -122,17 +122,20 @@ func (m *migration) carryOut(ctx context.Context, p *plan) error {
 		for _, c := range written {
 			paths = append(paths, c.Path)
 		}
-		if err := m.repo.AddNew(ctx, paths); err != nil {
-			return err
+		if m.o.commit == "none" {
+			if err := m.repo.AddNew(ctx, paths); err != nil {
+				return err
+			}
+			continue
 		}
-		if m.o.commit == "none" || len(paths) == 0 {
+		if len(paths) == 0 {
 			continue
 		}
 		msg := m.message(ctx, p, s.rules)
 		if i == 0 && len(p.steps) > 1 {
 			msg = m.message(ctx, p, nil) // engines take the first one as title and body of all
 		}
-		subject, body, err := msg.Text(m.o.template, m.o.limit)
+		subject, body, err := msg.Text(m.o.template, m.o.commitOpt.Room(m.o.limit))
 		if err != nil {
 			return usageError{err}
 		}
@@ -233,9 +236,10 @@ func (m *migration) byCost(list []rewrite.Found) []rewrite.Found {
 
 // whyLeft says why the finding stays.
 func (m *migration) whyLeft(f rewrite.Found) string {
+	if i := slices.IndexFunc(m.postponed, func(x blamed) bool { return x.Rule == f.Rule && x.Pos == f.Pos }); i >= 0 {
+		return m.postponed[i].why
+	}
 	switch {
-	case slices.ContainsFunc(m.unproved, func(x rewrite.Found) bool { return x.Rule == f.Rule && x.Pos == f.Pos }):
-		return "its module does not build, so nothing can be proved"
 	case f.State == rewrite.Withheld:
 		return "the fix does not compile here"
 	case slices.ContainsFunc(f.Fixes, func(x rewrite.FoundFix) bool { return x.Safety == rewrite.Unsafe }) && !m.o.unsafe:
@@ -254,7 +258,7 @@ func (m *migration) whyLeft(f rewrite.Found) string {
 // verification says how the plan was proved, and what the module's own tests show
 // of the places that were fixed, of the rules called names or of all.
 func (m *migration) verification(ctx context.Context, p *plan, names []string) migrate.Verification {
-	v := migrate.Verification{Level: string(m.o.verify), Packages: m.packages}
+	v := migrate.Verification{Level: string(m.o.verify), Packages: m.scope.Len()}
 	if m.before == nil {
 		if len(p.state) > 0 && m.o.verify != migrate.None {
 			v.Level = string(migrate.None)
@@ -264,6 +268,7 @@ func (m *migration) verification(ctx context.Context, p *plan, names []string) m
 	for _, l := range migrate.Levels {
 		v.Before = append(v.Before, m.before.Complaints[l]...)
 	}
+	v.Before = migrate.Once(v.Before)
 	if m.o.verify == migrate.Test && m.after != nil {
 		list := p.fixed()
 		if names != nil {
@@ -298,7 +303,7 @@ func (m *migration) tell(ctx context.Context, p *plan) (int, error) {
 	for _, b := range m.rolledBack {
 		m.note("%s: %s: rolled back: %s", m.out.place(b.Pos), b.Rule, b.why)
 	}
-	for _, c := range s.Verified.Before {
+	for _, c := range (migrate.Verification{Before: s.Verified.Before}).First() {
 		m.note("broken before: %s", c)
 	}
 	recordingRemarks(m.stderr, m.rec, m.o.options)
@@ -341,7 +346,7 @@ func (m *migration) summarize(ctx context.Context, p *plan) *migrate.Summary {
 		s.Outcome = migrate.NotAll
 	case len(s.RolledBack) > 0:
 		s.Outcome = migrate.RolledBack
-	case len(p.first.Problems) > 0 || m.before != nil && m.before.Broken():
+	case m.broken > 0 || len(s.Fixed) == 0 && len(p.first.Problems) > 0:
 		s.Outcome = migrate.WasBroken
 	case len(s.Fixed) > 0:
 		s.Outcome = migrate.Fixed

@@ -43,7 +43,7 @@ func migrateCommand(stdout, stderr io.Writer, code *int) *cli.Command {
 		&cli.IntFlag{Name: "max-files", Usage: "change at most `N` files"},
 	}
 	for _, f := range mainFlags() {
-		if slices.Contains([]string{"unsafe", "rules", "skip", "only", "tests", "tags", "platforms", "baseline", "config", "config-from", "trace", "profile", "min-rate", "C", "color", "quiet"}, f.Names()[0]) {
+		if slices.Contains([]string{"unsafe", "rules", "skip", "only", "tests", "tags", "platforms", "baseline", "config", "config-from", "trace", "profile", "min-rate", "C", "color", "quiet", "no-cache"}, f.Names()[0]) {
 			flags = append(flags, f)
 		}
 	}
@@ -72,7 +72,7 @@ func readMigrateOptions(c *cli.Context) (*migrateOptions, error) {
 			unsafe: c.Bool("unsafe"), only: c.String("rules"), skip: c.String("skip"), fingerprints: splitList(c.String("only")),
 			tests: c.Bool("tests"), tags: splitList(c.String("tags")), platforms: splitList(c.String("platforms")),
 			baseline: c.String("baseline"), config: c.String("config"), configFrom: c.String("config-from"),
-			dir: c.String("C"), color: c.String("color"), quiet: c.Bool("quiet"), patterns: c.Args().Slice(), apply: true,
+			dir: c.String("C"), color: c.String("color"), quiet: c.Bool("quiet"), noCache: c.Bool("no-cache"), patterns: c.Args().Slice(), apply: true,
 			traces: c.StringSlice("trace"), profiles: c.StringSlice("profile"),
 		},
 		commit: c.String("commit"), allowDirty: c.Bool("allow-dirty"),

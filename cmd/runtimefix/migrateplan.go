@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -51,41 +52,28 @@ type filter struct {
 	files  map[string]bool // absolute paths, nil for all
 }
 
-// make runs the engine: once for all rules, or for one commit a rule once more for
-// each of those that have something to fix, on top of what the others made.
+// make runs the engine once for all rules. For one commit a rule what it made is
+// taken apart.
 func (m *migration) make(ctx context.Context, f filter) (*plan, error) {
 	opt := m.opt
+	opt.Fix = true
 	opt.Select = func(list []rewrite.Found) []bool { return m.selected(list, f) }
-	p := &plan{state: make(map[string][]byte)}
-	perRule := m.o.commit == "per-rule"
-	opt.Fix = !perRule
+	if m.rec == nil && f.files == nil && f.prints == nil && m.o.shard == "" && m.o.owner == "" {
+		m.keepResults(&opt)
+	} else {
+		m.keepAnswers(&opt)
+	}
 	res, err := runEngine(ctx, opt, m.finders, m.stderr)
 	if err != nil {
 		return nil, err
 	}
-	p.first = res
-	if !perRule {
+	p := &plan{state: make(map[string][]byte), first: res, left: res.Remaining}
+	if m.o.commit == "per-rule" {
+		err = m.steps(ctx, p, opt)
+	} else {
 		p.add(res, nil)
-		p.left = res.Remaining
-		return p, nil
 	}
-	p.left = res.Findings
-	opt.Fix = true
-	for _, finder := range m.finders {
-		if !slices.ContainsFunc(res.Findings, func(x rewrite.Found) bool { return x.Rule == finder.Name && x.Chosen >= 0 }) {
-			continue
-		}
-		opt.Overlay = maps.Clone(p.state)
-		one, err := runEngine(ctx, opt, []*rewrite.Finder{finder}, m.stderr)
-		if err != nil {
-			return nil, err
-		}
-		p.add(one, []string{finder.Name})
-		p.left = slices.DeleteFunc(p.left, func(x rewrite.Found) bool { return x.Rule == finder.Name })
-		p.left = append(p.left, one.Remaining...)
-		res.Internal = append(res.Internal, one.Internal...)
-	}
-	return p, nil
+	return p, err
 }
 
 // add takes the engine's changes on as a step. A file that a group of changes
@@ -121,48 +109,116 @@ func (m *migration) selected(list []rewrite.Found, f filter) []bool {
 	return out
 }
 
-// bounded makes a plan that changes no more than --max-files files: findings are
-// taken on by the order of their files.
-func (m *migration) bounded(ctx context.Context, f filter) (*plan, error) {
-	p, err := m.make(ctx, f)
-	for err == nil && m.o.maxFiles > 0 && len(p.state) > m.o.maxFiles {
-		var files []string
-		for _, x := range p.fixed() {
-			if !slices.Contains(files, x.Pos.Filename) {
-				files = append(files, x.Pos.Filename)
+// bounded makes a plan that changes no more than --max-files files: fixes are
+// taken on by the order of their files, each with all that it changes.
+func (m *migration) bounded(ctx context.Context) (*plan, error) {
+	p, err := m.make(ctx, filter{})
+	if err != nil || m.o.maxFiles == 0 || len(p.state) <= m.o.maxFiles {
+		return p, err
+	}
+	q, f := p, filter{}
+	// Once, unless the fewer fixes change other files than they did among the others.
+	for n := m.o.maxFiles; len(q.state) > m.o.maxFiles && n >= 0; n-- {
+		f.files = p.filesWithin(n)
+		if q, err = m.make(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	return m.postpone(p, q, f, func(x rewrite.Found) string {
+		if p.filesWith(x.Pos.Filename) > m.o.maxFiles {
+			return fmt.Sprintf("its fix changes more than %s at once: --max-files", count(m.o.maxFiles, "file"))
+		}
+		return fmt.Sprintf("not among the first %s: --max-files", count(m.o.maxFiles, "file"))
+	}), nil
+}
+
+// postpone returns q, which is p without the fixes in files that f leaves out:
+// their findings stay, and why says why.
+func (m *migration) postpone(p, q *plan, f filter, why func(rewrite.Found) string) *plan {
+	q.first, q.left = p.first, p.left
+	for _, x := range p.fixed() {
+		if !f.files[x.Pos.Filename] {
+			x.State = rewrite.Open
+			q.left = append(q.left, x)
+			m.postponed = append(m.postponed, blamed{x, why(x)})
+		}
+	}
+	return q
+}
+
+// together returns the files that change together, in order, and those of the
+// groups in order of the first of them.
+func (p *plan) together() [][]string {
+	var out [][]string
+	for _, path := range p.files() {
+		var with []string
+		for _, s := range p.steps {
+			i := slices.IndexFunc(s.changes, func(c rewrite.Change) bool { return c.Path == path })
+			for _, c := range s.changes {
+				if i >= 0 && c.Group == s.changes[i].Group {
+					with = append(with, c.Path)
+				}
 			}
 		}
-		slices.Sort(files)
-		keep := min(len(files)-1, m.o.maxFiles)
-		f.files = make(map[string]bool)
-		for _, name := range files[:max(0, keep)] {
-			f.files[name] = true
+		// What several steps change binds their groups together.
+		at := slices.IndexFunc(out, func(g []string) bool {
+			return slices.ContainsFunc(with, func(w string) bool { return slices.Contains(g, w) })
+		})
+		if at < 0 {
+			out = append(out, nil)
+			at = len(out) - 1
 		}
-		p, err = m.make(ctx, f)
+		for _, w := range with {
+			if !slices.Contains(out[at], w) {
+				out[at] = append(out[at], w)
+			}
+		}
 	}
-	return p, err
+	return out
+}
+
+// filesWithin returns at most n of the plan's files, with each all those that
+// change together with it.
+func (p *plan) filesWithin(n int) map[string]bool {
+	out := make(map[string]bool)
+	for _, g := range p.together() {
+		if len(out)+len(g) <= n {
+			for _, path := range g {
+				out[path] = true
+			}
+		}
+	}
+	return out
+}
+
+// filesWith returns how many files change together with the file, itself included.
+func (p *plan) filesWith(path string) int {
+	for _, g := range p.together() {
+		if slices.Contains(g, path) {
+			return len(g)
+		}
+	}
+	return 0
 }
 
 // proved makes a plan and proves it. Where the go command complains of something
 // that it did not complain of before, the guilty fixes are found by halving and
 // left out.
 func (m *migration) proved(ctx context.Context) (*plan, error) {
-	p, err := m.bounded(ctx, filter{})
+	p, err := m.bounded(ctx)
 	if err != nil || len(p.state) == 0 || m.o.verify == migrate.None {
 		return p, err
 	}
 	if m.scope, err = m.verifier.ScopeOf(ctx, p.files()); err != nil {
 		return nil, err
 	}
-	for _, pkgs := range m.scope {
-		m.packages += len(pkgs)
-	}
 	m.stage("proving: as it was")
 	if m.before, err = m.verifier.Check(ctx, m.scope, nil); err != nil {
 		return nil, err
 	}
 	if m.before.Broken() {
-		// Nothing can be proved in modules that do not build: they stay as they are.
+		// Nothing can be proved in packages that do not build: they stay as they are.
+		m.scope = m.scope.Without(m.before.Unbuilt)
 		if p, err = m.without(ctx, p, m.before.Unbuilt); err != nil || len(p.state) == 0 {
 			return p, err
 		}
@@ -229,28 +285,30 @@ func (h *halving) settle(ctx context.Context, from, to int, why []string) error 
 	return nil
 }
 
-// without makes p again without the findings in files of the modules, by their
-// directories; those are left.
-func (m *migration) without(ctx context.Context, p *plan, modules map[string]bool) (*plan, error) {
+// without makes p again without the fixes that change packages in the directories;
+// their findings are left.
+func (m *migration) without(ctx context.Context, p *plan, dirs map[string]bool) (*plan, error) {
 	f := filter{files: make(map[string]bool)}
-	for _, x := range p.fixed() {
-		if !modules[rewrite.ModuleDir(filepath.Dir(x.Pos.Filename))] {
-			f.files[x.Pos.Filename] = true
+	for _, g := range p.together() {
+		if !slices.ContainsFunc(g, func(path string) bool { return dirs[filepath.Dir(path)] && filepath.Ext(path) == ".go" }) {
+			for _, path := range g {
+				f.files[path] = true
+			}
 		}
+	}
+	for _, x := range p.fixed() {
+		if !f.files[x.Pos.Filename] {
+			m.broken++
+		}
+	}
+	if m.broken == 0 {
+		return p, nil
 	}
 	q, err := m.make(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	q.first, q.left = p.first, p.left
-	for _, x := range p.fixed() {
-		if !f.files[x.Pos.Filename] {
-			x.State = rewrite.Open
-			q.left = append(q.left, x)
-			m.unproved = append(m.unproved, x)
-		}
-	}
-	return q, nil
+	return m.postpone(p, q, f, func(rewrite.Found) string { return "its package does not build, so nothing can be proved" }), nil
 }
 
 // worse returns what the go command says of the plan and not of the files as they

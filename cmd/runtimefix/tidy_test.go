@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -152,6 +153,24 @@ func TestTidy(t *testing.T) {
 		}
 		goCommand(t, dir, "mod", "tidy", "-diff") // fails where there is something to do
 		goCommand(t, dir, "build", "-o", os.DevNull, "./...")
+	}
+}
+
+// The same where a person answers to each fix.
+func TestTidyInteractive(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no pseudo-terminal")
+	}
+	b := newBench(t)
+	bare := tidyModule(t, b, false)
+	for answers, want := range map[string]string{"y": "cmd/m/main.go\ngo.mod\ngo.sum", "n": ""} {
+		dir := b.clone(bare)
+		t.Chdir(dir)
+		screen := dialog(t, b.bin, nil, answers)
+		if got := b.git(dir, "diff", "--name-only"); got != want {
+			t.Errorf("%s: it changes %q\n%s", answers, got, screen)
+		}
+		goCommand(t, dir, "mod", "tidy", "-diff")
 	}
 }
 

@@ -3,10 +3,12 @@ package migrate
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 
 	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite"
 )
 
 // Limits are how many characters the description of a change may have: of a pull
@@ -57,10 +59,39 @@ type Left struct {
 type Verification struct {
 	Level    string
 	Packages int
-	// Before are the complaints that were there before and are not blamed.
+	// Before are the complaints that were there before and are not blamed, each
+	// once.
 	Before []string
 	// Tests says what the tests showed of the sites, a line each.
 	Tests []string
+}
+
+// maxBefore is how many complaints of before a message tells.
+const maxBefore = 10
+
+// First returns the first of the complaints of before, and how many more there are.
+func (v Verification) First() []string {
+	if len(v.Before) <= maxBefore {
+		return v.Before
+	}
+	return append(slices.Clone(v.Before[:maxBefore]), fmt.Sprintf("and %d more", len(v.Before)-maxBefore))
+}
+
+// Once returns the complaints, each once with how often it comes up.
+func Once(complaints []string) []string {
+	times := make(map[string]int)
+	var out []string
+	for _, c := range complaints {
+		if times[c]++; times[c] == 1 {
+			out = append(out, c)
+		}
+	}
+	for i, c := range out {
+		if n := times[c]; n > 1 {
+			out[i] = fmt.Sprintf("%s (%d times)", c, n)
+		}
+	}
+	return out
 }
 
 // Subject returns the first line, at most 72 characters.
@@ -89,6 +120,13 @@ func (m *Message) Subject() string {
 	return s
 }
 
+// HasSafe reports whether a fix changes nothing but the symptom.
+func (m *Message) HasSafe() bool {
+	return slices.ContainsFunc(m.Rules, func(r RulePart) bool {
+		return slices.ContainsFunc(r.Places, func(p Place) bool { return p.Safety == rewrite.Safe.String() })
+	})
+}
+
 // body is the message below the subject: the most important first, for it may be
 // cut.
 var body = template.Must(template.New("body").Parse(`
@@ -100,14 +138,15 @@ var body = template.Must(template.New("body").Parse(`
 {{range .Evidence}}  {{.}}
 {{end}}{{end}}
 {{end -}}
-{{if .Unsafe}}Fixes marked "unsafe" change behaviour on purpose, as they say. "safe" ones change nothing but the symptom.
+{{if .Unsafe}}Fixes marked "unsafe" change behaviour on purpose, as they say.{{if .HasSafe}} "safe" ones change nothing but the symptom.{{end}}
 {{else}}The fixes change nothing but the symptom.
 {{end}}
 {{with .Verified}}{{if eq .Level "none"}}Not verified beyond type-checking.
+{{else if not .Packages}}No Go package changes; what was changed was read again, and nothing is found there any more.
 {{else}}Verified ({{.Level}}), before and after, on what changes and what imports it: {{.Packages}} package{{if ne .Packages 1}}s{{end}}, nothing new.
 {{range .Tests}}{{.}}
 {{end}}{{if .Before}}Broken before, and not by this:
-{{range .Before}}* {{.}}
+{{range .First}}* {{.}}
 {{end}}{{end}}{{end}}{{end}}
 {{- if .RolledBack}}
 Left out, because verification failed with it:

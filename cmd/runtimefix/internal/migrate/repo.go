@@ -116,19 +116,22 @@ func (r *Repo) Inside(file string) bool {
 	return err != nil || rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// AddNew puts the files of paths that git does not know into the index, where
-// engines that commit with --all or look at the index see them.
+// AddNew puts the files of paths, absolute ones, that git does not know into the
+// index, where engines that commit with --all or look at the index see them.
 func (r *Repo) AddNew(ctx context.Context, paths []string) error {
-	if !r.Git {
+	if !r.Git || len(paths) == 0 {
 		return nil
 	}
-	for _, p := range paths {
-		if _, err := git.Output(ctx, r.Root, "ls-files", "--error-unmatch", "--", p); err == nil {
-			continue
-		}
-		if _, err := git.Output(ctx, r.Root, "add", "--", p); err != nil {
-			return fmt.Errorf("adding %s to the index: %w", p, err)
-		}
+	out, err := git.Output(ctx, r.Root, append([]string{"ls-files", "-z", "--others", "--exclude-standard", "--"}, paths...)...)
+	if err != nil {
+		return fmt.Errorf("asking git for new files: %w", err)
+	}
+	unknown := git.Names(out)
+	if len(unknown) == 0 {
+		return nil
+	}
+	if _, err := git.Output(ctx, r.Root, append([]string{"add", "--"}, unknown...)...); err != nil {
+		return fmt.Errorf("adding new files to the index: %w", err)
 	}
 	return nil
 }
@@ -138,6 +141,33 @@ type CommitOptions struct {
 	Signoff  bool
 	Trailers []string // "Key: value"
 	ChangeID bool     // a Change-Id as Gerrit wants it
+}
+
+// room is how many characters the trailers that git adds may take: a person's name
+// and address, a Change-Id.
+func (o CommitOptions) room() int {
+	n := 0
+	for _, t := range o.Trailers {
+		n += len([]rune(t)) + 1
+	}
+	if o.Signoff {
+		n += 200
+	}
+	if o.ChangeID {
+		n += len("Change-Id: I") + 2*sha1.Size + 1
+	}
+	if n > 0 {
+		n++ // a blank line before them
+	}
+	return n
+}
+
+// Room returns how many of limit characters are left for a message; 0 is no limit.
+func (o CommitOptions) Room(limit int) int {
+	if limit <= 0 {
+		return limit
+	}
+	return max(1, limit-o.room())
 }
 
 // Commit commits the files at paths, absolute ones, with the message, and returns
@@ -164,7 +194,7 @@ func (r *Repo) Commit(ctx context.Context, message string, paths []string, opt C
 	}
 	args = append(append(args, "--"), paths...)
 	// Not git.Command: the user's hooks are to be honoured here.
-	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-pager"}, args...)...)
+	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-pager", "--literal-pathspecs"}, args...)...)
 	cmd.Dir, cmd.Stdin = r.Root, strings.NewReader(message)
 	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_EDITOR=true")
 	if r.Date != "" {
@@ -178,11 +208,4 @@ func (r *Repo) Commit(ctx context.Context, message string, paths []string, opt C
 		return "", err
 	}
 	return strings.TrimSpace(string(out)), nil
-}
-
-// Restore brings the files at paths, absolute ones, back to what they are in the
-// last commit, index included, after a commit failed.
-func (r *Repo) Restore(ctx context.Context, paths []string) error {
-	_, err := git.Output(ctx, r.Root, append([]string{"restore", "--staged", "--worktree", "--source=HEAD", "--"}, paths...)...)
-	return err
 }

@@ -35,7 +35,29 @@ func (l Level) at(other Level) bool { return slices.Index(Levels, l) >= slices.I
 
 // Scope are the packages that a change concerns: those that it changes, and those
 // that import them, by the directory of their module.
-type Scope map[string][]string
+type Scope map[string][]Package
+
+// Package is one of a scope, by its import path.
+type Package struct{ Path, Dir string }
+
+// Without returns the scope without the packages in the directories.
+func (s Scope) Without(dirs map[string]bool) Scope {
+	out := make(Scope)
+	for mod, pkgs := range s {
+		if left := slices.DeleteFunc(slices.Clone(pkgs), func(p Package) bool { return dirs[p.Dir] }); len(left) > 0 {
+			out[mod] = left
+		}
+	}
+	return out
+}
+
+// Len returns how many packages there are.
+func (s Scope) Len() (n int) {
+	for _, pkgs := range s {
+		n += len(pkgs)
+	}
+	return n
+}
 
 // Verifier runs the go command over the packages that changes concern, with the
 // changed files as an overlay: nothing is written before it is proved.
@@ -66,7 +88,8 @@ type Outcome struct {
 	Passed map[string]bool
 	// Traces are the execution traces of the tests, by package.
 	Traces map[string]string
-	// Unbuilt are the directories of the modules that do not build.
+	// Unbuilt are the directories of the packages that do not build. They are told
+	// apart from others in files as they are only.
 	Unbuilt map[string]bool
 }
 
@@ -135,10 +158,10 @@ func (v *Verifier) ScopeOf(ctx context.Context, files []string) (Scope, error) {
 		for _, p := range pkgs {
 			imports := slices.Concat(p.Imports, p.TestImports, p.XTestImports)
 			if changed[p.ImportPath] || slices.ContainsFunc(imports, func(i string) bool { return changed[i] }) {
-				scope[mod] = append(scope[mod], p.ImportPath)
+				scope[mod] = append(scope[mod], Package{p.ImportPath, p.Dir})
 			}
 		}
-		slices.Sort(scope[mod])
+		slices.SortFunc(scope[mod], func(a, b Package) int { return strings.Compare(a.Path, b.Path) })
 	}
 	return scope, nil
 }
@@ -178,23 +201,29 @@ func (v *Verifier) Check(ctx context.Context, scope Scope, overlay map[string][]
 		return nil, err
 	}
 	for _, mod := range slices.Sorted(maps.Keys(scope)) {
-		pkgs := scope[mod]
+		var pkgs []string
+		for _, p := range scope[mod] {
+			pkgs = append(pkgs, p.Path)
+		}
 		names := make(map[string]string)
 		for base, path := range standIns {
 			if rel, err := filepath.Rel(mod, path); err == nil {
 				names[base] = filepath.ToSlash(rel)
 			}
 		}
-		// Test files are built by vet. os.DevNull: the binary of a lone main package
-		// is not to be left in the tree.
-		_, text, err := v.goCommand(ctx, mod, slices.Concat([]string{"build", "-o", os.DevNull}, flags, pkgs)...)
+		// Test files are built by vet.
+		text, err := v.build(ctx, mod, flags, pkgs)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			out.Unbuilt[mod] = true
 			out.Complaints[Build] = append(out.Complaints[Build], complaints(text, err, names)...)
-			continue
+			if overlay != nil {
+				continue
+			}
+			if pkgs = v.built(ctx, mod, flags, scope[mod], out.Unbuilt); len(pkgs) == 0 {
+				continue
+			}
 		}
 		if v.Level.at(Vet) {
 			if _, text, err = v.goCommand(ctx, mod, slices.Concat([]string{"vet"}, flags, pkgs)...); err != nil {
@@ -209,6 +238,27 @@ func (v *Verifier) Check(ctx context.Context, scope Scope, overlay map[string][]
 		}
 	}
 	return out, nil
+}
+
+// build builds packages of a module. The binary of a lone main package is not left
+// in the tree.
+func (v *Verifier) build(ctx context.Context, mod string, flags, pkgs []string) (text string, err error) {
+	_, text, err = v.goCommand(ctx, mod, slices.Concat([]string{"build", "-o", os.DevNull}, flags, pkgs)...)
+	return text, err
+}
+
+// built returns which of a module's packages build, and notes the directories of
+// the others in unbuilt.
+func (v *Verifier) built(ctx context.Context, mod string, flags []string, pkgs []Package, unbuilt map[string]bool) []string {
+	var out []string
+	for _, p := range pkgs {
+		if _, err := v.build(ctx, mod, flags, []string{p.Path}); err != nil {
+			unbuilt[p.Dir] = true
+			continue
+		}
+		out = append(out, p.Path)
+	}
+	return out
 }
 
 // overlay writes the contents and the file that tells the go command of them. It
