@@ -3,52 +3,18 @@ package publicpprof
 import (
 	"fmt"
 	"go/ast"
-	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
 )
 
-const toolkit = "github.com/prometheus/exporter-toolkit/web"
-
-// served are the methods by which routers listen, and the place of the address
-// among the arguments; -1 stands for a net.Listener in the first place.
-var served = map[string]int{
-	"(*github.com/gin-gonic/gin.Engine).Run":         0,
-	"(*github.com/gin-gonic/gin.Engine).RunTLS":      0,
-	"(*github.com/gin-gonic/gin.Engine).RunListener": -1,
-	"(*github.com/labstack/echo.Echo).Start":         0,
-	"(*github.com/labstack/echo.Echo).StartTLS":      0,
-	"(*github.com/labstack/echo/v4.Echo).Start":      0,
-	"(*github.com/labstack/echo/v4.Echo).StartTLS":   0,
-	"(*github.com/labstack/echo/v5.Echo).Start":      0,
-	"(*github.com/gofiber/fiber.App).Listen":         0,
-	"(*github.com/gofiber/fiber/v2.App).Listen":      0,
-	"(*github.com/gofiber/fiber/v2.App).ListenTLS":   0,
-	"(*github.com/gofiber/fiber/v2.App).Listener":    -1,
-	"(*github.com/gofiber/fiber/v3.App).Listen":      0,
-	"(*github.com/gofiber/fiber/v3.App).Listener":    -1,
-}
-
-// libraryKeys are the functions of libraries that serve.
-var libraryKeys = func() []string {
-	keys := []string{
-		toolkit + ".ListenAndServe", toolkit + ".Serve", toolkit + ".ServeMultiple",
-		"github.com/valyala/fasthttp.ListenAndServe", "github.com/valyala/fasthttp.ListenAndServeTLS", "github.com/valyala/fasthttp.Serve",
-	}
-	for k := range served {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}()
-
 // ofLibrary returns the listener that a call of a library's function is.
 func ofLibrary(r rewrite.Ref, call *ast.CallExpr) *listener {
 	key := rewrite.ObjectKey(r.Obj)
-	if place, ok := served[key]; ok {
+	if place, ok := knowledge.RouterListens(key); ok {
 		sel, isSel := r.Expr().Node().(*ast.SelectorExpr)
 		if !isSel {
 			return nil
@@ -65,7 +31,7 @@ func ofLibrary(r rewrite.Ref, call *ast.CallExpr) *listener {
 		return l
 	}
 	name := r.Obj.Name()
-	if !strings.HasPrefix(key, toolkit+".") {
+	if !strings.HasPrefix(key, knowledge.ExporterToolkit+".") {
 		if len(call.Args) < 2 {
 			return nil
 		}
@@ -100,7 +66,7 @@ func toolkitAddress(r rewrite.Ref) web.Address {
 	a := web.Address{Host: web.Public, Told: true, Where: "the addresses that its flags name"}
 	for c := range r.Pkg.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
 		call := c.Node().(*ast.CallExpr)
-		if !r.Pkg.IsCall(call, toolkit+"/kingpinflag", "AddFlags") || len(call.Args) == 0 {
+		if !r.Pkg.IsCall(call, knowledge.ExporterToolkit+"/kingpinflag", "AddFlags") || len(call.Args) == 0 {
 			continue
 		}
 		if s, ok := syntax.ConstString(r.Pkg, call.Args[len(call.Args)-1]); ok {

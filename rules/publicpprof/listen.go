@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
 	"github.com/runtimefix/runtimefix/rules/publicpprof/guard"
@@ -87,7 +88,7 @@ func listeners(s *rewrite.Snapshot) []*listener {
 		}
 		add(c, l)
 	}
-	for _, r := range s.Refs(libraryKeys...) {
+	for _, r := range s.Refs(knowledge.Listening()...) {
 		if at, ok := r.Call(); ok {
 			c := rewrite.Call{Ref: r, Call: at.Node().(*ast.CallExpr), At: at}
 			add(c, ofLibrary(r, c.Call))

@@ -7,15 +7,13 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
 // maxCallers bounds how many callers up it is looked for whether code runs once.
 const maxCallers = 4
-
-// commands are the fields by which command line libraries are told what runs.
-var commands = []string{"Run", "RunE", "Action", "PreRun", "PreRunE", "Before", "PersistentPreRun", "PersistentPreRunE"}
 
 // runsOnce reports whether the code of the function at cur runs at most once in a
 // process, as far as can be seen: it is main or a command's, or a function that
@@ -86,7 +84,7 @@ func isCommand(cur inspector.Cursor) bool {
 		return false
 	}
 	key, ok := kv.Key.(*ast.Ident)
-	return ok && slices.Contains(commands, key.Name)
+	return ok && knowledge.CommandField(key.Name)
 }
 
 // onceAbove returns the statement of a function that runs once in which, callers

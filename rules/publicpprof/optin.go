@@ -76,8 +76,8 @@ func named(p *rewrite.Package, x ast.Expr, re *regexp.Regexp, step int) bool {
 			}
 			if def := syntax.Definition(p, n); def != nil {
 				found = named(p, def.Value, re, step+1)
-			} else if arg, q := syntax.Argument(p, n); arg != nil {
-				found = named(q, arg, re, step+1)
+			} else if args := syntax.Arguments(p, n); len(args) == 1 {
+				found = named(args[0].Pkg, args[0].Expr, re, step+1)
 			}
 		case *ast.BasicLit:
 			found = found || n.Kind == token.STRING && re.MatchString(n.Value)

@@ -87,10 +87,7 @@ func (f *lockFunc) typeDocs() []*ast.CommentGroup {
 	}
 	var out []*ast.CommentGroup
 	for _, t := range all {
-		if ptr, ok := types.Unalias(t).(*types.Pointer); ok {
-			t = ptr.Elem()
-		}
-		if named, ok := types.Unalias(t).(*types.Named); ok {
+		if named := syntax.NamedBehind(t); named != nil {
 			out = append(out, docOf(f.p, named.Obj())...)
 		}
 	}

@@ -3,17 +3,11 @@ package threadlock
 import (
 	"go/ast"
 	"go/types"
-	"regexp"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
-)
-
-var (
-	threadCalls   = regexp.MustCompile(`^(?:Setns|Unshare|Prctl|Set(?:re|res|fs|e)?[ug]id|Setgroups|Capset|SchedSetaffinity|SchedSetattr|Ptrace\w*|PthreadSigmask|Chroot|PivotRoot|Personality|SetThreadToken|Impersonate\w*|CoInitialize\w*|Exec|Setpriority|IoprioSet|KeyctlJoin\w*|Seccomp)$`)
-	threadNumbers = regexp.MustCompile(`SYS_(?:SETNS|UNSHARE|PRCTL|SET\w*[UG]ID\w*|CAPSET|SCHED_SET\w*|PTRACE|RT_SIGPROCMASK|CHROOT|PERSONALITY|SECCOMP|SETPRIORITY|IOPRIO_SET|SET_MEMPOLICY)`)
-	threadNames   = regexp.MustCompile(`(?i)setns|unshare|netns|namespace|set(?:e|re|res)?uid|setlabel|(?:set|thread|cpu)_?affinity|setfilelabel|selinux|apparmor|exec_?label|setcreate`)
 )
 
 // changesThread reports whether n, or a function that it calls within depth
@@ -26,7 +20,7 @@ func (f *lockFunc) changesThread(n ast.Node, p *rewrite.Package, depth int, seen
 			return false
 		}
 		if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
-			if id, ok := sel.X.(*ast.Ident); ok && id.Name == "C" && p.Info.Uses[id] == nil && threadNames.MatchString(sel.Sel.Name) {
+			if id, ok := sel.X.(*ast.Ident); ok && id.Name == "C" && p.Info.Uses[id] == nil && knowledge.ThreadName(sel.Sel.Name) {
 				return true
 			}
 		}
@@ -41,11 +35,11 @@ func (f *lockFunc) changesThread(n ast.Node, p *rewrite.Package, depth int, seen
 					return true
 				}
 				num := types.ExprString(call.Args[0])
-				return !strings.Contains(num, "SYS_") || threadNumbers.MatchString(num)
+				return !strings.Contains(num, "SYS_") || knowledge.ThreadNumber(num)
 			}
-			return threadCalls.MatchString(fn.Name())
+			return knowledge.ThreadCall(fn.Name())
 		}
-		if threadNames.MatchString(fn.Name()) || threadNames.MatchString(path[strings.LastIndexByte(path, '/')+1:]) || strings.Contains(fn.Name(), "CoInitialize") {
+		if knowledge.ThreadName(fn.Name()) || knowledge.ThreadName(path[strings.LastIndexByte(path, '/')+1:]) || strings.Contains(fn.Name(), "CoInitialize") {
 			return true
 		}
 		if depth == 0 || seen[fn] {
@@ -68,14 +62,12 @@ func (f *lockFunc) changesThread(n ast.Node, p *rewrite.Package, depth int, seen
 // graphics or sound, whose calls belong to one thread for good.
 func importsWindows(file *rewrite.File) bool {
 	for _, spec := range file.AST.Imports {
-		if guiImport.MatchString(spec.Path.Value) {
+		if knowledge.ThreadLibrary(spec.Path.Value) {
 			return true
 		}
 	}
 	return false
 }
-
-var guiImport = regexp.MustCompile(`(?i)glfw|/sdl|gtk|/gl/|go-gl/|webview|/qt|walk|vulkan|opengl|cocoa|appkit|/ole\b|portaudio|raylib|ebiten|fyne|gioui`)
 
 // unseen reports whether the call goes to a function of the module in a package
 // that is not loaded.

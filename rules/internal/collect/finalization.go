@@ -81,11 +81,7 @@ func packagesIn(p *rewrite.Package, decl *ast.FuncDecl) map[string]bool {
 			add(fn)
 		}
 		if v, ok := obj.(*types.Var); ok {
-			t := types.Unalias(v.Type())
-			if ptr, ok := t.(*types.Pointer); ok {
-				t = types.Unalias(ptr.Elem())
-			}
-			if named, ok := t.(*types.Named); ok {
+			if named := syntax.NamedBehind(v.Type()); named != nil {
 				add(named.Obj())
 			}
 		}

@@ -31,7 +31,7 @@ func retries(p *rewrite.Package, cur inspector.Cursor) bool {
 		}
 		// if err != nil { collect; continue }; return
 		last := len(loop.Body.List) - 1
-		return last >= 0 && leavesFor(loop.Body.List[last]) && onFailure(p, cur, loop)
+		return last >= 0 && syntax.LeavesLoop(loop.Body.List[last], false) && onFailure(p, cur, loop)
 	}
 	return false
 }
@@ -40,17 +40,6 @@ func retries(p *rewrite.Package, cur inspector.Cursor) bool {
 func insideSame(c, loop inspector.Cursor) bool {
 	for e := range c.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil)) {
 		return e == loop
-	}
-	return false
-}
-
-// leavesFor reports whether s leaves the loop that it stands in.
-func leavesFor(s ast.Stmt) bool {
-	switch s := s.(type) {
-	case *ast.ReturnStmt:
-		return true
-	case *ast.BranchStmt:
-		return s.Tok == token.BREAK
 	}
 	return false
 }

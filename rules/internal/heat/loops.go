@@ -22,15 +22,15 @@ func LastTurn(cur inspector.Cursor) bool {
 		case *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt:
 			inSwitch = true
 		case *ast.BlockStmt:
-			if len(n.List) > 0 && !syntax.IsFuncBody(c.Parent()) && insideOwnLoop(c) && leavesLoop(n.List[len(n.List)-1], inSwitch) {
+			if len(n.List) > 0 && !syntax.IsFuncBody(c.Parent()) && insideOwnLoop(c) && syntax.LeavesLoop(n.List[len(n.List)-1], inSwitch) {
 				return true
 			}
 		case *ast.CaseClause:
-			if len(n.Body) > 0 && insideOwnLoop(c) && leavesLoop(n.Body[len(n.Body)-1], true) {
+			if len(n.Body) > 0 && insideOwnLoop(c) && syntax.LeavesLoop(n.Body[len(n.Body)-1], true) {
 				return true
 			}
 		case *ast.CommClause:
-			if len(n.Body) > 0 && insideOwnLoop(c) && leavesLoop(n.Body[len(n.Body)-1], true) {
+			if len(n.Body) > 0 && insideOwnLoop(c) && syntax.LeavesLoop(n.Body[len(n.Body)-1], true) {
 				return true
 			}
 		}
@@ -45,18 +45,6 @@ func insideOwnLoop(cur inspector.Cursor) bool {
 			return true
 		}
 		return false
-	}
-	return false
-}
-
-// leavesLoop reports whether the statement leaves the loop around it. inSwitch
-// says that a plain break leaves a switch or select.
-func leavesLoop(stmt ast.Stmt, inSwitch bool) bool {
-	switch s := stmt.(type) {
-	case *ast.ReturnStmt:
-		return true
-	case *ast.BranchStmt:
-		return s.Tok == token.GOTO || s.Tok == token.BREAK && (s.Label != nil || !inSwitch)
 	}
 	return false
 }

@@ -5,9 +5,13 @@ import (
 	"strings"
 )
 
-// logPackages are the last elements of the paths of packages that write logs.
-var logPackages = []string{
+// logLibraries are the last elements of the paths of libraries that write logs.
+var logLibraries = []string{
 	"log", "slog", "zap", "zapcore", "zerolog", "logrus", "klog", "glog", "logr", "hclog", "go-hclog", "log15", "golog", "seelog", "apex", "go-logging", "go-kit/log",
+}
+
+// logPackages are those of packages that programs have for it.
+var logPackages = []string{
 	"logger", "loggers", "logging", "logs", "logutil", "logutils", "logx", "logkit", "applog", "ctxlog", "mlog", "xlog", "ulog", "tlog",
 }
 
@@ -19,6 +23,16 @@ var tellVerbs = []string{
 // LogPackage reports whether the package of an import path only writes logs:
 // log, go.uber.org/zap, gopkg.in/inconshreveable/log15.v2.
 func LogPackage(importPath string) bool {
+	last := baseName(importPath)
+	return listed(logLibraries, last) || listed(logPackages, last)
+}
+
+// LogLibrary reports whether the package of an import path has the name of a
+// library that writes logs. A program may have a package log of its own.
+func LogLibrary(importPath string) bool { return listed(logLibraries, baseName(importPath)) }
+
+// baseName returns the last element of an import path that is no version.
+func baseName(importPath string) string {
 	last := path.Base(importPath)
 	if isVersion(last) {
 		last = path.Base(path.Dir(importPath))
@@ -26,7 +40,7 @@ func LogPackage(importPath string) bool {
 	if begin, version, ok := strings.Cut(last, "."); ok && isVersion(version) {
 		last = begin
 	}
-	return listed(logPackages, last)
+	return last
 }
 
 // isVersion reports whether s is the version in an import path: v2.

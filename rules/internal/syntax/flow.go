@@ -47,6 +47,18 @@ func LoopBody(n ast.Node) *ast.BlockStmt {
 	return nil
 }
 
+// LeavesLoop reports whether the statement leaves the loop around it. inSwitch
+// says that a plain break leaves a switch or select.
+func LeavesLoop(stmt ast.Stmt, inSwitch bool) bool {
+	switch s := stmt.(type) {
+	case *ast.ReturnStmt:
+		return true
+	case *ast.BranchStmt:
+		return s.Tok == token.GOTO || s.Tok == token.BREAK && (s.Label != nil || !inSwitch)
+	}
+	return false
+}
+
 // InLoop reports whether c is in a loop of its function.
 func InLoop(c inspector.Cursor) bool {
 	for ; c.Node() != nil; c = c.Parent() {

@@ -59,6 +59,7 @@ func IsFuncBody(block inspector.Cursor) bool {
 	return k == edge.FuncDecl_Body || k == edge.FuncLit_Body
 }
 
+// BodyOf returns the body of a function declaration or literal, nil of others.
 func BodyOf(fn ast.Node) *ast.BlockStmt {
 	switch fn := fn.(type) {
 	case *ast.FuncDecl:
@@ -67,27 +68,6 @@ func BodyOf(fn ast.Node) *ast.BlockStmt {
 		return fn.Body
 	}
 	return nil
-}
-
-// Argument returns the argument that the only call of the function passes for
-// its parameter at id, and the package of that call.
-func Argument(p *rewrite.Package, id *ast.Ident) (ast.Expr, *rewrite.Package) {
-	fn, i := parameter(p, id)
-	if fn == nil {
-		return nil, nil
-	}
-	refs := p.Snapshot().Refs(rewrite.ObjectKey(fn))
-	if len(refs) != 1 {
-		return nil, nil
-	}
-	call, ok := refs[0].Call()
-	if !ok {
-		return nil, nil
-	}
-	if args := call.Node().(*ast.CallExpr).Args; i < len(args) {
-		return args[i], refs[0].Pkg
-	}
-	return nil, nil
 }
 
 // FuncName returns the name of the declared function around c, "" outside of
@@ -106,11 +86,7 @@ func MethodName(fn *types.Func) string {
 	if recv == nil {
 		return fn.Name()
 	}
-	t := recv.Type()
-	if p, ok := t.(*types.Pointer); ok {
-		t = p.Elem()
-	}
-	if n, ok := t.(*types.Named); ok {
+	if n := NamedBehind(recv.Type()); n != nil {
 		return n.Obj().Name() + "." + fn.Name()
 	}
 	return fn.Name()

@@ -69,6 +69,7 @@ func LastName(fun ast.Expr) *ast.Ident {
 // Encloses reports whether n is at or has it inside.
 func Encloses(n, at ast.Node) bool { return ContainsNode(n, func(x ast.Node) bool { return x == at }) }
 
+// IsBuiltin reports whether the call is of the built-in function.
 func IsBuiltin(p *rewrite.Package, call *ast.CallExpr, name string) bool {
 	id, ok := ast.Unparen(call.Fun).(*ast.Ident)
 	if !ok {
@@ -87,6 +88,7 @@ func AsExpr(n ast.Node) ast.Expr {
 // ExprText returns x as it is written, shortened.
 func ExprText(x ast.Expr) string { return types.ExprString(x) }
 
+// ContainsNode reports whether n, or a node in it, matches.
 func ContainsNode(n ast.Node, match func(ast.Node) bool) bool {
 	found := false
 	ast.Inspect(n, func(n ast.Node) bool {

@@ -34,6 +34,19 @@ func IsType(t types.Type, path, name string) bool {
 	return ok && named.Obj().Name() == name && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == path
 }
 
+// NamedBehind returns the named type that t is or points at, nil for others.
+func NamedBehind(t types.Type) *types.Named {
+	if t == nil {
+		return nil
+	}
+	if ptr, ok := types.Unalias(t).(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	named, _ := types.Unalias(t).(*types.Named)
+	return named
+}
+
+// IsPointerTo reports whether t is a pointer to the named type path.name.
 func IsPointerTo(t types.Type, path, name string) bool {
 	ptr, ok := types.Unalias(t).(*types.Pointer)
 	return ok && IsType(ptr.Elem(), path, name)

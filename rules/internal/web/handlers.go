@@ -70,11 +70,8 @@ func isContext(t types.Type) bool {
 // typeName returns the import path and name of the type t or that which it
 // points to, "" for types without a name.
 func typeName(t types.Type) (path, name string) {
-	if ptr, ok := types.Unalias(t).(*types.Pointer); ok {
-		t = ptr.Elem()
-	}
-	named, ok := types.Unalias(t).(*types.Named)
-	if !ok || named.Obj().Pkg() == nil {
+	named := syntax.NamedBehind(t)
+	if named == nil || named.Obj().Pkg() == nil {
 		return "", ""
 	}
 	return named.Obj().Pkg().Path(), named.Obj().Name()
@@ -83,11 +80,8 @@ func typeName(t types.Type) (path, name string) {
 // holdsRequest reports whether t, or what it points to, holds a response writer
 // and a request of net/http, or hands them out.
 func holdsRequest(t types.Type) bool {
-	if ptr, ok := types.Unalias(t).(*types.Pointer); ok {
-		t = ptr.Elem()
-	}
-	named, ok := types.Unalias(t).(*types.Named)
-	if !ok || named.Obj().Pkg() == nil || named.Obj().Pkg().Path() == "net/http" {
+	named := syntax.NamedBehind(t)
+	if named == nil || named.Obj().Pkg() == nil || named.Obj().Pkg().Path() == "net/http" {
 		return false
 	}
 	var writer, request bool

@@ -159,8 +159,7 @@ func serverLit(p *rewrite.Package, x ast.Expr) *ast.CompositeLit {
 }
 
 func isServer(t types.Type) bool {
-	named, ok := types.Unalias(t).(*types.Named)
-	return ok && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == "net/http" && named.Obj().Name() == "Server"
+	return syntax.IsType(t, "net/http", "Server")
 }
 
 func fromLit(lit *ast.CompositeLit) (srv server, ok bool) {

@@ -85,11 +85,8 @@ func embedsUnimplemented(t types.Type) bool {
 // makersOf returns the exported names by which other packages get a value of
 // the type behind t: its own and those of functions that return it.
 func makersOf(t types.Type) []string {
-	if ptr, ok := types.Unalias(t).(*types.Pointer); ok {
-		t = ptr.Elem()
-	}
-	named, ok := types.Unalias(t).(*types.Named)
-	if !ok || named.Obj().Pkg() == nil {
+	named := syntax.NamedBehind(t)
+	if named == nil || named.Obj().Pkg() == nil {
 		return nil
 	}
 	var out []string

@@ -57,11 +57,8 @@ func (rs *Releases) Views(t types.Type) map[string]bool {
 // homeOf returns the package that declares what t points at, nil when it is not
 // loaded.
 func (rs *Releases) homeOf(t types.Type) *rewrite.Package {
-	if elem := syntax.PointerElem(t); elem != nil {
-		t = elem
-	}
-	named, ok := types.Unalias(t).(*types.Named)
-	if !ok || named.Obj().Pkg() == nil {
+	named := syntax.NamedBehind(t)
+	if named == nil || named.Obj().Pkg() == nil {
 		return nil
 	}
 	return rs.s.Package(named.Obj().Pkg().Path())

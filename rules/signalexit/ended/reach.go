@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -67,7 +68,7 @@ func parameterOf(fn ast.Node, v *types.Var) bool {
 // steady reports whether nothing is noticed by v: it is a value that is set once,
 // a logger, a handler of requests, or belongs to the standard library.
 func (e *Set) steady(p *rewrite.Package, v *types.Var) bool {
-	if v.Pkg() == nil || syntax.IsError(v.Type()) || syntax.IsStandard(v.Pkg().Path()) && v.Pkg() != p.Types && (p.Module == nil || !strings.HasPrefix(v.Pkg().Path(), p.Module.Path)) {
+	if v.Pkg() == nil || syntax.IsError(v.Type()) || syntax.IsStandard(v.Pkg().Path()) && !ours(p, v.Pkg().Path()) {
 		return true // os.Args, http.DefaultServeMux
 	}
 	t := v.Type()
@@ -77,10 +78,10 @@ func (e *Set) steady(p *rewrite.Package, v *types.Var) bool {
 			return true // flag.String
 		}
 	}
-	if named, ok := t.(*types.Named); ok && named.Obj().Pkg() != nil {
+	if named := syntax.NamedBehind(t); named != nil && named.Obj().Pkg() != nil {
 		path := named.Obj().Pkg().Path()
 		switch {
-		case path == "log", strings.HasSuffix(path, "/slog"), strings.Contains(path, "go.uber.org/zap"), strings.Contains(path, "logrus"), strings.Contains(path, "zerolog"):
+		case knowledge.LogLibrary(path) && !ours(p, path):
 			return true
 		case path == "net/http":
 			return named.Obj().Name() == "ServeMux" || named.Obj().Name() == "Handler" || named.Obj().Name() == "HandlerFunc"
@@ -100,6 +101,11 @@ func (e *Set) steady(p *rewrite.Package, v *types.Var) bool {
 	return false
 }
 
+// ours reports whether the package of that path is p itself or of p's module.
+func ours(p *rewrite.Package, path string) bool {
+	return path == p.Path || p.Module != nil && strings.HasPrefix(path, p.Module.Path)
+}
+
 // isValue reports whether the function at c is a value, and not called there: who
 // calls it, and in which goroutine, is not known. Functions of the standard
 // library that are passed one call it at once, but for those that are named
@@ -114,21 +120,21 @@ func isValue(p *rewrite.Package, c inspector.Cursor) bool {
 		if fn == nil || fn.Pkg() == nil {
 			return true
 		}
-		if ofCommand(fn) {
+		if knowledge.OfCommand(fn) {
 			return false // cobra.OnInitialize
 		}
 		path := fn.Pkg().Path()
-		if !syntax.IsStandard(path) || path == p.Path || p.Module != nil && strings.HasPrefix(path, p.Module.Path) {
+		if !syntax.IsStandard(path) || ours(p, path) {
 			return !handlerType(p, c)
 		}
 		return keepsName.MatchString(fn.Name()) && !handlerType(p, c)
 	case *ast.KeyValueExpr:
 		if id, ok := n.Key.(*ast.Ident); ok && n.Value == c.Node() {
-			return !ofCommand(p.Info.Uses[id]) && !handlerType(p, c)
+			return !knowledge.OfCommand(p.Info.Uses[id]) && !handlerType(p, c)
 		}
 	case *ast.AssignStmt:
 		if len(n.Lhs) == 1 {
-			if id := syntax.LastName(n.Lhs[0]); id != nil && ofCommand(p.Info.Uses[id]) {
+			if id := syntax.LastName(n.Lhs[0]); id != nil && knowledge.OfCommand(p.Info.Uses[id]) {
 				return false
 			}
 		}
@@ -141,12 +147,6 @@ func isValue(p *rewrite.Package, c inspector.Cursor) bool {
 // keepsName matches functions of the standard library that call the function
 // passed to them later.
 var keepsName = regexp.MustCompile(`^(Go|AfterFunc|RegisterOnShutdown|SetFinalizer|AddCleanup)$`)
-
-// ofCommand reports whether obj is a field or function of a command line library,
-// which calls what it gets where main waits.
-func ofCommand(obj types.Object) bool {
-	return obj != nil && obj.Pkg() != nil && (strings.HasPrefix(obj.Pkg().Path(), "github.com/spf13/cobra") || strings.HasPrefix(obj.Pkg().Path(), "github.com/urfave/cli"))
-}
 
 // handlerType reports whether the function at c handles requests of HTTP: the
 // server waits for those, and net/http recovers from their panics.

@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -122,7 +121,7 @@ func (h *Handler) harmlessAt(p *rewrite.Package, call *ast.CallExpr, depth int) 
 		return closesBody(call) || readsOnly(p, call)
 	case key == "(*database/sql.DB).Close":
 		return !h.embeddedDatabase()
-	case endReleases[key], clientClose.MatchString(key):
+	case knowledge.EndReleases(fn):
 		return true
 	}
 	decl, q := syntax.DeclarationOf(h.S, fn)
@@ -150,33 +149,6 @@ func (h *Handler) harmlessBody(p *rewrite.Package, body *ast.BlockStmt, depth in
 		return false
 	}) && calls
 }
-
-// endReleases are functions that release what the end of the process releases:
-// descriptors, memory, locks of the process.
-var endReleases = map[string]bool{
-	"(*os.File).Close":                              true,
-	"(*os.File).Sync":                               true, // for crashes of the system
-	"(*os.Root).Close":                              true,
-	"(*io.PipeReader).Close":                        true,
-	"(*compress/gzip.Reader).Close":                 true,
-	"(*archive/zip.ReadCloser).Close":               true,
-	"(*database/sql.Conn).Close":                    true,
-	"(*database/sql.Rows).Close":                    true,
-	"(*database/sql.Stmt).Close":                    true,
-	"(*database/sql.Tx).Rollback":                   true,
-	"(*net/http.Server).Close":                      true,
-	"(*net/http.Server).Shutdown":                   true,
-	"(*net/http.Client).CloseIdleConnections":       true,
-	"runtime.UnlockOSThread":                        true,
-	"runtime.KeepAlive":                             true,
-	"syscall.Close":                                 true,
-	"golang.org/x/sys/unix.Close":                   true,
-	"(*github.com/fsnotify/fsnotify.Watcher).Close": true,
-}
-
-// clientClose matches methods that only close connections to a server, which
-// the end of the process closes.
-var clientClose = regexp.MustCompile(`^\(\*?(github\.com/(gorilla/websocket|coder/websocket|(go-redis/redis|redis/go-redis)(/v\d+)?|gomodule/redigo/redis|jackc/pgx(/v\d+)?(/pgxpool)?|lib/pq)|nhooyr\.io/websocket|golang\.org/x/net/websocket|google\.golang\.org/grpc|golang\.org/x/crypto/ssh|go\.mongodb\.org/mongo-driver(/v2)?/mongo)\.\w+\)\.(Close|CloseNow|Disconnect)$`)
 
 // embeddedDatabase reports whether some loaded package uses a database that
 // lives in the process, and leaves files behind when it is not closed.
