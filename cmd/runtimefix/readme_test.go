@@ -72,3 +72,47 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Errorf("only %d command lines found", seen)
 	}
 }
+
+// The map of CONTRIBUTING.md names every package, a rule's by its folder NAME.
+func TestMap(t *testing.T) {
+	data, err := os.ReadFile("../../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(data), "## The map of the house\n\n")
+	drawn, _, found2 := strings.Cut(rest, "\n\n")
+	if !found || !found2 {
+		t.Fatal("CONTRIBUTING.md has no map")
+	}
+	named := make(map[string]bool)
+	for _, word := range strings.FieldsFunc(drawn, func(c rune) bool { return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-') }) {
+		named[word] = true
+	}
+	for _, name := range rules.Names() {
+		named[name] = true
+	}
+	packages := 0
+	for _, top := range []string{"cmd", "rewrite", "rules"} {
+		err := filepath.WalkDir("../../"+top, func(path string, d os.DirEntry, err error) error {
+			if err != nil || !d.IsDir() {
+				return err
+			}
+			if d.Name() == "testdata" {
+				return filepath.SkipDir
+			}
+			if files, _ := filepath.Glob(filepath.Join(path, "*.go")); len(files) > 0 {
+				packages++
+				if !named[d.Name()] {
+					t.Errorf("the map of CONTRIBUTING.md does not name %s", strings.TrimPrefix(filepath.ToSlash(path), "../../"))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if packages < len(rules.All) {
+		t.Errorf("%d packages found", packages)
+	}
+}

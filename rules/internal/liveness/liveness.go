@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -49,6 +48,7 @@ type holding struct {
 	Stored bool         // one went out of sight: into a field, a channel, another function
 }
 
+// New returns the liveness in the function of p with the body.
 func New(p *rewrite.Package, body *ast.BlockStmt) *Liveness {
 	return &Liveness{
 		p: p, body: body,
@@ -71,37 +71,7 @@ func (l *Liveness) usedAfter(v *types.Var, at ast.Node) bool {
 			case Overwritten:
 				continue
 			}
-			if l.search(b, i+1, func(n ast.Node) flowEffect { return l.Effect(n, v) }, make(map[*cfg.Block]bool)) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-type flowEffect int
-
-const (
-	untouched flowEffect = iota
-	used
-	Overwritten
-)
-
-// search walks the paths from the i-th node of b on, and reports whether on one
-// of them a node has the effect used before one has overwritten.
-func (l *Liveness) search(b *cfg.Block, i int, effect func(ast.Node) flowEffect, seen map[*cfg.Block]bool) bool {
-	for _, n := range b.Nodes[min(i, len(b.Nodes)):] {
-		switch effect(n) {
-		case used:
-			return true
-		case Overwritten:
-			return false
-		}
-	}
-	for _, s := range b.Succs {
-		if !seen[s] {
-			seen[s] = true
-			if l.search(s, 0, effect, seen) {
+			if (search{node: func(n ast.Node) flowEffect { return l.Effect(n, v) }}).from(b, i+1) {
 				return true
 			}
 		}
@@ -118,15 +88,12 @@ func (l *Liveness) ReachesWith(v *types.Var, a, b ast.Node) bool {
 		} else if l.Effect(n, v) == Overwritten {
 			return false
 		}
-		return l.search(block, i+1, func(n ast.Node) flowEffect {
+		return search{node: func(n ast.Node) flowEffect {
 			if syntax.Encloses(n, b) {
 				return used
 			}
-			if l.Effect(n, v) == Overwritten {
-				return Overwritten
-			}
-			return untouched
-		}, make(map[*cfg.Block]bool))
+			return l.setting(n, v)
+		}}.from(block, i+1)
 	})
 }
 
@@ -146,56 +113,40 @@ func (l *Liveness) after(at ast.Node, f func(b *cfg.Block, i int) bool) bool {
 // LeavesWith reports whether the flow leads from at, a part of the header of the
 // statement s, to what stands behind s, with the value that v has at at.
 func (l *Liveness) LeavesWith(v *types.Var, at ast.Node, s ast.Stmt) bool {
-	seen := make(map[*cfg.Block]bool)
-	var leaves func(b *cfg.Block, i int) bool
-	leaves = func(b *cfg.Block, i int) bool {
-		for _, n := range b.Nodes[min(i, len(b.Nodes)):] {
-			if l.Effect(n, v) == Overwritten {
-				return false
+	behind := search{
+		node: func(n ast.Node) flowEffect { return l.setting(n, v) },
+		into: func(b *cfg.Block) bool {
+			switch b.Kind {
+			case cfg.KindForDone, cfg.KindRangeDone, cfg.KindIfDone, cfg.KindSwitchDone, cfg.KindSelectDone:
+				return b.Stmt == s
 			}
-		}
-		for _, next := range b.Succs {
-			if next.Stmt == s {
-				switch next.Kind {
-				case cfg.KindForDone, cfg.KindRangeDone, cfg.KindIfDone, cfg.KindSwitchDone, cfg.KindSelectDone:
-					return true
-				}
-			}
-			if !seen[next] {
-				seen[next] = true
-				if leaves(next, 0) {
-					return true
-				}
-			}
-		}
-		return false
+			return false
+		},
 	}
-	return l.after(at, func(b *cfg.Block, i int) bool { return leaves(b, i+1) })
+	return l.after(at, func(b *cfg.Block, i int) bool { return behind.from(b, i+1) })
+}
+
+// setting is Effect for those who do not mind that v is used.
+func (l *Liveness) setting(n ast.Node, v *types.Var) flowEffect {
+	if l.Effect(n, v) == Overwritten {
+		return Overwritten
+	}
+	return untouched
 }
 
 // Leaks reports whether a path from at leads to the end of the function on
 // which no node passes stops.
 func (l *Liveness) Leaks(at ast.Node, stops func(ast.Node) bool) bool {
-	seen := make(map[*cfg.Block]bool)
-	var leaks func(b *cfg.Block, i int) bool
-	leaks = func(b *cfg.Block, i int) bool {
-		if slices.ContainsFunc(b.Nodes[min(i, len(b.Nodes)):], stops) {
-			return false
-		}
-		if len(b.Succs) == 0 {
-			return b.Live
-		}
-		for _, next := range b.Succs {
-			if !seen[next] {
-				seen[next] = true
-				if leaks(next, 0) {
-					return true
-				}
+	end := search{
+		node: func(n ast.Node) flowEffect {
+			if stops(n) {
+				return Overwritten
 			}
-		}
-		return false
+			return untouched
+		},
+		end: func(b *cfg.Block) bool { return b.Live },
 	}
-	return l.after(at, func(b *cfg.Block, i int) bool { return leaks(b, i+1) })
+	return l.after(at, func(b *cfg.Block, i int) bool { return end.from(b, i+1) })
 }
 
 // Effect says what a node of the control flow does with v.
@@ -316,6 +267,7 @@ func callBefore(x ast.Expr, at ast.Node) bool {
 	return ok && x.End() <= at.Pos()
 }
 
+// Object returns the object that id defines or uses.
 func (l *Liveness) Object(id *ast.Ident) types.Object {
 	if o := l.p.Info.Uses[id]; o != nil {
 		return o
