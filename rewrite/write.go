@@ -26,20 +26,29 @@ var errReadOnly = errors.New("is read-only")
 // replaced, once if several changes mean the same file. The changes written are returned; failed holds a problem for every
 // change that was not.
 func Write(changes []Change) (written []Change, failed []load.Problem) {
-	groups := make(map[int][]Change)
-	var order []int
-	for _, c := range changes {
-		if groups[c.Group] == nil {
-			order = append(order, c.Group)
-		}
-		groups[c.Group] = append(groups[c.Group], c)
-	}
-	for _, g := range order {
-		w, f := writeGroup(groups[g])
+	for _, group := range Grouped(changes) {
+		w, f := writeGroup(group)
 		written = append(written, w...)
 		failed = append(failed, f...)
 	}
 	return written, failed
+}
+
+// Grouped returns the changes that are written together or not at all, in the
+// order in which the groups first occur.
+func Grouped(changes []Change) [][]Change {
+	var out [][]Change
+	at := make(map[int]int)
+	for _, c := range changes {
+		i, ok := at[c.Group]
+		if !ok {
+			i = len(out)
+			at[c.Group] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], c)
+	}
+	return out
 }
 
 // pending is one file on the way to disk.

@@ -10,20 +10,12 @@ import (
 // writeChanges writes changes, those that belong together together, until ctx
 // ends. What was not tried by then is left.
 func writeChanges(ctx context.Context, changes []rewrite.Change) (written []rewrite.Change, failed []rewrite.Problem, left int) {
-	groups := make(map[int][]rewrite.Change)
-	var order []int
-	for _, c := range changes {
-		if groups[c.Group] == nil {
-			order = append(order, c.Group)
-		}
-		groups[c.Group] = append(groups[c.Group], c)
-	}
-	for _, g := range order {
+	for _, group := range rewrite.Grouped(changes) {
 		if ctx.Err() != nil {
-			left += len(groups[g])
+			left += len(group)
 			continue
 		}
-		w, f := rewrite.Write(groups[g])
+		w, f := rewrite.Write(group)
 		written, failed = append(written, w...), append(failed, f...)
 	}
 	return written, failed, left

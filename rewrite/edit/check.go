@@ -36,6 +36,16 @@ func (t *tree) dropWithin(n ast.Node) {
 	}
 }
 
+// checked returns the file after the edits that made claims, or what is wrong with
+// it.
+func (t *tree) checked(claims []claim) ([]byte, error) {
+	out, err := t.finish()
+	if err == nil {
+		err = t.check(out, claims)
+	}
+	return out, err
+}
+
 // check returns what is wrong with out, the file after the edits that made
 // claims: it has to parse, to hold every comment that no edit removed on purpose,
 // and to hold the declarations that no edit touched byte for byte.

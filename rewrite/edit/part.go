@@ -44,10 +44,7 @@ func (ts *Trees) Parts() ([]Part, error) {
 		if !t.touched {
 			continue
 		}
-		data, err := t.finish()
-		if err == nil {
-			err = t.check(data, ts.claimed)
-		}
+		data, err := t.checked(ts.claimed)
 		if err != nil {
 			return nil, err
 		}

@@ -84,10 +84,7 @@ func (ts *Trees) Render(base map[string][]byte) (overlay map[string][]byte, path
 		if !t.touched {
 			continue
 		}
-		data, err := t.finish()
-		if err == nil {
-			err = t.check(data, ts.claimed)
-		}
+		data, err := t.checked(ts.claimed)
 		if err != nil {
 			return nil, path, err
 		}

@@ -234,7 +234,7 @@ func TestCNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"res_free":           "fF",
 		"resDestroy":         "fF",
-		"freeze":             "f",
+		"shutdown":           "f",
 		"list_first":         "",
 		"ctx_new":            "m",
 		"fdopen":             "md",

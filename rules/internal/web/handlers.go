@@ -89,7 +89,7 @@ func holdsRequest(t types.Type) bool {
 		writer = writer || syntax.IsType(t, "net/http", "ResponseWriter")
 		request = request || syntax.IsPointerTo(t, "net/http", "Request")
 	}
-	switch u := t.Underlying().(type) {
+	switch u := named.Underlying().(type) {
 	case *types.Struct:
 		for f := range u.Fields() {
 			look(f.Type())

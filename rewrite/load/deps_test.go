@@ -1,4 +1,5 @@
-package rewrite_test
+// Package load_test asks snapshots of small trees what is in them.
+package load_test
 
 import (
 	"context"
@@ -8,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/load"
 	"golang.org/x/tools/txtar"
 )
 
@@ -80,11 +81,36 @@ module example.com/plain/nested
 package n // example.com/plain
 `
 
-// loadTree writes a txtar archive to a directory and loads its packages.
-func loadTree(t *testing.T, archive string) (string, *rewrite.Snapshot) {
+// tree writes a txtar archive to a directory and returns that.
+func tree(t *testing.T, archive string) string {
 	t.Helper()
-	dir, _ := tree(t, archive)
-	s, err := rewrite.Load(context.Background(), rewrite.Config{Dir: dir, Tests: true}, ".")
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, archive)
+	return dir
+}
+
+// write writes the files of a txtar archive below dir.
+func write(t *testing.T, dir, archive string) {
+	t.Helper()
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		path := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// loadTree writes a txtar archive to a directory and loads its packages.
+func loadTree(t *testing.T, archive string) (string, *load.Snapshot) {
+	t.Helper()
+	dir := tree(t, archive)
+	s, err := load.Load(context.Background(), load.Config{Dir: dir, Tests: true}, ".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +126,7 @@ func TestDeps(t *testing.T) {
 			t.Errorf("Deps contains %s: %v, want %v", path, got, want)
 		}
 	}
-	inner := []rewrite.DepUse{{Path: "example.com/m/inner", Main: true}}
+	inner := []load.DepUse{{Path: "example.com/m/inner", Main: true}}
 	if got := p.DepsUsing("net/http", "Handle", "HandleFunc"); !slices.Equal(got, inner) {
 		t.Errorf("DepsUsing http.Handle: %v, want %v", got, inner)
 	}
@@ -149,15 +175,7 @@ func TestOthersRequire(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir, s := loadTree(t, depsTree)
 			m := s.Package("example.com/m").Module
-			for _, f := range txtar.Parse([]byte(test.tree)).Files {
-				path := filepath.Join(dir, filepath.FromSlash(f.Name))
-				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(path, f.Data, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+			write(t, dir, test.tree)
 			if strings.Contains(test.tree, "go 1.16") {
 				old := *m
 				old.GoVersion = "1.16"
@@ -173,7 +191,7 @@ func TestOthersRequire(t *testing.T) {
 // What keeps the go command from listing anything at all is said, not taken for
 // a tree without packages.
 func TestLoadRefused(t *testing.T) {
-	dir, _ := tree(t, `
+	dir := tree(t, `
 -- go.mod --
 module example.com/m
 
@@ -187,7 +205,7 @@ import _ "golang.org/x/mod/semver"
 
 func main() {}
 `)
-	_, err := rewrite.Load(context.Background(), rewrite.Config{Dir: dir, Env: append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off", "GOWORK=off")}, "./...")
+	_, err := load.Load(context.Background(), load.Config{Dir: dir, Env: append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off", "GOWORK=off")}, "./...")
 	if err == nil || !strings.Contains(err.Error(), "go.sum") {
 		t.Errorf("got error %v, want one about go.sum", err)
 	}
