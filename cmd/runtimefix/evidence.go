@@ -141,7 +141,7 @@ func recordingRemarks(w io.Writer, rec *evidence.Recordings, o *options) {
 	for _, line := range rec.Cut() {
 		writeText(w, "runtimefix: %s", line)
 	}
-	silent := slices.DeleteFunc(o.ruleNames(), evidence.Tells)
+	silent := slices.DeleteFunc(o.ruleNames(), rec.Tell)
 	if len(o.traces) > 0 && len(silent) > 0 {
 		fmt.Fprintf(w, "a trace cannot tell about %s\n", strings.Join(silent, ", "))
 	}

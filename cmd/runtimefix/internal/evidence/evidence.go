@@ -41,6 +41,17 @@ var rules = map[Kind]string{
 // Rule returns the name of the rule that is about k, "" when none is.
 func (k Kind) Rule() string { return rules[k] }
 
+// form returns what k is read from.
+func (k Kind) form() Form {
+	switch k {
+	case Goroutines, Leaks, Samples:
+		return Profile
+	case Cycles:
+		return Finalizers
+	}
+	return Trace
+}
+
 // Words returns what a count of k counts, for people.
 func (k Kind) Words() string {
 	switch k {
@@ -145,9 +156,35 @@ type Recording struct {
 	Sites    []*Site       // dearest first
 	// Cut says why the file ended early, "" when it did not.
 	Cut string
-	// Packages are those on the stacks, with one file each, to tell whose
-	// recording it is.
-	Packages map[string]string
+	// Leaks says that it is a profile of goroutines which nothing can wake. One
+	// without any is of no program that could be told.
+	Leaks bool
+	// packages are those on the stacks, with one file each, and mains the declared
+	// functions of package main, to tell whose recording it is.
+	packages map[string]string
+	mains    map[string]bool
+}
+
+// tells reports whether such a recording says something of the rule.
+func (r *Recording) tells(rule string) bool {
+	for kind, name := range rules {
+		if name == rule && kind.form() == r.Form {
+			return true
+		}
+	}
+	return false
+}
+
+// saw notes whose code the frame is of.
+func (r *Recording) saw(f Frame) {
+	if r.packages == nil {
+		r.packages, r.mains = make(map[string]string), make(map[string]bool)
+	}
+	pkg := f.Package()
+	r.packages[pkg] = f.File
+	if pkg == "main" {
+		r.mains[f.Name()] = true
+	}
 }
 
 // Once reports whether the site was reached in a single phase that is short

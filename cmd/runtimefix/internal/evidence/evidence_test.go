@@ -73,7 +73,7 @@ func TestItemText(t *testing.T) {
 		{Site{Kind: Collections, Count: 98, Stopped: time.Second, Waited: 7232 * time.Millisecond, Last: 16 * time.Second, Frame: Frame{Line: 5}}, 16 * time.Second, 5, "98 collections in 16 s, 6.1 a second, 84 ms each", "confirmed"},
 		{Site{Kind: Collections, Count: 1, Waited: 2 * time.Millisecond, Frame: Frame{Line: 5}}, 10 * time.Second, 7, "1 collection in 10 s, 0.1 a second, 2.0 ms each; the line has moved since", "seen once"},
 		{Site{Kind: Threads, Count: 946, Last: 2 * time.Second}, 2 * time.Second, 1, "946 goroutines that ended locked, each with its thread in 2.0 s, 473 a second", "confirmed"},
-		{Site{Kind: Leaks, Count: 149}, 0, 1, "149 leaks", "confirmed"},
+		{Site{Kind: Reads, Count: 12, Last: 800 * time.Millisecond, Frame: Frame{Line: 5}}, 20 * time.Second, 5, "12 reads in 20 s, 0.6 a second, all within the first 800 ms", "confirmed"},
 		{Site{Kind: Samples, Count: 40}, 30 * time.Second, 1, "40 samples in 30 s, 1.3 a second", "ranked"},
 	} {
 		x := item(&Recording{Duration: test.total}, &test.site, test.line)

@@ -20,7 +20,7 @@ var (
 // readFinalizers reads the reports of objects that their own finalizer or cleanup
 // keeps alive. The site is where it was set.
 func readFinalizers(data []byte) *Recording {
-	out := &Recording{Form: Finalizers, Packages: make(map[string]string)}
+	out := &Recording{Form: Finalizers}
 	sites := make(map[Frame]*Site)
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, 1<<20)
@@ -48,7 +48,7 @@ func readFinalizers(data []byte) *Recording {
 				s = &Site{Kind: Cycles, Frame: f, Stack: []Frame{f}}
 				sites[f] = s
 				out.Sites = append(out.Sites, s)
-				out.Packages[f.Package()] = f.File
+				out.saw(f)
 			}
 			s.Count++
 			name = ""

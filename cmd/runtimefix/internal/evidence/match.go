@@ -24,6 +24,8 @@ type Item struct {
 	Ranks     bool    // it only ranks: a profile
 	total     time.Duration
 	burst     int
+	within    time.Duration // the start of the recording that all happened in, 0 when it went on
+	most      string        // the function that most of the goroutines began in
 }
 
 // Text says it for people, without the recording's name.
@@ -38,11 +40,17 @@ func (i Item) Text() string {
 	if i.Kind == Timers {
 		text = fmt.Sprintf("%d callbacks of timers, up to %d within a millisecond", i.Count, i.burst)
 	}
+	if i.Kind == Goroutines || i.Kind == Leaks {
+		return i.level()
+	}
 	if i.total > 0 && i.PerSecond > 0 {
 		text += fmt.Sprintf(" in %s, %s a second", short(i.total), number(i.PerSecond))
 	}
 	if i.Seconds > 0 && i.Count > 0 {
 		text += fmt.Sprintf(", %s each", short(time.Duration(i.Seconds/float64(i.Count)*float64(time.Second))))
+	}
+	if i.within > 0 && i.Count > 1 {
+		text += fmt.Sprintf(", all within the first %s", short(i.within))
 	}
 	if i.Moved {
 		text += "; the line has moved since"
@@ -93,15 +101,19 @@ func (t *Tree) Match(findings []rewrite.Found, recs []*Recording) [][]Item {
 		places[i] = t.place(f.Pos, f.Source)
 	}
 	for _, rec := range recs {
+		level, isLevel := rec.level()
+		for i, f := range findings {
+			if isLevel && f.Rule == Goroutines.Rule() {
+				out[i] = append(out[i], level)
+			}
+		}
 		for _, s := range rec.Sites {
-			best := -1
-			for i, f := range findings {
-				if !about(s.Kind, f.Rule) || !places[i].holds(s.Frame) {
-					continue
-				}
-				if best < 0 || abs(f.Pos.Line-s.Line) < abs(findings[best].Pos.Line-s.Line) {
-					best = i
-				}
+			if isLevel {
+				break
+			}
+			best := nearest(findings, s, func(i int) bool { return places[i].holds(s.Frame) })
+			if best < 0 {
+				best = nearest(findings, s, func(i int) bool { return t.beyond(places[i], s) })
 			}
 			if best >= 0 {
 				out[best] = append(out[best], item(rec, s, findings[best].Pos.Line))
@@ -114,17 +126,36 @@ func (t *Tree) Match(findings []rewrite.Found, recs []*Recording) [][]Item {
 	return out
 }
 
+// nearest returns the index of the finding of the site's rule at a fitting place
+// that is nearest to its line, -1 when there is none.
+func nearest(findings []rewrite.Found, s *Site, fits func(int) bool) int {
+	best := -1
+	for i, f := range findings {
+		if about(s.Kind, f.Rule) && fits(i) && (best < 0 || abs(f.Pos.Line-s.Line) < abs(findings[best].Pos.Line-s.Line)) {
+			best = i
+		}
+	}
+	return best
+}
+
 // about reports whether what happened says something of the rule. A CPU profile
 // ranks whatever the rule is.
 func about(k Kind, rule string) bool { return k == Samples || k.Rule() == rule }
 
 func item(rec *Recording, s *Site, line int) Item {
-	return Item{
+	x := Item{
 		Form: rec.Form, Kind: s.Kind, File: rec.File, Count: s.Count, PerSecond: s.Rate(rec.Duration), Seconds: s.Cost().Seconds(),
-		Once: s.Once(rec.Duration) && s.Kind != Cycles, Moved: line != s.Line && s.Kind != Threads && s.Kind != Timers && s.Kind != Samples && s.Kind != Goroutines && s.Kind != Leaks,
-		Ranks: s.Kind == Samples || s.Kind == Goroutines, total: rec.Duration, burst: s.Burst,
+		Once: s.Once(rec.Duration) && s.Kind != Cycles, Moved: line != s.Line && s.Kind != Threads && s.Kind != Timers && s.Kind != Samples && s.Kind != Cycles,
+		Ranks: s.Kind == Samples, total: rec.Duration, burst: s.Burst,
 	}
+	if s.Last > 0 && s.Last < rec.Duration/startUp {
+		x.within = s.Last
+	}
+	return x
 }
+
+// startUp is the part of a recording that counts as its start.
+const startUp = 10
 
 // merged joins the items of one recording and kind: several lines of a function
 // may belong to one finding.
@@ -139,6 +170,11 @@ func merged(list []Item) []Item {
 		o := &out[i]
 		o.Count, o.PerSecond, o.Seconds = o.Count+x.Count, o.PerSecond+x.PerSecond, o.Seconds+x.Seconds
 		o.Once, o.Moved, o.burst = o.Once && x.Once, o.Moved && x.Moved, max(o.burst, x.burst)
+		if o.within != 0 && x.within != 0 {
+			o.within = max(o.within, x.within)
+		} else {
+			o.within = 0
+		}
 	}
 	return out
 }
@@ -179,6 +215,9 @@ func rank(list []Item) (r ranking) {
 			class = 4
 		case "seen once":
 			class = 1
+		}
+		if x.Count == 0 {
+			class = 1 // nothing leaked
 		}
 		r.class = max(r.class, class)
 		r.seconds += x.Seconds

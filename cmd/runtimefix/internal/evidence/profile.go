@@ -30,7 +30,7 @@ func readProfile(data []byte) (*Recording, error) {
 	if kind == Samples && (len(p.SampleType) == 0 || p.SampleType[0].Type != "samples") {
 		return nil, fmt.Errorf("a profile of %s: only those of the CPU, goroutine and goroutineleak say something of these rules", sampleTypes(p))
 	}
-	out := &Recording{Form: Profile, Duration: time.Duration(p.DurationNanos), Packages: make(map[string]string)}
+	out := &Recording{Form: Profile, Duration: time.Duration(p.DurationNanos), Leaks: kind == Leaks}
 	sites := make(map[Frame]*Site)
 	for _, s := range p.Sample {
 		stack := profileFrames(s)
@@ -38,7 +38,7 @@ func readProfile(data []byte) (*Recording, error) {
 			continue
 		}
 		for _, f := range stack {
-			out.Packages[f.Package()] = f.File
+			out.saw(f)
 		}
 		// A goroutine belongs to the function that it was started with, a sample
 		// of the CPU to all that is on the stack.

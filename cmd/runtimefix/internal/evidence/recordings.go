@@ -80,7 +80,7 @@ func (r *Recordings) Narrow(keep func([]rewrite.Found) []bool) func([]rewrite.Fo
 	return func(list []rewrite.Found) []bool {
 		out := keep(list)
 		for i, items := range r.tree.Match(list, r.recs) {
-			if Tells(list[i].Rule) && rateOf(items) < r.minRate {
+			if r.timed(list[i].Rule) && rateOf(items) < r.minRate {
 				out[i] = false
 			}
 		}
@@ -98,10 +98,14 @@ func rateOf(items []Item) float64 {
 	return rate
 }
 
-// Tells reports whether an execution trace says something of the rule.
-func Tells(rule string) bool {
-	return slices.ContainsFunc([]Kind{Collections, Releases, Reads, Threads, Timers},
-		func(k Kind) bool { return k.Rule() == rule })
+// Tell reports whether one of the recordings says something of the rule.
+func (r *Recordings) Tell(rule string) bool {
+	return slices.ContainsFunc(r.recs, func(rec *Recording) bool { return rec.tells(rule) })
+}
+
+// timed reports whether a trace says how often what the rule is about happens.
+func (r *Recordings) timed(rule string) bool {
+	return slices.ContainsFunc(r.recs, func(rec *Recording) bool { return rec.Form == Trace && rec.tells(rule) })
 }
 
 // Join adds to the result what the recordings alone show, and puts the findings in

@@ -75,6 +75,10 @@ func (t *threads) runs(id trace.ThreadID, now trace.Time) (back *start, fresh bo
 		return nil, false
 	}
 	th := t.thread(id, now)
+	if th.start == nil && th.gone == nil && !th.fresh {
+		th.idle = false
+		return nil, false // it went on, as nearly always
+	}
 	back, fresh = th.gone, th.fresh
 	th.start, th.gone, th.idle, th.fresh = nil, nil, false, false
 	return back, fresh

@@ -98,7 +98,9 @@ type collector struct {
 	stops       map[trace.GoID]stop
 	threads     threads
 	starts      map[trace.Stack]*start // start functions by stack, of the present generation
-	goroutines  map[trace.GoID]*start  // those that the trace saw begin
+	last4       [4]startOf             // of starts, those asked for last
+	next4       int
+	goroutines  *living // those that the trace saw begin
 }
 
 type siteKey struct {
@@ -123,12 +125,12 @@ type start struct {
 
 func newCollector() *collector {
 	return &collector{
-		out:        &Recording{Form: Trace, Packages: make(map[string]string)},
+		out:        &Recording{Form: Trace},
 		sites:      make(map[siteKey]*Site),
 		stops:      make(map[trace.GoID]stop),
 		threads:    newThreads(),
 		starts:     make(map[trace.Stack]*start),
-		goroutines: make(map[trace.GoID]*start),
+		goroutines: newLiving(),
 	}
 }
 
@@ -136,6 +138,7 @@ func (c *collector) event(ev *trace.Event) {
 	switch ev.Kind() {
 	case trace.EventSync:
 		clear(c.starts) // their stacks are of the generation that ends
+		c.last4 = [4]startOf{}
 		return
 	case trace.EventStateTransition:
 		c.seen(ev)
@@ -203,7 +206,7 @@ func (c *collector) hit(kind Kind, stack []Frame, at trace.Time) *Site {
 		s = &Site{Kind: kind, Frame: stack[0], Stack: stack, First: time.Duration(at - c.first)}
 		c.sites[k] = s
 		for _, f := range stack {
-			c.out.Packages[f.Package()] = f.File
+			c.out.saw(f)
 		}
 	}
 	s.Count++
@@ -266,8 +269,7 @@ func (c *collector) transition(ev *trace.Event) {
 		case to == trace.GoRunning:
 			c.runs(id, ev)
 		case from == trace.GoRunning && to == trace.GoNotExist:
-			c.threads.ended(ev.Thread(), ev.Time(), c.goroutines[id])
-			delete(c.goroutines, id)
+			c.threads.ended(ev.Thread(), ev.Time(), c.goroutines.end(id))
 		}
 	}
 }
@@ -278,7 +280,7 @@ func (c *collector) runs(id trace.GoID, ev *trace.Event) {
 	if back != nil {
 		c.sites[siteKey{Threads, back.frame}].Count--
 	}
-	if !fresh || c.goroutines[id] == nil {
+	if !fresh || c.goroutines.start(id) == nil {
 		return
 	}
 	for _, st := range c.threads.gone(ev.Thread(), ev.Time()) {
@@ -289,17 +291,8 @@ func (c *collector) runs(id trace.GoID, ev *trace.Event) {
 // created sees a goroutine begin. One that no goroutine made is the callback of
 // a timer (time/sleep.go, goFunc, which the scheduler calls).
 func (c *collector) created(id trace.GoID, ev *trace.Event, stack trace.Stack) {
-	st := c.starts[stack]
-	if st == nil {
-		st = &start{}
-		for f := range stack.Frames() {
-			st.frame = Frame{f.Func, f.File, int(f.Line)}
-		}
-		c.out.Packages[st.frame.Package()] = st.frame.File
-		st.system = st.frame.Func == "" || strings.HasPrefix(st.frame.Func, "runtime.")
-		c.starts[stack] = st
-	}
-	c.goroutines[id] = st
+	st := c.startAt(stack)
+	c.goroutines.begin(id, st)
 	if st.system || ev.Goroutine() != trace.NoGoroutine {
 		return
 	}
@@ -310,6 +303,34 @@ func (c *collector) created(id trace.GoID, ev *trace.Event, stack trace.Stack) {
 	}
 	st.burst++
 	st.timer.Burst = max(st.timer.Burst, st.burst)
+}
+
+// startOf is a start function and a stack of it, in the present generation.
+type startOf struct {
+	stack trace.Stack
+	st    *start
+}
+
+// startAt returns the function that the stack of a new goroutine begins in.
+func (c *collector) startAt(stack trace.Stack) *start {
+	for i := range c.last4 {
+		if e := &c.last4[i]; e.st != nil && e.stack == stack {
+			return e.st
+		}
+	}
+	st := c.starts[stack]
+	if st == nil {
+		st = &start{}
+		for f := range stack.Frames() {
+			st.frame = Frame{f.Func, f.File, int(f.Line)}
+		}
+		c.out.saw(st.frame)
+		st.system = st.frame.Func == "" || strings.HasPrefix(st.frame.Func, "runtime.")
+		c.starts[stack] = st
+	}
+	c.last4[c.next4%len(c.last4)] = startOf{stack, st}
+	c.next4++
+	return st
 }
 
 func (c *collector) finish() *Recording {

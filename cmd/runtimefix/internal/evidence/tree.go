@@ -50,12 +50,45 @@ func (t *Tree) module(file string) (path, dir string) {
 
 // Holds reports whether code of the tree is on a stack of the recording.
 func (t *Tree) Holds(r *Recording) bool {
-	for pkg, file := range r.Packages {
-		if t.locate(Frame{Func: pkg + ".f", File: file}) != "" {
+	for pkg, file := range r.packages {
+		if path := t.locate(Frame{Func: pkg + ".f", File: file}); path != "" && (pkg != "main" || t.declares(filepath.Dir(path), r.mains)) {
 			return true
 		}
 	}
-	return false
+	return r.Leaks && len(r.packages) == 0 // nothing leaked
+}
+
+// declares reports whether package main in dir may be the one with the functions:
+// every program has a main.go with a function main, so half of the others have to
+// be there. Some may be gone since.
+func (t *Tree) declares(dir string, functions map[string]bool) bool {
+	have := make(map[string]bool)
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !strings.HasSuffix(e.Name(), ".go") {
+			continue
+		}
+		file := t.parse(filepath.Join(dir, e.Name()), nil)
+		if file == nil {
+			continue
+		}
+		for _, d := range file.Decls {
+			if fd, ok := d.(*ast.FuncDecl); ok {
+				have[rewrite.DeclName(fd)] = true
+			}
+		}
+	}
+	known, all := 0, 0
+	for name := range functions {
+		if name == "main" || name == "init" || name == "glob" {
+			continue
+		}
+		all++
+		if have[name] {
+			known++
+		}
+	}
+	return 2*known >= all
 }
 
 // locate returns the file of the tree that the frame is in, "" when it is none of
@@ -89,8 +122,8 @@ func (t *Tree) locate(f Frame) string {
 
 // place is where a finding is: file, and the declared function around it.
 type place struct {
-	module, rel string
-	name        string // "T.Method" or "f", "" outside of functions
+	path, module, rel string
+	name              string // "T.Method" or "f", "" outside of functions
 }
 
 // holds reports whether the frame is in the function at the place.
@@ -99,7 +132,7 @@ func (p place) holds(f Frame) bool {
 }
 
 func (t *Tree) place(pos token.Position, src []byte) place {
-	p := place{}
+	p := place{path: pos.Filename}
 	if !strings.HasSuffix(pos.Filename, ".go") {
 		return p
 	}
