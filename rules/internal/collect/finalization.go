@@ -65,6 +65,11 @@ func freedElsewhere(call rewrite.Call, path []heat.Place) string {
 // packagesIn returns the import paths of the packages whose functions decl calls
 // and whose types the values in it have.
 func packagesIn(p *rewrite.Package, decl *ast.FuncDecl) map[string]bool {
+	type key struct{ decl *ast.FuncDecl }
+	return rewrite.Memo(p.Snapshot(), key{decl}, func() map[string]bool { return lookForPackages(p, decl) })
+}
+
+func lookForPackages(p *rewrite.Package, decl *ast.FuncDecl) map[string]bool {
 	out := make(map[string]bool)
 	add := func(obj types.Object) {
 		if obj != nil && obj.Pkg() != nil && obj.Pkg() != p.Types {

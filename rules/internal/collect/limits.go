@@ -21,8 +21,7 @@ func decidesByMemory(p *rewrite.Package, cur inspector.Cursor) bool {
 	if decl == nil {
 		return false
 	}
-	t := &memoryTaint{p: p, vars: make(map[types.Object]bool)}
-	t.spread(decl)
+	t := memoryIn(p, decl)
 	for c := cur; ; c = c.Parent() {
 		switch n := c.Parent().Node().(type) {
 		case nil, *ast.File, *ast.FuncDecl:
@@ -68,6 +67,16 @@ func decidesByMemory(p *rewrite.Package, cur inspector.Cursor) bool {
 type memoryTaint struct {
 	p    *rewrite.Package
 	vars map[types.Object]bool
+}
+
+// memoryIn returns what is known so of decl, of which each call in it asks.
+func memoryIn(p *rewrite.Package, decl *ast.FuncDecl) *memoryTaint {
+	type key struct{ decl *ast.FuncDecl }
+	return rewrite.Memo(p.Snapshot(), key{decl}, func() *memoryTaint {
+		t := &memoryTaint{p: p, vars: make(map[types.Object]bool)}
+		t.spread(decl)
+		return t
+	})
 }
 
 // spread follows what tells of memory through the assignments of decl, and

@@ -120,13 +120,19 @@ func follows(p *rewrite.Package, cur inspector.Cursor) bool {
 			from = loop.Node().Pos()
 		}
 	}
-	near := &reader{p: p, seen: make(map[string]bool)}
-	return inOwn(p, syntax.BodyOf(fn.Node()), func(n ast.Node) bool {
-		depth := 0
-		if n.Pos() >= from {
-			depth = maxHelpers
-		}
-		return near.at(n, depth)
+	type key struct {
+		fn   ast.Node
+		from token.Pos // the same for all in a loop
+	}
+	return rewrite.Memo(p.Snapshot(), key{fn.Node(), from}, func() bool {
+		near := &reader{p: p, seen: make(map[string]bool)}
+		return inOwn(p, syntax.BodyOf(fn.Node()), func(n ast.Node) bool {
+			depth := 0
+			if n.Pos() >= from {
+				depth = maxHelpers
+			}
+			return near.at(n, depth)
+		})
 	})
 }
 

@@ -35,10 +35,11 @@ func leftIdleBy(p *rewrite.Package, cur inspector.Cursor, idle map[string]bool, 
 		default:
 			return ""
 		}
-		w := &waiting{p: p, asks: asks, funcs: idle}
-		if !w.idle(body.List) {
+		w, only := turnIdle(p, body, idle)
+		if !only {
 			continue
 		}
+		w.asks = w.asks || asks
 		if w.asks {
 			return "the loop waits for what the collection brings about, and would turn in vain without it"
 		}
@@ -47,6 +48,26 @@ func leftIdleBy(p *rewrite.Package, cur inspector.Cursor, idle map[string]bool, 
 		}
 	}
 	return ""
+}
+
+// turnIdle looks at the body of a loop, of which each collection in it asks.
+func turnIdle(p *rewrite.Package, body *ast.BlockStmt, idle map[string]bool) (w waiting, only bool) {
+	type key struct{ body *ast.BlockStmt }
+	type answer struct {
+		w    waiting
+		only bool
+	}
+	look := func() answer {
+		w := waiting{p: p, funcs: idle}
+		only := w.idle(body.List)
+		return answer{w, only}
+	}
+	if len(idle) > 0 {
+		a := look()
+		return a.w, a.only
+	}
+	a := rewrite.Memo(p.Snapshot(), key{body}, look)
+	return a.w, a.only
 }
 
 // leftIdleAfter looks at the callers of a function that only collects.

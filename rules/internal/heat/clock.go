@@ -33,6 +33,11 @@ func pacedBody(p *rewrite.Package, body *ast.BlockStmt) bool {
 // system, as a loop that reloads on SIGHUP does: in the body itself, or in a
 // loop in it.
 func awaitsSignal(p *rewrite.Package, body *ast.BlockStmt) bool {
+	type key struct{ body *ast.BlockStmt }
+	return rewrite.Memo(p.Snapshot(), key{body}, func() bool { return bodyAwaitsSignal(p, body) })
+}
+
+func bodyAwaitsSignal(p *rewrite.Package, body *ast.BlockStmt) bool {
 	for _, stmt := range body.List {
 		if waitsForSignal(p, stmt) {
 			return true

@@ -212,8 +212,13 @@ func isFiniteIndex(p *rewrite.Package, x ast.Expr) bool {
 var prompts = regexp.MustCompile(`readline|/liner$|go-prompt|promptui|/survey|golang\.org/x/term$|/bubbletea|/cli-prompt`)
 
 // readsTyped reports whether the loop at c reads the program's input, each turn a
-// command that somebody types.
+// command that somebody types. It is asked of each call in the loop.
 func readsTyped(p *rewrite.Package, c inspector.Cursor) bool {
+	type key struct{ loop ast.Node }
+	return rewrite.Memo(p.Snapshot(), key{c.Node()}, func() bool { return loopReadsTyped(p, c) })
+}
+
+func loopReadsTyped(p *rewrite.Package, c inspector.Cursor) bool {
 	r := typedInput{p, make(map[types.Object]bool)}
 	if decl := syntax.EnclosingDecl(c); decl != nil {
 		r.collect(decl)
