@@ -100,6 +100,7 @@ type crashFile struct {
 type fileUses struct {
 	closed bool // by the function
 	logged bool // the operational log goes there
+	tested bool // against nil, before the call
 	// headed: something is written to it or asked of it before the call.
 	headed bool
 	// placed: the position in the file matters.
@@ -312,6 +313,7 @@ func (f *crashFile) use(c inspector.Cursor) {
 	switch n := at.Parent().Node().(type) {
 	case *ast.BinaryExpr:
 		if f.p.Info.Types[n.X].IsNil() || f.p.Info.Types[n.Y].IsNil() {
+			f.tested = f.tested || !after
 			return
 		}
 	case *ast.SelectorExpr:

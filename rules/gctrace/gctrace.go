@@ -307,7 +307,7 @@ func traceWanted(s *rewrite.Snapshot, file *rewrite.TextFile, names ...string) s
 // traceLine matches a pattern or format for a line of the trace, "gc 1 @0.01s"
 // and so on, as programs write it: behind "gc" and a blank stands an escape, a
 // class, a group or a verb. It does not match itself.
-var traceLine = regexp.MustCompile(`\bgc[ ](\(|\\|\[|%)[^@\r\n]{0,40}@`)
+var traceLine = regexp.MustCompile(`\bgc[ ](\(|\\|\[|%|#\?)[^@\r\n]{0,40}@`)
 
 // namesTrace reports whether a name says that tracing the collector is the
 // purpose of what it names.

@@ -108,6 +108,9 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	if why == "" {
 		why = x.wanted()
 	}
+	if ownReader(x.p) {
+		return rewrite.Finding{}, false
+	}
 	if why == "" {
 		reader, how, read := traceReader(x.s, x.file.Path, x.spoken())
 		if why = read; how == maybeRead {

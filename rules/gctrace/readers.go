@@ -1,6 +1,8 @@
 package gctrace
 
 import (
+	"go/ast"
+	"go/token"
 	"path"
 	"regexp"
 	"slices"
@@ -8,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
 // reader is a file that parses the trace.
@@ -121,6 +124,17 @@ func traceReader(s *rewrite.Snapshot, p string, names []string) (rel string, how
 		why = rel + " parses the trace; remove gctrace by hand if it does not read this program's"
 	}
 	return rel, how, why
+}
+
+// ownReader reports whether the package parses the trace, tests aside: it starts
+// its child with the trace to read it.
+func ownReader(p *rewrite.Package) bool {
+	return slices.ContainsFunc(p.Files, func(f *rewrite.File) bool {
+		return !f.Test && syntax.ContainsNode(f.AST, func(n ast.Node) bool {
+			lit, ok := n.(*ast.BasicLit)
+			return ok && lit.Kind == token.STRING && traceLine.MatchString(lit.Value)
+		})
+	})
 }
 
 // lowered returns fix with its class lowered by one, because rel may read the
