@@ -51,9 +51,15 @@ func useColor(mode string, w io.Writer) bool {
 	return os.Getenv("CLICOLOR") != "0" && os.Getenv("FORCE_COLOR") != "0" && os.Getenv("TERM") != "dumb" && isTerminal(w)
 }
 
-// progress shows on a terminal what a run of more than a second is at.
+// logInterval is the time between two lines of progress in a log of CI.
+const logInterval = 10 * time.Second
+
+// progress shows on a terminal what a run of more than a second is at, and says it
+// in the log of a CI run (CI is set) from time to time: some take a run that is
+// silent for long for dead.
 type progress struct {
 	w     io.Writer
+	log   io.Writer // of CI, nil on a terminal and elsewhere
 	start time.Time
 	mu    sync.Mutex
 	shown bool
@@ -66,8 +72,26 @@ func newProgress(w io.Writer) *progress {
 	if isTerminal(w) {
 		p.w = w
 		p.timer = time.AfterFunc(time.Second, p.show)
+	} else if ci := os.Getenv("CI"); ci != "" && ci != "0" && ci != "false" {
+		p.log = w
+		p.mu.Lock() // logged uses the timer
+		defer p.mu.Unlock()
+		p.timer = time.AfterFunc(logInterval, p.logged)
 	}
 	return p
+}
+
+// logged writes a line, and again after a while.
+func (p *progress) logged() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.log == nil {
+		return // it is over
+	}
+	if p.text != "" {
+		writeText(p.log, "runtimefix: after %d s: %s", int(time.Since(p.start).Seconds()), p.text)
+	}
+	p.timer.Reset(logInterval)
 }
 
 func (p *progress) stage(text string) {
@@ -97,5 +121,5 @@ func (p *progress) clear() {
 	if p.shown {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
-	p.w = nil
+	p.w, p.log = nil, nil
 }
