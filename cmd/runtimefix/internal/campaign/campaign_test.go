@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -151,6 +153,8 @@ func TestChromium(t *testing.T) {
 		"findings":     {"20,000 findings, the first 100 shown", "p0/a.go:10", "@org/core"},
 		"repositories": {"2,000 repositories, the first 100 shown", "org/repo-0000"},
 		"rules":        {"2 rules", "memstatspoll"},
+		"safeties":     {"2 kinds of safety", `<td>safe</td><td class="n">16,000</td><td class="n">0</td>`, `<td>unsafe</td><td class="n">0</td><td class="n">4,000</td>`},
+		"owners":       {"1 owner", `<td>@org/core</td><td class="n">16,000</td><td class="n">4,000</td>`},
 	} {
 		dom := run("--dump-dom", "file://"+page+"#"+tab)
 		for _, w := range want {
@@ -171,8 +175,41 @@ func TestChromium(t *testing.T) {
 	} {
 		file := filepath.Join(shots, name+".png")
 		run(append(flags, "--screenshot="+file, "file://"+page)...)
-		if info, err := os.Stat(file); err != nil || info.Size() < 10000 {
-			t.Errorf("%s: %v", name, err)
+		img := picture(t, file)
+		// The corner is the page's own colour: white, or nearly black.
+		corner, _, _, _ := img.At(1, 1).RGBA()
+		if name == "dark" != (corner>>8 < 0x20) || name != "dark" && corner>>8 != 0xff {
+			t.Errorf("%s: the corner is %#x", name, corner>>8)
+		}
+		if colours(img) < 20 {
+			t.Errorf("%s: nothing is drawn", name)
 		}
 	}
+}
+
+func picture(t *testing.T, file string) image.Image {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	img, err := png.Decode(f)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return img
+}
+
+// colours returns how many colours a picture has.
+func colours(img image.Image) int {
+	seen := make(map[[3]uint32]bool)
+	b := img.Bounds()
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			r, g, b, _ := img.At(x, y).RGBA()
+			seen[[3]uint32{r, g, b}] = true
+		}
+	}
+	return len(seen)
 }

@@ -110,18 +110,28 @@ function repositories(list) {
 	return { nodes: [table(["Repository", "Outcome", "Fixed", "Left", "Rolled back", "Verified", "Remarks"], rows)], total: repos.length, word: "repository" };
 }
 
-function rules(list) {
-	const names = sorted(counts(list, f => f.rule)), n = (r, s) => list.filter(f => f.rule === r && f.state === s).length;
-	return { nodes: [table(["Rule", "Fixed", "Left", "Rolled back"], names.map(([r]) => [r, n(r, "fixed"), n(r, "left"), n(r, "rolled back")]))], total: names.length, word: "rule" };
+// by counts findings by what keys says of each, which may be several names.
+function by(list, keys, head, word) {
+	const totals = new Map();
+	for (const f of list) for (const k of keys(f)) {
+		if (!totals.has(k)) totals.set(k, { fixed: 0, left: 0, "rolled back": 0, all: 0 });
+		totals.get(k)[f.state]++;
+		totals.get(k).all++;
+	}
+	const rows = [...totals].sort((a, b) => b[1].all - a[1].all || (a[0] < b[0] ? -1 : 1));
+	return { nodes: [table([head, "Fixed", "Left", "Rolled back"], rows.slice(0, state.shown).map(([k, n]) => [k, n.fixed, n.left, n["rolled back"]]))], total: rows.length, word };
 }
+const rules = list => by(list, f => [f.rule], "Rule", "rule");
+const safeties = list => by(list, f => [f.safety || "no fix"], "Safety", "kind of safety");
+const owners = list => by(list, f => f.owners && f.owners.length ? f.owners : ["nobody"], "Owner", "owner");
 
-const views = { shapes, findings, repositories, rules };
+const views = { shapes, findings, repositories, rules, safeties, owners };
 
 function draw() {
 	const { nodes, total, word } = views[state.tab](matching());
 	byId("panel").replaceChildren(...nodes);
 	byId("panel").setAttribute("aria-labelledby", "tab-" + state.tab);
-	byId("count").textContent = plural(total, word).replace("repositorys", "repositories") + (total > state.shown ? ", the first " + state.shown + " shown" : "");
+	byId("count").textContent = plural(total, word).replace("repositorys", "repositories").replace("kind of safetys", "kinds of safety") + (total > state.shown ? ", the first " + state.shown + " shown" : "");
 	byId("more").hidden = total <= state.shown;
 }
 
