@@ -195,8 +195,8 @@ func paramBehind(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr) types.Obje
 // a pointer that may be a handle; nil when it is none.
 func readAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) *crossing {
 	x := c.Node().(ast.Expr)
-	if !readsC(p, x) {
-		return nil
+	if sel, ok := x.(*ast.SelectorExpr); !readsC(p, x) || ok && holdsValue(p, sel.X) {
+		return nil // the value stands in the object itself
 	}
 	switch n := c.Parent().Node().(type) {
 	case *ast.SelectorExpr, *ast.IndexExpr, *ast.StarExpr:
@@ -238,9 +238,10 @@ func isCValue(p *rewrite.Package, x ast.Expr) bool {
 	if star, ok := x.(*ast.StarExpr); ok && cgo.CName(p, star.X) != "" {
 		return false // a type
 	}
-	t := p.Info.TypeOf(cgo.Converted(p, x))
+	inner := cgo.Converted(p, x)
+	t := p.Info.TypeOf(inner)
 	if t == nil {
-		sel, ok := x.(*ast.SelectorExpr)
+		sel, ok := inner.(*ast.SelectorExpr)
 		return ok && readsC(p, sel)
 	}
 	switch u := t.Underlying().(type) {

@@ -98,6 +98,9 @@ func (k *keeper) passes(x *crossing, o liveness.Subject) bool {
 		if x.memory && slices.Contains(x.operands, arg) {
 			continue // what leads to the memory
 		}
+		if b, ok := syntax.Under(x.p.Info.TypeOf(cgo.Converted(x.p, arg))).(*types.Basic); ok && b.Info()&(types.IsNumeric|types.IsBoolean) != 0 {
+			continue // len(o), say
+		}
 		if l.Refers(arg, o) && len(k.handlesOf(x, arg, 0)) == 0 {
 			return true
 		}
@@ -128,6 +131,9 @@ func (k *keeper) handlesOf(x *crossing, e ast.Expr, depth int) []resource {
 	id, isVar := e.(*ast.Ident)
 	if isVar {
 		return k.copiesOf(x, id, depth)
+	}
+	if isAddressInGo(p, e) {
+		return nil
 	}
 	if w, ok := k.pathOf(p, e); ok && (cgo.IsHandle(p.Info.TypeOf(e)) || p.Info.TypeOf(e) == nil) {
 		if o, ok := k.ownerOf(p, w); ok {

@@ -229,6 +229,10 @@ func (k *keeper) handle(at []use) *rewrite.Finding {
 	for _, y := range dead[1:] {
 		f.Notes = append(f.Notes, rewrite.Note{Pos: y.at.Pos(), Message: "the same here"})
 	}
+	if slices.ContainsFunc(dead, losesLock) {
+		f.NoFix = "the lock goes when the finalizer closes the file, whenever that is; hold " + keep + " for as long as the lock is needed, and close it then"
+		return f
+	}
 	if slices.ContainsFunc(dead, func(x use) bool { return finalizer.IsFile(x.of.typ) && x.C && knowledge.CKeepsDescriptor(x.Name) }) {
 		f.NoFix = "C keeps the descriptor after the call; hand over a duplicate, or hold " + keep + " for as long as C uses it"
 		return f
@@ -247,6 +251,12 @@ func (k *keeper) handle(at []use) *rewrite.Finding {
 		f.NoFix = why + "; call runtime.KeepAlive(" + keep + ") when the call is done"
 	}
 	return f
+}
+
+// losesLock reports whether the call locks a file that the function opened and
+// then forgets: the lock goes with the file's descriptor.
+func losesLock(x use) bool {
+	return finalizer.IsFile(x.of.typ) && (x.Name == "syscall.Flock" || x.Name == "unix.Flock") && x.body.Pos() <= x.of.v.Pos() && x.of.v.Pos() < x.body.End()
 }
 
 // changedSince reports whether the object's variable is set between the place

@@ -372,7 +372,10 @@ func (h *Heap) stmt(s ast.Stmt) {
 	case *ast.GoStmt:
 		h.in(s, 0, func() { h.eval(s.Call) })
 	case *ast.SendStmt:
-		h.put(at(h.eval(s.Chan), "[]"), h.refs(s.Value), s.Pos(), false)
+		to, value := h.eval(s.Chan), h.refs(s.Value)
+		if !unbuffered(h.p, s.Chan) {
+			h.put(at(to, "[]"), value, s.Pos(), false)
+		}
 	case *ast.LabeledStmt:
 		h.stmt(s.Stmt)
 	}
@@ -467,4 +470,27 @@ func (h *Heap) keys(x ast.Expr) {
 	if m, isMap := syntax.Under(h.p.Info.TypeOf(ix.X)).(*types.Map); isMap && refers(m.Key()) {
 		h.put(at(h.eval(ix.X), "[]"), h.eval(ix.Index), ix.Pos(), false)
 	}
+}
+
+// unbuffered reports whether the channel x holds nothing: what is sent to it is
+// with the receiver, or still with the sender.
+func unbuffered(p *rewrite.Package, x ast.Expr) bool {
+	var id *ast.Ident
+	switch n := ast.Unparen(x).(type) {
+	case *ast.Ident:
+		id = n
+	case *ast.SelectorExpr:
+		id = n.Sel
+	default:
+		return false
+	}
+	made := false
+	for val := range syntax.ValuesOf(p, p.Info.Uses[id]) {
+		call, ok := ast.Unparen(val).(*ast.CallExpr)
+		if !ok || !syntax.IsBuiltin(p, call, "make") || len(call.Args) != 1 {
+			return false
+		}
+		made = true
+	}
+	return made
 }
