@@ -13,8 +13,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/load"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // Files that are written together are renamed one after the other. A journal

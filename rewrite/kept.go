@@ -11,9 +11,9 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/load"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // Results are kept between runs. The scan runs each time; what it read and found,

@@ -12,8 +12,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/load"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/tidy"
 )
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/evidence"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/terminal"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/urfave/cli/v2"
 )
@@ -27,11 +28,11 @@ func evidenceCommand(stdout, stderr io.Writer) *cli.Command {
 			if c.NArg() == 0 {
 				return usagef("evidence takes the files of execution traces or profiles")
 			}
-			bar := newProgress(stderr)
-			defer bar.clear()
+			bar := terminal.NewProgress(stderr)
+			defer bar.Clear()
 			for i, path := range c.Args().Slice() {
-				r, err := evidence.Read(c.Context, path, readProgress(path, bar.stage))
-				bar.clear()
+				r, err := evidence.Read(c.Context, path, readProgress(path, bar.Stage))
+				bar.Clear()
 				if c.Context.Err() != nil {
 					return errInterrupted
 				}
@@ -113,9 +114,9 @@ func readRate(text string, traced bool) (float64, error) {
 // readRecordings reads the files that --trace and --profile name, and refuses
 // those of another program. It returns nil when there are none.
 func readRecordings(ctx context.Context, o *options, root string, stderr io.Writer) (*evidence.Recordings, error) {
-	bar := newProgress(stderr)
-	defer bar.clear()
-	r, err := evidence.ReadAll(ctx, root, o.traces, o.profiles, o.minRate, func(path string) func(int64) { return readProgress(path, bar.stage) })
+	bar := terminal.NewProgress(stderr)
+	defer bar.Clear()
+	r, err := evidence.ReadAll(ctx, root, o.traces, o.profiles, o.minRate, func(path string) func(int64) { return readProgress(path, bar.Stage) })
 	switch {
 	case err == nil:
 		return r, nil

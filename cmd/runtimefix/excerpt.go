@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // excerpt writes the line of the finding with its range underlined.

@@ -10,6 +10,7 @@ import (
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/baseline"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/evidence"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/terminal"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules"
 )
@@ -154,7 +155,7 @@ func (j *job) show() (int, error) {
 
 // diff prints the patch.
 func (j *job) diff() (int, error) {
-	patch, outside := patchOf(j.res.Changes, j.dir, j.out.color, j.out.color || isTerminal(j.stdout))
+	patch, outside := patchOf(j.res.Changes, j.dir, j.out.color, j.out.color || terminal.Is(j.stdout))
 	if _, err := j.stdout.Write(patch); err != nil {
 		return 0, err
 	}

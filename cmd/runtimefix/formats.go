@@ -13,8 +13,8 @@ import (
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // outputFormat is one report to be written; file is "" for stdout.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/ignores"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/terminal"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/urfave/cli/v2"
 )
@@ -105,10 +106,10 @@ func ignore(ctx context.Context, o *options, reason string, stderr io.Writer) (i
 
 // runEngine runs the engine with progress on stderr.
 func runEngine(ctx context.Context, opt rewrite.Options, finders []*rewrite.Finder, stderr io.Writer) (*rewrite.Result, error) {
-	bar := newProgress(stderr)
-	opt.Progress = bar.stage
+	bar := terminal.NewProgress(stderr)
+	opt.Progress = bar.Stage
 	res, err := rewrite.Run(ctx, opt, finders)
-	bar.clear()
+	bar.Clear()
 	if ctx.Err() != nil {
 		return nil, errInterrupted // what was found till then says nothing about the rest
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/lsp"
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"github.com/urfave/cli/v2"
 )
 

@@ -14,8 +14,8 @@ import (
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/migrate"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"github.com/runtimefix/runtimefix/rules"
 )
 

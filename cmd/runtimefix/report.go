@@ -14,6 +14,7 @@ import (
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/evidence"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/terminal"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules"
 )
@@ -45,7 +46,7 @@ const (
 
 // style fits the output to where it goes.
 func (r *report) style(mode string, w io.Writer) {
-	r.color, r.width = useColor(mode, w), terminalWidth(w)
+	r.color, r.width = terminal.Color(mode, w), terminal.Width(w)
 }
 
 func (r *report) paint(style, s string) string {

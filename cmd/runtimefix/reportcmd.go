@@ -9,7 +9,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/campaign"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/migrate"
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"github.com/urfave/cli/v2"
 )
 

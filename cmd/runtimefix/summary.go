@@ -12,8 +12,8 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/leftout"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // tally counts findings by what there is to be done about them.

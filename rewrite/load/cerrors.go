@@ -1,13 +1,10 @@
 package load
 
 import (
-	"go/ast"
-	"go/constant"
-	"go/types"
 	"slices"
 	"strings"
 
-	"golang.org/x/tools/go/ast/inspector"
+	"github.com/runtimefix/runtimefix/rewrite/internal/untyped"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -68,144 +65,7 @@ func (p *Package) stemsFromC(e Problem) bool {
 	}
 	pos := tf.Pos(e.Pos.Offset)
 	c, ok := p.Inspector.Root().FindByPos(pos, pos)
-	return ok && p.involvesC(c)
-}
-
-// involvesC reports whether something of C is part of the expression at c, or of
-// what it is part of: up to the statement or declaration, or to the literal whose
-// element it is.
-func (p *Package) involvesC(c inspector.Cursor) bool {
-	for ; ; c = c.Parent() {
-		switch n := c.Node().(type) {
-		case nil, *ast.File, *ast.BlockStmt:
-			return false
-		case *ast.FuncLit:
-			return p.hasC(n.Type)
-		case *ast.CompositeLit:
-			return p.hasC(n)
-		case *ast.FuncDecl:
-			return n.Recv != nil && p.hasC(n.Recv) || p.hasC(n.Type)
-		case *ast.ReturnStmt:
-			for f := range c.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
-				switch f := f.Node().(type) {
-				case *ast.FuncDecl:
-					return p.hasC(n) || p.hasC(f.Type)
-				case *ast.FuncLit:
-					return p.hasC(n) || p.hasC(f.Type)
-				}
-			}
-		case *ast.CaseClause:
-			return slices.ContainsFunc(n.List, func(x ast.Expr) bool { return p.hasC(x) }) || p.hasC(c.Parent().Parent().Node())
-		case ast.Stmt, ast.Spec, *ast.Field:
-			return p.hasC(n)
-		default:
-			if p.hasC(n) {
-				return true
-			}
-		}
-	}
-}
-
-// hasC reports whether n holds an expression whose type or value is not known for
-// want of C, apart from blocks, and from the elements of literals.
-func (p *Package) hasC(n ast.Node) bool {
-	found := false
-	ast.Inspect(n, func(m ast.Node) bool {
-		switch m := m.(type) {
-		case *ast.BlockStmt:
-			return false
-		case *ast.CompositeLit:
-			found = found || p.unknown(m) || m.Type != nil && p.hasC(m.Type)
-			return false
-		case ast.Expr:
-			found = found || p.unknown(m)
-		}
-		return !found
-	})
-	return found
-}
-
-// unknown reports whether x has no type, or one made of such, or is a constant
-// without a value.
-func (p *Package) unknown(x ast.Expr) bool {
-	if tv, ok := p.Info.Types[x]; ok {
-		return tv.Value != nil && tv.Value.Kind() == constant.Unknown || untyped(tv.Type, 0)
-	}
-	id, ok := x.(*ast.Ident)
-	if !ok {
-		return false
-	}
-	switch obj := p.Info.ObjectOf(id).(type) {
-	case nil:
-		return false
-	case *types.PkgName:
-		return obj.Imported().Path() == "C"
-	case *types.Const:
-		return obj.Val().Kind() == constant.Unknown || untyped(obj.Type(), 0)
-	case *types.Builtin, *types.Nil, *types.Label:
-		return false
-	default:
-		return untyped(obj.Type(), 0)
-	}
-}
-
-// untyped reports whether t is no type or is made of one. Of the fields of a named
-// struct only embedded ones count, whose fields and methods are not known.
-func untyped(t types.Type, depth int) bool {
-	const deep = 8 // types that hold themselves end somewhere
-	if t == nil || depth > deep {
-		return t == nil
-	}
-	depth++
-	switch t := types.Unalias(t).(type) {
-	case *types.Basic:
-		return t.Kind() == types.Invalid
-	case *types.Named:
-		if args := t.TypeArgs(); args != nil {
-			for arg := range args.Types() {
-				if untyped(arg, depth) {
-					return true
-				}
-			}
-		}
-		if s, ok := t.Underlying().(*types.Struct); ok {
-			for f := range s.Fields() {
-				if f.Embedded() && untyped(f.Type(), depth) {
-					return true
-				}
-			}
-			return false
-		}
-		if _, ok := t.Underlying().(*types.Interface); ok {
-			return false
-		}
-		return untyped(t.Underlying(), depth)
-	case *types.Pointer:
-		return untyped(t.Elem(), depth)
-	case *types.Slice:
-		return untyped(t.Elem(), depth)
-	case *types.Array:
-		return untyped(t.Elem(), depth) || t.Len() < 0
-	case *types.Chan:
-		return untyped(t.Elem(), depth)
-	case *types.Map:
-		return untyped(t.Key(), depth) || untyped(t.Elem(), depth)
-	case *types.Signature:
-		return untyped(t.Params(), depth) || untyped(t.Results(), depth)
-	case *types.Tuple:
-		for v := range t.Variables() {
-			if untyped(v.Type(), depth) {
-				return true
-			}
-		}
-	case *types.Struct:
-		for f := range t.Fields() {
-			if untyped(f.Type(), depth) {
-				return true
-			}
-		}
-	}
-	return false
+	return ok && untyped.Involves(p.Info, c)
 }
 
 // withoutC returns the package that dep stands for where it has no export data for

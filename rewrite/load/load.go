@@ -14,8 +14,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/packages"
 )

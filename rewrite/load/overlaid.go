@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // onlyGo reports whether the overlay holds, of what the go command reads, nothing

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/semver"
 	"golang.org/x/tools/go/packages"

@@ -15,7 +15,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/ast/inspector"
 	"golang.org/x/tools/go/gcexportdata"

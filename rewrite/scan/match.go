@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // matcher looks for the literals of all needs in one file.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"golang.org/x/mod/modfile"
 )
 

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // patterns walks what each pattern covers.

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // TextKind is a kind of text file that rules read, told from its name.

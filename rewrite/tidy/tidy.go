@@ -15,7 +15,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // Module is a module whose files change.

@@ -17,7 +17,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // Kind is the way in which a path was looked at.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/printable"
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // file is the form on disk. The message is there for people.

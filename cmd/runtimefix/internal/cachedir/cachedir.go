@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // Env is the variable that names the directory, or is "off".

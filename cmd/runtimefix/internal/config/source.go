@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/git"
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // maxSize bounds the files that are read, baselines among them.

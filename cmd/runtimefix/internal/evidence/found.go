@@ -6,8 +6,8 @@ import (
 	"go/token"
 	"slices"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // calls are the functions of the runtime behind the kinds that are found without

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/runtimefix/runtimefix/internal/safefile"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // Limits are how many characters the description of a change may have: of a pull

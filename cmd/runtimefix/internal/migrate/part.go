@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/hmarr/codeowners"
-	"github.com/runtimefix/runtimefix/internal/safefile"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // Part is the share of a change that one pull request brings. A finding belongs

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"bytes"
@@ -16,14 +16,14 @@ func TestProgressLog(t *testing.T) {
 	} {
 		t.Setenv("CI", ci)
 		var out bytes.Buffer
-		p := newProgress(&out)
+		p := NewProgress(&out)
 		p.start = time.Now().Add(-25 * time.Second)
 		p.logged() // nothing to say yet
-		p.stage("type-checking: a\x1bb")
+		p.Stage("type-checking: a\x1bb")
 		p.logged()
-		p.stage("rules")
+		p.Stage("rules")
 		p.logged()
-		p.clear()
+		p.Clear()
 		p.logged()
 		if out.String() != want {
 			t.Errorf("CI=%s: %q, want %q", ci, out.String(), want)
