@@ -4,12 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/graph"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"golang.org/x/tools/go/packages"
 )
@@ -28,20 +28,9 @@ type Cache interface {
 
 // kept is an answer as it is stored.
 type kept struct {
-	Looks    []inputs.Look
-	Modules  []*packages.Module
-	Packages []keptPackage
-	Roots    []string       // IDs of what the go command was asked about
-	Found    []foundPackage // what go list -find told
-}
-
-// keptPackage is a package, with IDs in place of what it imports and an index in
-// place of its module, -1 for none.
-type keptPackage struct {
-	ID, Name, PkgPath, Dir, ForTest, ExportFile   string
-	GoFiles, OtherFiles, IgnoredFiles, EmbedFiles []string
-	Module                                        int
-	Imports                                       map[string]string
+	Looks []inputs.Look
+	graph.Graph
+	Found []foundPackage // what go list -find told
 }
 
 // question returns the key of a question to the go command in dir; ok is false
@@ -116,7 +105,7 @@ func (l *Loader) load(pc *packages.Config, patterns []string) ([]*packages.Packa
 	ok = ok && pc.Mode&packages.NeedDeps != 0 && !slices.ContainsFunc(patterns, func(p string) bool { return strings.Contains(p, "...") })
 	if ok {
 		if k := l.answer(key); k != nil {
-			if pkgs := k.graph(); pkgs != nil {
+			if pkgs := k.Load(); pkgs != nil {
 				return pkgs, nil
 			}
 		}
@@ -125,98 +114,14 @@ func (l *Loader) load(pc *packages.Config, patterns []string) ([]*packages.Packa
 	if !ok || err != nil || len(pkgs) == 0 {
 		return pkgs, err
 	}
-	if k := flat(pkgs); k != nil {
+	if g, whole := graph.Of(pkgs); whole {
 		set := l.Inputs.Fork(l.overlay)
 		goroot := rootOf(pkgs)
 		packages.Visit(pkgs, nil, func(p *packages.Package) { notePackage(set, p, goroot) })
 		noteModules(set, pc.Dir, l.environ(pc.Dir))
-		l.keep(key, *k, set)
+		l.keep(key, kept{Graph: g}, set)
 	}
 	return pkgs, nil
-}
-
-// flat returns packages as they are stored, nil where something is wrong with one
-// of them.
-func flat(pkgs []*packages.Package) *kept {
-	k := &kept{}
-	modules := make(map[*packages.Module]int)
-	whole := true
-	packages.Visit(pkgs, nil, func(p *packages.Package) {
-		if len(p.Errors) > 0 || len(p.CompiledGoFiles) > 0 || p.Module != nil && p.Module.Error != nil {
-			whole = false
-		}
-		x := keptPackage{
-			ID: p.ID, Name: p.Name, PkgPath: p.PkgPath, Dir: p.Dir, ForTest: p.ForTest, ExportFile: p.ExportFile,
-			GoFiles: p.GoFiles, OtherFiles: p.OtherFiles, IgnoredFiles: p.IgnoredFiles, EmbedFiles: p.EmbedFiles, Module: -1,
-		}
-		if p.Module != nil {
-			at, known := modules[p.Module]
-			if !known {
-				at = len(k.Modules)
-				modules[p.Module] = at
-				k.Modules = append(k.Modules, p.Module)
-			}
-			x.Module = at
-		}
-		if p.Imports != nil {
-			x.Imports = make(map[string]string)
-		}
-		for path, dep := range p.Imports {
-			x.Imports[path] = dep.ID
-		}
-		k.Packages = append(k.Packages, x)
-	})
-	for _, p := range pkgs {
-		k.Roots = append(k.Roots, p.ID)
-	}
-	if !whole {
-		return nil
-	}
-	return k
-}
-
-// graph returns the packages that k describes, nil where the build cache has the
-// export data of one no more.
-func (k *kept) graph() []*packages.Package {
-	all := make(map[string]*packages.Package)
-	for _, x := range k.Packages {
-		if x.ExportFile != "" {
-			if _, err := os.Stat(x.ExportFile); err != nil {
-				return nil
-			}
-		}
-		p := &packages.Package{
-			ID: x.ID, Name: x.Name, PkgPath: x.PkgPath, Dir: x.Dir, ForTest: x.ForTest, ExportFile: x.ExportFile,
-			GoFiles: x.GoFiles, OtherFiles: x.OtherFiles, IgnoredFiles: x.IgnoredFiles, EmbedFiles: x.EmbedFiles,
-		}
-		if x.Module >= len(k.Modules) {
-			return nil
-		}
-		if x.Module >= 0 {
-			p.Module = k.Modules[x.Module]
-		}
-		all[x.ID] = p
-	}
-	for _, x := range k.Packages {
-		if x.Imports == nil {
-			continue
-		}
-		p := all[x.ID]
-		p.Imports = make(map[string]*packages.Package)
-		for path, id := range x.Imports {
-			if p.Imports[path] = all[id]; all[id] == nil {
-				return nil
-			}
-		}
-	}
-	var out []*packages.Package
-	for _, id := range k.Roots {
-		if all[id] == nil {
-			return nil
-		}
-		out = append(out, all[id])
-	}
-	return out
 }
 
 // knownFiles returns what go list -find told about the patterns, which are
