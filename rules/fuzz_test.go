@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -156,9 +155,13 @@ var hooks = []string{"runtime.GC()", "FreeOSMemory", "SetFinalizer", "AddCleanup
 // stdSeeds returns files of the standard library that compile alone and use what
 // rules look at.
 func stdSeeds(f *testing.F, imp types.Importer) [][]byte {
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		f.Fatal(err)
+	}
 	var out [][]byte
 	for _, dir := range []string{"runtime", "runtime/debug", "runtime/pprof", "os/signal", "time", "context", "net/http/pprof", "runtime/testdata/testprog"} {
-		paths, err := filepath.Glob(filepath.Join(runtime.GOROOT(), "src", dir, "*.go"))
+		paths, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(goroot)), "src", dir, "*.go"))
 		if err != nil {
 			f.Fatal(err)
 		}
