@@ -113,7 +113,7 @@ func (j *judging) vetOutput(ctx context.Context, dirs map[string][]string) []str
 		}
 		for line := range strings.Lines(string(text)) {
 			line = withoutPosition(strings.TrimSpace(line))
-			if line != "" && line[0] != '#' && !slices.Contains(out, line) {
+			if line != "" && line[0] != '#' && !strings.HasPrefix(line, "go: downloading ") && !slices.Contains(out, line) {
 				out = append(out, line)
 			}
 		}
