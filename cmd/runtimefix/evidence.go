@@ -28,9 +28,8 @@ func evidenceCommand(stdout, stderr io.Writer) *cli.Command {
 			if c.NArg() == 0 {
 				return usagef("evidence takes the files of execution traces or profiles")
 			}
-			bar := terminal.NewProgress(stderr)
-			defer bar.Clear()
 			for i, path := range c.Args().Slice() {
+				bar := terminal.NewProgress(stderr)
 				r, err := evidence.Read(c.Context, path, readProgress(path, bar.Stage))
 				bar.Clear()
 				if c.Context.Err() != nil {

@@ -87,17 +87,23 @@ func command(t *testing.T, want int, args ...string) (stdout, stderr string) {
 // validate checks a JSON text against a schema file.
 func validate(t *testing.T, schema, text string) {
 	t.Helper()
+	if err := conforms(schema, text); err != nil {
+		t.Errorf("%s: %v\n%s", filepath.Base(schema), err, text)
+	}
+}
+
+// conforms returns an error where the JSON text does not conform to the schema, a
+// file.
+func conforms(schema, text string) error {
 	s, err := jsonschema.NewCompiler().Compile(schema)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if err := s.Validate(v); err != nil {
-		t.Errorf("%s: %v\n%s", filepath.Base(schema), err, text)
-	}
+	return s.Validate(v)
 }
 
 func TestFormatsAgainstSchemas(t *testing.T) {

@@ -40,11 +40,24 @@ func TestScript(t *testing.T) {
 		}
 		return string(out[:len(out)-1])
 	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	cache, path, modcache := goEnv("GOCACHE"), goEnv("GOPATH"), goEnv("GOMODCACHE")
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			// schema NAME FILE: the file conforms to that schema.
+			"schema": func(ts *testscript.TestScript, neg bool, args []string) {
+				if len(args) != 2 || neg {
+					ts.Fatalf("usage: schema NAME FILE")
+				}
+				ts.Check(conforms(filepath.Join(here, "schema", args[0]+".schema.json"), ts.ReadFile(args[1])))
+			},
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GOCACHE", cache)
 			env.Setenv(cachedir.Env, filepath.Join(env.WorkDir, ".cache"))
