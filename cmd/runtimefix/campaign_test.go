@@ -136,6 +136,7 @@ var campaignRepos = []campaignRepo{
 		flags: []string{"--owner", "@org/tools"}, commits: []string{"forcedgc"}, says: "* tools/t.go:8: "},
 	{name: "ignored", files: strings.Replace(hotHandler, "runtime.GC()", "runtime.GC() //runtimefix:ignore forcedgc the arena was dropped", 1)},
 	{name: "modules", files: hotHandler + "-- sub/go.mod --\nmodule example.com/sub\n\ngo 1.25\n-- sub/s.go --\npackage sub\n\nimport \"runtime\"\n\nfunc F(list []int) {\n\tfor range list {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n", commits: []string{"forcedgc"}, says: "in 2 places"},
+	{name: "not-all-checked", files: hotHandler + "-- sub/go.mod --\nmodule example.com/sub\n\nrequire (\n-- sub/s.go --\npackage sub\n\nimport \"runtime\"\n\nfunc F(list []int) {\n\tfor range list {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n", exit: 3, commits: []string{"forcedgc"}, says: "in 1 place"},
 	{name: "program", files: "-- go.mod --\nmodule example.com/prog\n\ngo 1.25\n-- main.go --\npackage main\n\nimport \"runtime\"\n\nfunc main() {\n\tfor i := range 100 {\n\t\tprintln(i)\n\t\truntime.GC()\n\t}\n}\n", commits: []string{"forcedgc"}},
 	{name: "crlf", files: strings.ReplaceAll(hotHandler[strings.Index(hotHandler, "-- a.go"):], "\n", "\r\n"), commits: []string{"forcedgc"}},
 }
