@@ -58,7 +58,7 @@ func TestFilesWithin(t *testing.T) {
 		}
 	}
 	for n, want := range []string{"[]", "[b]", "[a d]", "[a b d]", "[a b d]", "[a b c d e]"} {
-		files := p.filesWithin(n)
+		files := filesWithin(p.together(), n)
 		var got []string
 		for path := range files {
 			got = append(got, path)
@@ -68,7 +68,7 @@ func TestFilesWithin(t *testing.T) {
 			t.Errorf("%d files: %v, want %s", n, got, want)
 		}
 	}
-	if n := p.filesWith("e"); n != 2 {
+	if n := filesWith(p.together(), "e"); n != 2 {
 		t.Errorf("e changes with %d files", n)
 	}
 }

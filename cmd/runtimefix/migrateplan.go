@@ -116,16 +116,16 @@ func (m *migration) bounded(ctx context.Context) (*plan, error) {
 	if err != nil || m.o.maxFiles == 0 || len(p.state) <= m.o.maxFiles {
 		return p, err
 	}
-	q, f := p, filter{}
+	q, f, groups := p, filter{}, p.together()
 	// Once, unless the fewer fixes change other files than they did among the others.
 	for n := m.o.maxFiles; len(q.state) > m.o.maxFiles && n >= 0; n-- {
-		f.files = p.filesWithin(n)
+		f.files = filesWithin(groups, n)
 		if q, err = m.make(ctx, f); err != nil {
 			return nil, err
 		}
 	}
 	return m.postpone(p, q, f, func(x rewrite.Found) string {
-		if p.filesWith(x.Pos.Filename) > m.o.maxFiles {
+		if filesWith(groups, x.Pos.Filename) > m.o.maxFiles {
 			return fmt.Sprintf("its fix changes more than %s at once: --max-files", count(m.o.maxFiles, "file"))
 		}
 		return fmt.Sprintf("not among the first %s: --max-files", count(m.o.maxFiles, "file"))
@@ -177,11 +177,11 @@ func (p *plan) together() [][]string {
 	return out
 }
 
-// filesWithin returns at most n of the plan's files, with each all those that
+// filesWithin returns at most n of the files in groups, with each all those that
 // change together with it.
-func (p *plan) filesWithin(n int) map[string]bool {
+func filesWithin(groups [][]string, n int) map[string]bool {
 	out := make(map[string]bool)
-	for _, g := range p.together() {
+	for _, g := range groups {
 		if len(out)+len(g) <= n {
 			for _, path := range g {
 				out[path] = true
@@ -192,8 +192,8 @@ func (p *plan) filesWithin(n int) map[string]bool {
 }
 
 // filesWith returns how many files change together with the file, itself included.
-func (p *plan) filesWith(path string) int {
-	for _, g := range p.together() {
+func filesWith(groups [][]string, path string) int {
+	for _, g := range groups {
 		if slices.Contains(g, path) {
 			return len(g)
 		}

@@ -18,7 +18,7 @@ func (p *Package) reported() []Problem {
 	if p.meta == nil || !p.lacksC() {
 		return p.Errors
 	}
-	compiled := p.compiled() && p.ForTest == "" || p.compiled() && p.ForTest == p.Path
+	compiled := p.compiled() && (p.ForTest == "" || p.ForTest == p.Path)
 	return slices.DeleteFunc(slices.Clone(p.Errors), func(e Problem) bool {
 		i := slices.IndexFunc(p.Files, func(f *File) bool { return f.Path == e.Pos.Filename })
 		return i >= 0 && compiled && !p.Files[i].Test || p.stemsFromC(e)

@@ -164,11 +164,7 @@ func (x *goTrace) inContainer(whole inspector.Cursor) bool {
 		return false
 	}
 	// In a list of them the literal has no type written; its own is the element's.
-	t := x.p.Info.TypeOf(lit)
-	if ptr, isPtr := types.Unalias(t).(*types.Pointer); isPtr {
-		t = ptr.Elem()
-	}
-	if named, isNamed := types.Unalias(t).(*types.Named); !isNamed || named.Obj().Name() != "EnvVar" {
+	if named := syntax.NamedBehind(x.p.Info.TypeOf(lit)); named == nil || named.Obj().Name() != "EnvVar" {
 		return false
 	}
 	return slices.ContainsFunc(lit.Elts, func(e ast.Expr) bool {

@@ -65,7 +65,7 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 		return rewrite.Finding{}, false
 	}
 	g := readGodebug(value)
-	if g.setting == "" {
+	if g.setting == "" || ownReader(x.p) {
 		return rewrite.Finding{}, false
 	}
 	var fix *rewrite.Fix
@@ -107,9 +107,6 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	}
 	if why == "" {
 		why = x.wanted()
-	}
-	if ownReader(x.p) {
-		return rewrite.Finding{}, false
 	}
 	if why == "" {
 		reader, how, read := traceReader(x.s, x.file.Path, x.spoken())
