@@ -67,7 +67,6 @@ func findPublicPprof(s *rewrite.Snapshot) []rewrite.Finding {
 	return append(out, g.routes()...)
 }
 
-// finding describes l and the way to mend it.
 // askedFor reports whether the listener is there for operators, on an address
 // that they choose.
 func (p *program) askedFor(l *listener) bool {
@@ -84,6 +83,7 @@ func leak(l *listener) rewrite.Finding {
 	}
 }
 
+// finding describes l and the way to mend it.
 func (p *program) finding(l *listener) rewrite.Finding {
 	f := rewrite.Finding{Pos: l.call.Pos(), End: l.call.End()}
 	if l.Host == web.Unknown || l.Told && p.profilesOnly() {
