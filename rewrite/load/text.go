@@ -169,10 +169,14 @@ func (s *Snapshot) Outside(path string) string {
 	if s.unit != nil {
 		return "" // the other program writes
 	}
-	real := s.inputs().Real(path)
-	rel, err := filepath.Rel(s.inputs().Real(s.Root(path)), real)
-	if err == nil && filepath.IsLocal(rel) {
-		return ""
-	}
-	return real
+	return Memo(s, outsideKey(path), func() string {
+		real := s.inputs().Real(path)
+		rel, err := filepath.Rel(s.inputs().Real(s.Root(path)), real)
+		if err == nil && filepath.IsLocal(rel) {
+			return ""
+		}
+		return real
+	})
 }
+
+type outsideKey string

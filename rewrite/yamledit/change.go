@@ -48,6 +48,10 @@ func (f *File) Remove(n *yaml.Node, opt Options) ([]Splice, error) {
 	if err != nil {
 		return nil, err
 	}
+	list = sorted(list)
+	if p, ok := f.around(n); ok && p.holds(list) && f.turnsInto(p, list, dropping(n)) {
+		return list, nil
+	}
 	return f.check(list, parent, dropping(n))
 }
 
@@ -297,12 +301,8 @@ func (f *File) Substitute(n *yaml.Node, i, j int, text string) ([]Splice, error)
 // which alters node n or what is below it, makes of copies.
 func (f *File) check(list []Splice, n *yaml.Node, change func(want *copied)) ([]Splice, error) {
 	list = sorted(list)
-	if p, ok := f.partAround(n, list); ok {
-		want := f.copy(p.nodes)
-		change(want)
-		if f.turnsInto(p, list, want) {
-			return list, nil
-		}
+	if p, ok := f.partAround(n, list); ok && f.turnsInto(p, list, change) {
+		return list, nil
 	}
 	// A part may refer to an anchor elsewhere: only the whole says for certain.
 	out := f.Apply(list)
@@ -381,12 +381,14 @@ func (c *copied) node(n *yaml.Node) *yaml.Node {
 func dropping(n *yaml.Node) func(*copied) {
 	return func(c *copied) {
 		parent := c.f.up[n]
-		i := slices.Index(parent.Content, n)
-		j := i + 1
-		if parent.Kind == yaml.MappingNode {
-			j++
+		if p := c.of[parent]; p != nil {
+			i, step := entryOf(parent, n)
+			p.Content = slices.Delete(p.Content, i, i+step)
+			return
 		}
-		p := c.of[parent]
-		p.Content = slices.Delete(p.Content, i, j)
+		// Have: copies of some of the entries.
+		i := slices.Index(c.docs, c.of[n])
+		_, step := entryOf(parent, n)
+		c.docs = slices.Delete(c.docs, i, i+step)
 	}
 }

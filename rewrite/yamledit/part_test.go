@@ -71,10 +71,81 @@ func TestPartOfLongFile(t *testing.T) {
 		if !ok || p.to-p.from > 120 {
 			t.Fatalf("container %s: ok %v, a part of %d bytes", Text(c, "name"), ok, p.to-p.from)
 		}
-		want := f.copy(p.nodes)
-		dropping(env.Content[1])(want)
-		if !f.turnsInto(p, list, want) {
+		if !f.turnsInto(p, list, dropping(env.Content[1])) {
 			t.Fatalf("container %s: its part says nothing", Text(c, "name"))
 		}
+	}
+}
+
+// TestPartOfLongList removes each entry of long lists and mappings and asserts that
+// none of the changes needs more than one entry beside it.
+func TestPartOfLongList(t *testing.T) {
+	for _, item := range []string{"  - A=b # c\n", "  # GODEBUG\n  - name: A\n    value: b\n", "  k%d: b\n", "    {\"name\": \"A\", \"value\": \"b\"}%s\n", "    \"k%d\": \"b\"%s\n"} {
+		const n = 300
+		var b strings.Builder
+		open, end := "a:\n", "b: c\n"
+		if strings.Contains(item, "%s") {
+			open, end = "{\"a\": [\n", "  ]}\n"
+		}
+		if strings.Contains(item, "\"k") {
+			open, end = "{\"a\": {\n", "  }}\n"
+		}
+		b.WriteString(open)
+		for i := range n {
+			line := strings.ReplaceAll(item, "%d", fmt.Sprint(i))
+			comma := ","
+			if i == n-1 {
+				comma = ""
+			}
+			b.WriteString(strings.ReplaceAll(line, "%s", comma))
+		}
+		b.WriteString(end)
+		f := mustParse(t, b.String())
+		coll := Get(f.Docs[0], "a")
+		step := len(coll.Content) / n
+		for i := 0; i < len(coll.Content); i += step {
+			list, err := f.Remove(coll.Content[i], Options{Comment: func(string) bool { return i > 0 }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, ok := f.around(coll.Content[i])
+			if !ok || !p.holds(list) || p.to-p.from > 120 {
+				t.Fatalf("%q, entry %d: ok %v, a part of %d bytes for %v", item, i/step, ok, p.to-p.from, list)
+			}
+			if !f.turnsInto(p, list, dropping(coll.Content[i])) {
+				t.Fatalf("%q, entry %d: its part says nothing", item, i/step)
+			}
+		}
+	}
+}
+
+// TestBeside says what has to stay for the change of an entry to be right.
+func TestBeside(t *testing.T) {
+	for _, tt := range []struct {
+		src  string
+		i    int
+		want string // "" for an only entry
+	}{
+		{"a:\n- x\n- y # c\n- z\n", 0, "x\n- y"},
+		{"a:\n- x\n- y # c\n- z\n", 2, "y # c\n- z"},
+		{"a:\n- x\n", 0, ""},
+		{"a: [x, y, z]\n", 1, "y, z"},
+		{"a: {b: c, d: e}\n", 2, "b: c, d: e"},
+		{"a:\n  b: c\n  d:\n", 0, "b: c\n  d:"},
+	} {
+		f := mustParse(t, tt.src)
+		off, end, ok := f.Beside(Get(f.Docs[0], "a").Content[tt.i])
+		if got := tt.src[off:end]; got != tt.want || ok != (tt.want != "") {
+			t.Errorf("%q, node %d: %q, %v, want %q", tt.src, tt.i, got, ok, tt.want)
+		}
+	}
+}
+
+// TestCommentBelow keeps a comment from becoming the text of a block scalar, when
+// the entry between them goes.
+func TestCommentBelow(t *testing.T) {
+	f := mustParse(t, "a:\n  - |\n    text\n  - x\n    # comment\n")
+	if list, err := f.Remove(Get(f.Docs[0], "a").Content[1], Options{}); err == nil {
+		t.Errorf("gives %q", f.Apply(list))
 	}
 }

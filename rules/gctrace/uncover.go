@@ -36,7 +36,7 @@ func otherSetting(data []byte) bool {
 // uncovers reports whether another GODEBUG may show where entry is taken out of
 // its environment; name is that of the container or service.
 func (y *yamlTraces) uncovers(doc, entry *yaml.Node, name string) bool {
-	if strings.Contains(string(y.t.Src), "$(GODEBUG)") {
+	if bytes.Contains(y.t.Src, []byte("$(GODEBUG)")) {
 		return true
 	}
 	for at := entry; at != nil; at = y.f.Parent(at) {

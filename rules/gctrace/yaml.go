@@ -258,7 +258,7 @@ func (y *yamlTraces) fix(doc, entry, node *yaml.Node, base int, g godebugValue, 
 	case y.outer != nil:
 		return y.outward(safety, message, list)
 	}
-	return manifest.Fix(y.t, y.f, holder, safety, message, list), ""
+	return manifest.FixEntry(y.t, y.f, entry, safety, message, list), ""
 }
 
 // keeps reports whether the name of the variable stays where its value goes:
@@ -291,13 +291,18 @@ func aboutTrace(text string) bool {
 // line above the entry, says that somebody reads the trace.
 func saysWanted(f *yamledit.File, node *yaml.Node) bool {
 	off, end := manifest.NodeSpan(f, node)
-	line, _, _ := strings.Cut(string(f.Src[end:]), "\n")
-	_, text, _ := strings.Cut(line, "#")
-	above := strings.Split(string(f.Src[:off]), "\n")
-	for i := len(above) - 2; i >= 0 && i >= len(above)-4; i-- {
-		if c := strings.TrimSpace(above[i]); strings.HasPrefix(c, "#") {
-			text += " " + c
-		} else if i < len(above)-2 {
+	line, _, _ := bytes.Cut(f.Src[end:], []byte("\n"))
+	_, comment, _ := bytes.Cut(line, []byte("#"))
+	text := string(comment)
+	for i := range 3 {
+		// Have: off on the line below the one to look at.
+		if off = bytes.LastIndexByte(f.Src[:off], '\n'); off < 0 {
+			break
+		}
+		above := f.Src[bytes.LastIndexByte(f.Src[:off], '\n')+1 : off]
+		if c := bytes.TrimSpace(above); bytes.HasPrefix(c, []byte("#")) {
+			text += " " + string(c)
+		} else if i > 0 {
 			break // beyond the name of the variable
 		}
 	}

@@ -39,14 +39,30 @@ func Texts(s *rewrite.Snapshot, rule string) []*rewrite.TextFile {
 	return append(s.TextsOf(rule, rewrite.YAML), s.TextsOf(rule, rewrite.JSON)...)
 }
 
-// Fix returns a fix that changes t by splices, or says why there is none.
-// Fixes within the same collection take turns, because each relies on what the
-// others would change.
+// Fix returns a fix that changes t by splices. Fixes within the same collection
+// take turns, because each relies on what the others would change.
 func Fix(t *rewrite.TextFile, f *yamledit.File, within *yaml.Node, safety rewrite.Safety, message string, list []yamledit.Splice) *rewrite.Fix {
 	off, end, ok := f.Span(within)
 	if !ok {
 		off, end = f.Offset(within), f.Offset(within)
 	}
+	return holding(t, off, end, safety, message, list)
+}
+
+// FixEntry returns a fix that changes or removes entry, an item or a key of a
+// collection, by splices. Only fixes of the entry beside it take turns with it, and
+// none that change all of the collection.
+func FixEntry(t *rewrite.TextFile, f *yamledit.File, entry *yaml.Node, safety rewrite.Safety, message string, list []yamledit.Splice) *rewrite.Fix {
+	off, end, ok := f.Beside(entry)
+	if !ok {
+		return Fix(t, f, f.Parent(entry), safety, message, list)
+	}
+	return holding(t, off, end, safety, message, list)
+}
+
+// holding returns a fix that is right as long as no other changes anything in the
+// bytes from off to end.
+func holding(t *rewrite.TextFile, off, end int, safety rewrite.Safety, message string, list []yamledit.Splice) *rewrite.Fix {
 	for _, sp := range list {
 		off, end = min(off, sp.Off), max(end, sp.End)
 	}
