@@ -154,6 +154,7 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 		if err := r.rounds(); err != nil {
 			return nil, err
 		}
+		r.fixAlike()
 		for _, v := range r.views {
 			live, faults := r.suppress(v.snap, r.find(v))
 			left := r.keepWanted(v.snap, append(live, faults...))

@@ -66,3 +66,26 @@ func (r *runner) number(alike likeness, taken map[key]bool, fits func(n, line in
 	r.known[alike] = append(lines, line)
 	return len(lines)
 }
+
+// fixAlike notes as fixed what reads like a finding that was fixed, where none of
+// those is left: of lines that read alike nobody can tell afterwards which ones
+// went, only that all did.
+func (r *runner) fixAlike() {
+	left := make(map[likeness]bool)
+	for _, v := range r.views {
+		for _, f := range r.find(v) {
+			left[like(v.snap, f)] = true
+		}
+	}
+	gone := make(map[likeness]bool)
+	for k := range r.fixed {
+		gone[k.likeness] = !left[k.likeness]
+	}
+	for alike, all := range gone {
+		for n := range r.known[alike] {
+			if k := (key{alike, n}); all && r.withheld[k] == "" {
+				r.fixed[k] = true
+			}
+		}
+	}
+}

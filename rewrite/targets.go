@@ -45,6 +45,9 @@ func (t *targets) passIgnored(r *runner, found *scan.Result, res *Result) {
 			files = append(files, f.Path)
 		}
 	}
+	for _, l := range found.Links {
+		files = append(files, l.Path)
+	}
 	t.ignored = repo.Ignored(r.ctx, files)
 	res.Ignored = slices.Sorted(maps.Keys(t.ignored))
 	for i := range found.Packages {
@@ -52,6 +55,7 @@ func (t *targets) passIgnored(r *runner, found *scan.Result, res *Result) {
 		p.Files = slices.DeleteFunc(p.Files, func(f scan.File) bool { return t.ignored[f.Path] })
 	}
 	found.Text = slices.DeleteFunc(found.Text, func(f scan.TextFile) bool { return t.ignored[f.Path] })
+	found.Links = slices.DeleteFunc(found.Links, func(l scan.Link) bool { return t.ignored[l.Path] })
 }
 
 // wants reports whether findings in the file are.
@@ -112,6 +116,9 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	}
 	var t targets
 	t.passIgnored(r, found, res)
+	for _, l := range found.Links {
+		res.Problems = append(res.Problems, problemAt(l.Path, "not read: it is a link to "+l.Target+", which is not among the files that are checked"))
+	}
 	t.texts = found.Text
 	blocked, err := t.packages(found, len(opt.Platforms) > 0, res)
 	if err != nil {

@@ -138,8 +138,8 @@ func (s *scanner) work() {
 			buf, data, err = readInto(buf, j.path, s.cfg.MaxFileSize)
 			noteRead(s.cfg.Inputs, j.path, data, err)
 		}
-		if errors.Is(err, errTooBig) && !j.named {
-			continue
+		if errors.Is(err, errTooBig) && !j.named && j.text != nil {
+			continue // data, by its size
 		}
 		if err != nil {
 			s.problem(j.path, err)
@@ -177,7 +177,11 @@ func (s *scanner) text(j job, data []byte) {
 			rules = append(rules, n.Rule)
 		}
 	}
-	if len(rules) > 0 {
+	switch {
+	case len(rules) == 0:
+	case j.link:
+		s.res.Links = append(s.res.Links, Link{j.path, s.cfg.Inputs.Real(j.path)})
+	default:
 		s.res.Text = append(s.res.Text, TextFile{Path: j.path, Kinds: j.text, Rules: rules, Asked: j.asked})
 	}
 }

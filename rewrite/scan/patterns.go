@@ -207,7 +207,7 @@ func (s *scanner) textTree(ctx context.Context, i int, dir string) error {
 		case d.Type().IsRegular():
 			s.file(job{path: p, dir: filepath.Dir(p), pattern: i}, d.Name(), true)
 		default:
-			s.oddText(p, d)
+			s.oddText(job{path: p, dir: filepath.Dir(p), pattern: i}, d)
 		}
 		return nil
 	})
@@ -228,7 +228,7 @@ func (s *scanner) readDir(i int, dir string, asked bool) {
 			s.blocked[dir] = true
 		}
 		if e.IsDir() || !e.Type().IsRegular() && !s.linksToFile(dir, e) {
-			s.oddText(filepath.Join(dir, name), e)
+			s.oddText(job{path: filepath.Join(dir, name), dir: dir, pattern: i}, e)
 			continue
 		}
 		if strings.HasSuffix(name, ".go") {
@@ -252,26 +252,32 @@ func (s *scanner) isFile(dir string, e fs.DirEntry) bool {
 	return false
 }
 
-// oddText says that a pipe or device is not read that has the name of a text file
-// in which a rule might fire, or that a link of such a name leads to.
-func (s *scanner) oddText(path string, e fs.DirEntry) {
+// oddText looks at what is no file and has the name of a text file in which a rule
+// might fire: that a pipe or device is not read is a problem, and what a link to a
+// file leads to may have to be told.
+func (s *scanner) oddText(j job, e fs.DirEntry) {
 	if e.IsDir() {
 		return
 	}
-	kinds, sniff := textKinds(filepath.ToSlash(path))
+	kinds, sniff := textKinds(filepath.ToSlash(j.path))
 	if sniff || !s.wanted(kinds) {
 		return
 	}
 	mode := e.Type()
 	if mode&fs.ModeSymlink != 0 {
-		info, err := os.Stat(path)
+		info, err := os.Stat(j.path)
 		if err != nil {
 			return // it leads nowhere: there is nothing to be checked
 		}
 		mode = info.Mode().Type()
+		if mode.IsRegular() && !s.seen[j.path] {
+			s.seen[j.path] = true
+			j.text, j.link = kinds, true
+			s.jobs <- j
+		}
 	}
 	if mode&(fs.ModeNamedPipe|fs.ModeDevice|fs.ModeSocket) != 0 {
-		s.problem(path, errors.New("it "+safefile.Irregular(mode)+", and is not checked"))
+		s.problem(j.path, errors.New("it "+safefile.Irregular(mode)+", and is not checked"))
 	}
 }
 

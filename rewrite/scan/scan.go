@@ -73,6 +73,9 @@ type Result struct {
 	Litter []string
 	// Nested are the repositories within the one at hand, which are not read.
 	Nested []string
+	// Links are links whose names are those of text files in which a rule might fire,
+	// as it might in what they lead to. That is not among Text.
+	Links []Link
 	// Problems are the files that could not be read.
 	Problems []Problem
 	// Files and Bytes say how much was read.
@@ -127,6 +130,9 @@ type TextFile struct {
 	Asked bool
 }
 
+// Link is a symbolic link to a regular file.
+type Link struct{ Path, Target string }
+
 // Problem is a file that could not be read.
 type Problem struct {
 	Path string
@@ -172,6 +178,7 @@ type job struct {
 	pattern int        // index of the pattern that led here
 	named   bool       // the user named the file itself
 	asked   bool       // or its directory
+	link    bool       // a symbolic link that nobody named
 }
 
 type scanner struct {
@@ -188,6 +195,19 @@ type scanner struct {
 	whole   map[string]bool     // directories of which all files are wanted
 	blocked map[string]bool     // directories that the go command is not to look into
 	named   map[string][]string // names of the files that patterns name, by directory
+}
+
+// passRead forgets the links to files that are read under a name of their own.
+func (s *scanner) passRead() {
+	if len(s.res.Links) == 0 {
+		return
+	}
+	read := make(map[string]bool)
+	for _, t := range s.res.Text {
+		read[s.cfg.Inputs.Real(t.Path)] = true
+	}
+	s.res.Links = slices.DeleteFunc(s.res.Links, func(l Link) bool { return read[l.Target] })
+	slices.SortFunc(s.res.Links, func(a, b Link) int { return strings.Compare(a.Path, b.Path) })
 }
 
 func (s *scanner) collect() {
@@ -217,6 +237,7 @@ func (s *scanner) collect() {
 		}
 		s.res.Packages = append(s.res.Packages, p)
 	}
+	s.passRead()
 	slices.Sort(s.res.Litter)
 	slices.SortFunc(s.res.Text, func(a, b TextFile) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(s.res.Problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })

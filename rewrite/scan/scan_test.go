@@ -90,7 +90,7 @@ func TestOddFiles(t *testing.T) {
 	for _, p := range res.Problems {
 		problems = append(problems, filepath.Base(p.Path))
 	}
-	if s := strings.Join(problems, " "); s != "gone.go self.go" {
+	if s := strings.Join(problems, " "); s != "gone.go huge.go self.go" {
 		t.Errorf("problems: %s", s)
 	}
 }
