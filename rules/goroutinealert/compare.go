@@ -20,7 +20,7 @@ func alertsOf(call rewrite.Call) []*levelAlert {
 	}
 	var out []*levelAlert
 	add := func(a *levelAlert) {
-		if onlyTells(p, a.stmt.Body) {
+		if a.rungs != nil || onlyTells(p, a.stmt.Body) {
 			out = append(out, a)
 		}
 	}
@@ -39,6 +39,12 @@ func alertsOf(call rewrite.Call) []*levelAlert {
 		for c := range cur.Parent().Parent().Preorder((*ast.IfStmt)(nil)) {
 			a := &levelAlert{pkg: p, file: call.File}
 			if a.decides(c, v) {
+				add(a)
+			}
+		}
+		for c := range cur.Parent().Parent().Preorder((*ast.SwitchStmt)(nil)) {
+			a := &levelAlert{pkg: p, file: call.File}
+			if a.chooses(c, v) {
 				add(a)
 			}
 		}
@@ -85,8 +91,12 @@ func onlyReadings(p *rewrite.Package, v *types.Var) bool {
 // decides notes the if statement at c when its condition compares v with a
 // limit, and reports whether it does.
 func (a *levelAlert) decides(c inspector.Cursor, v *types.Var) bool {
-	n := c.Node().(*ast.IfStmt)
-	for x := range c.ChildAt(edge.IfStmt_Cond, -1).Preorder((*ast.Ident)(nil)) {
+	return a.compares(c.ChildAt(edge.IfStmt_Cond, -1), v) && a.stmt == c.Node()
+}
+
+// compares reports whether the condition at c compares v with a limit.
+func (a *levelAlert) compares(c inspector.Cursor, v *types.Var) bool {
+	for x := range c.Preorder((*ast.Ident)(nil)) {
 		if a.pkg.Info.Uses[x.Node().(*ast.Ident)] != v {
 			continue
 		}
@@ -94,7 +104,7 @@ func (a *levelAlert) decides(c inspector.Cursor, v *types.Var) bool {
 			x = x.Parent()
 		}
 		a.count = x.Node().(ast.Expr)
-		if a.compared(x) && a.stmt == n {
+		if a.compared(x) {
 			return true
 		}
 	}
@@ -102,8 +112,8 @@ func (a *levelAlert) decides(c inspector.Cursor, v *types.Var) bool {
 }
 
 // compared reports whether the reading at cur is compared with a limit that is
-// no reading itself, as the first condition of an if statement without else;
-// it notes that statement.
+// no reading itself, as the first condition of an if statement or as one of a
+// switch; it notes that statement.
 func (a *levelAlert) compared(cur inspector.Cursor) bool {
 	p := a.pkg
 	cmp, ok := cur.Parent().Node().(*ast.BinaryExpr)
@@ -140,11 +150,14 @@ func (a *levelAlert) compared(cur inspector.Cursor) bool {
 		}
 		c = parent
 	}
+	if c.ParentEdgeKind() == edge.CaseClause_List {
+		return a.climbs(c)
+	}
 	n, ok := c.Parent().Node().(*ast.IfStmt)
 	if !ok || n.Cond != c.Node() || c.Parent().ParentEdgeKind() == edge.IfStmt_Else {
 		return false
 	}
-	a.stmt = n
+	a.stmt, a.cond = n, n.Cond
 	return a.elseTells(n.Else)
 }
 

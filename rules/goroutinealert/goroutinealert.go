@@ -44,7 +44,9 @@ for range time.Tick(10 * time.Second) {
 type levelAlert struct {
 	pkg    *rewrite.Package
 	file   *rewrite.File
-	stmt   *ast.IfStmt
+	stmt   *ast.IfStmt        // nil in a switch
+	rungs  *ast.SwitchStmt    // of one limit after the other, nil elsewhere
+	cond   ast.Expr           // that compares
 	count  ast.Expr           // the reading as it is compared, conversions included
 	called *ast.CallExpr      // the call of NumGoroutine, nil when count is a variable
 	loop   ast.Stmt           // the loop that takes the samples, nil when it is elsewhere
@@ -71,7 +73,7 @@ func levelAlerts(s *rewrite.Snapshot) []rewrite.Finding {
 		}
 		for _, a := range list {
 			f := rewrite.Finding{
-				Pos: a.stmt.Cond.Pos(), End: a.stmt.Cond.End(),
+				Pos: a.cond.Pos(), End: a.cond.End(),
 				Message: "alert on the number of goroutines: idle connections and pools raise it for good, and a slow leak stays below the limit for long",
 			}
 			why := a.place(s, call)

@@ -14,7 +14,7 @@ import (
 // place finds where the state between samples can stand, and says why it has no
 // place when there is none.
 func (a *levelAlert) place(s *rewrite.Snapshot, call rewrite.Call) string {
-	if a.stmt.Else != nil {
+	if a.rungs != nil || a.stmt.Else != nil {
 		return "what else tells would be told of a high level, too"
 	}
 	if step := a.interval(call); step > maxStep {

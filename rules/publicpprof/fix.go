@@ -52,12 +52,12 @@ func (l *listener) bindToLoopback() *rewrite.Fix {
 	}
 }
 
-// split takes profiles off the public listeners of l's package and serves them
-// on loopback.
+// split takes profiles off l, which is public, and the other public listeners of
+// its package, and serves them on loopback.
 func (p *program) split(l *listener) *rewrite.Fix {
-	var publics []*listener
+	publics := []*listener{l}
 	admin, blind := false, false
-	for _, o := range append([]*listener{l}, p.others(l)...) {
+	for _, o := range p.others(l) {
 		switch {
 		case o.Host == web.Loopback || o.optIn() || p.forProfiles(o):
 			admin = true
