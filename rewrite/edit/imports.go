@@ -427,6 +427,13 @@ func (t *tree) afterSpec(g *dst.GenDecl, spec *dst.ImportSpec, i int) {
 	}
 	same, below := splitEnd(d.End)
 	t.drop(same...)
+	if last := i == len(g.Specs) || d.After == dst.EmptyLine || g.Specs[i].Decorations().Before == dst.EmptyLine; last {
+		// Nothing stands below its comment any more that it could be about.
+		for len(kept) > 0 && kept[len(kept)-1] != "\n" {
+			t.drop(kept[len(kept)-1])
+			kept = kept[:len(kept)-1]
+		}
+	}
 	if i < len(g.Specs) {
 		nd := g.Specs[i].Decorations()
 		if len(kept) > 0 {

@@ -137,8 +137,8 @@ func (x *signalFix) plan() string {
 		return "signal.NotifyContext needs Go 1.16"
 	case len(h.Notify.Call.Args) < 2:
 		return "signal.Notify without a list asks for all signals, SIGURG among them, with which the runtime preempts goroutines: list those that mean the end"
-	case len(h.Others) > 0:
-		return h.Decl.Name.Name + ", which exits, is started in several places: let it return, and each main wait for it"
+	case len(h.Others) > 0 || h.Decl != nil && h.Called:
+		return h.Decl.Name.Name + ", which exits, is for several callers: let it return, and each main wait for it"
 	case w.Start == nil:
 		return "the goroutine is started by init, before main"
 	case w.Host == nil:

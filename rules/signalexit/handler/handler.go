@@ -28,6 +28,7 @@ type Handler struct {
 	Gostmt *ast.GoStmt
 	GoPkg  *rewrite.Package // of the go statement
 	Others []Start          // where the same function is started besides
+	Called bool             // the same function is also called where it ends the caller
 	Lit    *ast.FuncLit     // nil for a declared function
 	Decl   *ast.FuncDecl    // nil for a literal
 	Body   *ast.BlockStmt   // of the goroutine
@@ -213,7 +214,7 @@ func (h *Handler) goroutine(receive inspector.Cursor) (at inspector.Cursor, ok b
 }
 
 // starts returns where the function is started as a goroutine, nil when it is
-// used in another way, too.
+// used as a value, too. Another main may wait in it.
 func (h *Handler) starts(obj *types.Func) []Start {
 	if obj.Exported() && h.P.Name != "main" {
 		h.S.Widen(obj.Name())
@@ -229,7 +230,8 @@ func (h *Handler) starts(obj *types.Func) []Start {
 		}
 		g, ok := call.Parent().Node().(*ast.GoStmt)
 		if !ok {
-			return nil
+			h.Called = true
+			continue
 		}
 		out = append(out, Start{r.Pkg, g})
 	}

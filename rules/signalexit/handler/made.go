@@ -18,6 +18,7 @@ type MadeCall struct {
 	fn    *types.Func   // nil for a function value
 	text  string        // what is called, as it is written
 	whole string        // the call, as it is written
+	value ast.Expr      // what is passed to the goroutine to be called, nil for a call
 }
 
 // made returns the calls that the goroutine makes between the receive and the
@@ -195,13 +196,13 @@ func (m *maker) argument(p *rewrite.Package, v *types.Var, depth int) {
 			refs := m.h.S.Refs(rewrite.ObjectKey(obj))
 			for _, r := range refs {
 				call, ok := r.Call()
-				if !ok || r.File.Test {
-					continue
+				if !ok || r.File.Test || decl == m.h.Decl && call.Node() != m.h.Gostmt.Call {
+					continue // another main's
 				}
 				args := call.Node().(*ast.CallExpr).Args
 				for i := range obj.Signature().Params().Len() {
 					if obj.Signature().Params().At(i) == v && i < len(args) {
-						m.calls = append(m.calls, MadeCall{pkg: r.Pkg, text: syntax.ExprText(args[i]), whole: syntax.ExprText(args[i]) + "()"})
+						m.calls = append(m.calls, MadeCall{pkg: r.Pkg, text: syntax.ExprText(args[i]), whole: syntax.ExprText(args[i]) + "()", value: args[i]})
 						m.value(r.Pkg, args[i], depth-1)
 					}
 				}

@@ -12,11 +12,11 @@ import (
 // Waiting finds the stack that stands while the goroutine waits for the
 // signal, nil when nothing is left to do once the handler is installed.
 func (h *Handler) Waiting() *waits.Waiting {
-	cur, ok := h.P.Cursor(h.Gostmt)
+	p := h.GoPkg
+	cur, ok := p.Cursor(h.Gostmt)
 	if !ok {
 		return nil
 	}
-	p := h.P
 	var busy *waits.Waiting // works without waiting in anything
 	for range heat.MaxCallers {
 		fn, ok := syntax.EnclosingFunc(cur)

@@ -29,7 +29,7 @@ func (h *Handler) TellsMain(w *waits.Waiting) bool {
 			case *ast.UnaryExpr:
 				return n.Op == token.ARROW && n != h.at
 			case *ast.CallExpr:
-				return h.asksToStop(n) && !h.defersToo(w, n)
+				return h.asksToStop(h.P, n) && !h.defersToo(w, n)
 			}
 			return false
 		})
@@ -42,7 +42,44 @@ func (h *Handler) TellsMain(w *waits.Waiting) bool {
 	}
 	// What other packages end is their own: the goroutines of a database, say.
 	return slices.ContainsFunc(h.made(), func(m MadeCall) bool {
-		return m.Call != nil && m.pkg == h.P && stops(m.pkg, m.Call) && !h.defersToo(w, m.Call) && !closesOwn(w, m)
+		if m.value != nil {
+			return h.toldBy(m.pkg, m.value)
+		}
+		return m.Call != nil && (m.pkg == h.P || m.pkg == h.GoPkg) && stops(m.pkg, m.Call) && !h.defersToo(w, m.Call) && !closesOwn(w, m)
+	})
+}
+
+// toldBy reports whether the function x, which is passed to the goroutine, asks
+// others to stop: it ends a context, is called after that, or its body does.
+func (h *Handler) toldBy(p *rewrite.Package, x ast.Expr) bool {
+	id := syntax.LastName(x)
+	if id != nil && stopName.MatchString(id.Name) || syntax.IsContextFunc(p.Info.TypeOf(x)) {
+		return true
+	}
+	var body *ast.BlockStmt
+	if id != nil {
+		if def := syntax.Definition(p, id); def != nil {
+			x = def.Value
+		}
+		if fn, ok := p.Info.Uses[id].(*types.Func); ok {
+			if decl, q := syntax.DeclarationOf(h.S, fn); decl != nil && decl.Body != nil {
+				p, body = q, decl.Body
+			}
+		}
+	}
+	if lit, ok := ast.Unparen(x).(*ast.FuncLit); ok {
+		body = lit.Body
+	}
+	return body != nil && syntax.ContainsNode(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SendStmt:
+			return true
+		case *ast.UnaryExpr:
+			return n.Op == token.ARROW
+		case *ast.CallExpr:
+			return h.asksToStop(p, n)
+		}
+		return false
 	})
 }
 
@@ -95,7 +132,7 @@ func (h *Handler) endsOtherwise(list []ast.Stmt) bool {
 						id := syntax.LastName(n.Chan)
 						return id != nil && quitName.MatchString(id.Name)
 					case *ast.CallExpr:
-						return h.asksToStop(n)
+						return h.asksToStop(h.P, n)
 					}
 					return false
 				}) {
@@ -123,15 +160,15 @@ func stops(p *rewrite.Package, call *ast.CallExpr) bool {
 }
 
 // asksToStop reports whether call stops something, or is named after that.
-func (h *Handler) asksToStop(call *ast.CallExpr) bool {
-	if stops(h.P, call) {
+func (h *Handler) asksToStop(p *rewrite.Package, call *ast.CallExpr) bool {
+	if stops(p, call) {
 		return true
 	}
 	id := syntax.LastName(call.Fun)
-	if id == nil || h.ExitsInside(call) {
+	if id == nil || p == h.P && h.ExitsInside(call) {
 		return false
 	}
-	if fn := h.P.Callee(call); fn != nil && fn.Pkg() != nil {
+	if fn := p.Callee(call); fn != nil && fn.Pkg() != nil {
 		switch key := rewrite.ObjectKey(fn); {
 		case strings.HasPrefix(key, "(*net.") && fn.Name() == "Close":
 			return true
