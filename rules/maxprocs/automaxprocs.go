@@ -60,6 +60,31 @@ func forEffect(c rewrite.Call) ast.Stmt {
 	return stmt
 }
 
+// optional reports whether the program asks for stmt: it stands under a
+// condition, or in a function that does nothing else but return before it.
+func optional(p *rewrite.Package, stmt ast.Stmt) bool {
+	at, ok := p.Cursor(stmt)
+	if !ok {
+		return true
+	}
+	for c := range at.Parent().Enclosing((*ast.IfStmt)(nil), (*ast.CaseClause)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		body := syntax.BodyOf(c.Node())
+		return body == nil || len(body.List) > 1 && body.List[len(body.List)-1] == stmt &&
+			!slices.ContainsFunc(body.List[:len(body.List)-1], func(s ast.Stmt) bool { return !onlyReturns(s) })
+	}
+	return false
+}
+
+// onlyReturns reports whether s is a condition that leads to a return.
+func onlyReturns(s ast.Stmt) bool {
+	n, ok := s.(*ast.IfStmt)
+	if !ok || n.Else != nil || len(n.Body.List) != 1 {
+		return false
+	}
+	_, ok = n.Body.List[0].(*ast.ReturnStmt)
+	return ok
+}
+
 // isCheck reports whether the assignment at up is that of if _, err := ...; err
 // != nil without an else.
 func isCheck(up inspector.Cursor, n *ast.AssignStmt) bool {

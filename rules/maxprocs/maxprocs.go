@@ -385,9 +385,12 @@ func (q *quotas) sets() []rewrite.Finding {
 			Pos: c.Call.Pos(), End: c.Call.End(),
 			Message: "maxprocs.Set rounds the CPU quota down and freezes it; since Go 1.25 the runtime takes it for GOMAXPROCS and follows its changes",
 		}
-		if stmt := forEffect(c); stmt != nil {
+		switch stmt := forEffect(c); {
+		case stmt != nil && optional(c.Pkg, stmt):
+			f.NoFix = "the program has an option for it, which would be without effect: GODEBUG=containermaxprocs=0 is the runtime's own; remove both and run go mod tidy"
+		case stmt != nil:
 			f.Fixes = append(f.Fixes, q.dropSet(c, stmt))
-		} else {
+		default:
 			f.NoFix = "its results and options are part of the program; remove the call and run go mod tidy"
 		}
 		out = append(out, f)
