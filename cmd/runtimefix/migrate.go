@@ -265,11 +265,9 @@ func (m *migration) verification(ctx context.Context, p *plan, names []string) m
 		}
 		return v
 	}
-	for _, l := range migrate.Levels {
-		v.Before = append(v.Before, m.before.Complaints[l]...)
-	}
-	v.Before = migrate.Once(v.Before)
+	v.Before = migrate.Once(m.before.All())
 	if m.o.verify == migrate.Test && m.after != nil {
+		v.Flaky = slices.Clone(m.after.Flaky)
 		list := p.fixed()
 		if names != nil {
 			list = slices.DeleteFunc(list, func(f rewrite.Found) bool { return !slices.Contains(names, f.Rule) })
@@ -306,6 +304,9 @@ func (m *migration) tell(ctx context.Context, p *plan) (int, error) {
 	for _, c := range (migrate.Verification{Before: s.Verified.Before}).First() {
 		m.note("broken before: %s", c)
 	}
+	for _, name := range s.Verified.Flaky {
+		m.note("flaky, and not blamed: the test %s fails sometimes", name)
+	}
 	recordingRemarks(m.stderr, m.rec, m.o.options)
 	for _, t := range slices.Concat(s.Verified.Tests, s.ToDo) {
 		m.note("%s", t)
@@ -322,7 +323,7 @@ func (m *migration) summarize(ctx context.Context, p *plan) *migrate.Summary {
 	s := &migrate.Summary{
 		Version: 1, Tool: "runtimefix " + toolVersion(), Repository: m.repo.Name, Base: m.repo.Base, Part: strings.Trim(m.o.shard+" "+m.o.owner, " "),
 		Commits: append([]migrate.SummaryCommit{}, m.commits...), Fixed: m.places(m.byCost(p.fixed())), Left: m.places(m.byCost(p.left)), RolledBack: []migrate.SummaryPlace{},
-		Verified: migrate.SummaryVerified{Level: v.Level, Packages: v.Packages, Before: append([]string{}, v.Before...), Tests: append([]string{}, v.Tests...)},
+		Verified: migrate.SummaryVerified{Level: v.Level, Packages: v.Packages, Before: append([]string{}, v.Before...), Tests: append([]string{}, v.Tests...), Flaky: v.Flaky},
 		Changes:  []migrate.SummaryChange{}, Problems: []string{}, ToDo: m.toDo(p),
 	}
 	for i, f := range m.byCost(p.left) {

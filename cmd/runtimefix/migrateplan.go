@@ -315,6 +315,9 @@ func (m *migration) without(ctx context.Context, p *plan, dirs map[string]bool) 
 // are.
 func (m *migration) worse(ctx context.Context, p *plan) ([]string, *migrate.Outcome, error) {
 	after, err := m.verifier.Check(ctx, m.scope, p.state)
+	if err == nil {
+		err = m.verifier.Settle(ctx, m.scope, p.state, m.before, after)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -62,6 +62,9 @@ type Verification struct {
 	// Before are the complaints that were there before and are not blamed, each
 	// once.
 	Before []string
+	// Flaky are the tests that failed with the change, but not each time, by package
+	// and name.
+	Flaky []string
 	// Tests says what the tests showed of the sites, a line each.
 	Tests []string
 }
@@ -145,7 +148,9 @@ var body = template.Must(template.New("body").Parse(`
 {{else if not .Packages}}No Go package changes; what was changed was read again, and nothing is found there any more.
 {{else}}Verified ({{.Level}}), before and after, on what changes and what imports it: {{.Packages}} package{{if ne .Packages 1}}s{{end}}, nothing new.
 {{range .Tests}}{{.}}
-{{end}}{{if .Before}}Broken before, and not by this:
+{{end}}{{if .Flaky}}Flaky tests, which fail sometimes and are not blamed on this:
+{{range .Flaky}}* {{.}}
+{{end}}{{end}}{{if .Before}}Broken before, and not by this:
 {{range .First}}* {{.}}
 {{end}}{{end}}{{end}}{{end}}
 {{- if .RolledBack}}

@@ -68,6 +68,7 @@ type (
 		Packages int      `json:"packages"`
 		Before   []string `json:"brokenBefore"`
 		Tests    []string `json:"tests"`
+		Flaky    []string `json:"flaky,omitempty"`
 	}
 	// SummaryChange is a file's patch.
 	SummaryChange struct {
@@ -114,7 +115,7 @@ func (s *Summary) WriteMarkdown(w io.Writer) error {
 	for _, part := range []struct {
 		title string
 		list  []string
-	}{{"Shown by the tests", s.Verified.Tests}, {"Broken before", s.Verified.Before}, {"To be done by hand", s.ToDo}, {"Not checked", s.Problems}} {
+	}{{"Shown by the tests", s.Verified.Tests}, {"Flaky tests", s.Verified.Flaky}, {"Broken before", s.Verified.Before}, {"To be done by hand", s.ToDo}, {"Not checked", s.Problems}} {
 		if len(part.list) == 0 {
 			continue
 		}

@@ -21,7 +21,7 @@ func (v *Verifier) test(ctx context.Context, mod string, pkgs, flags []string, o
 	for _, pkg := range pkgs {
 		dir, err := os.MkdirTemp(v.temp, "test-")
 		if err != nil {
-			out.Complaints[Test] = append(out.Complaints[Test], err.Error())
+			out.Failed[pkg] = err.Error()
 			return
 		}
 		trace := filepath.Join(dir, "trace.out")
@@ -41,12 +41,13 @@ func (v *Verifier) test(ctx context.Context, mod string, pkgs, flags []string, o
 				out.Passed[e.Package+" "+e.Test] = true
 			case "fail":
 				failed = true
-				out.Complaints[Test] = append(out.Complaints[Test], "the test "+e.Package+" "+e.Test+" fails")
+				out.Failed[e.Package+" "+e.Test] = "the test " + e.Package + " " + e.Test + " fails"
 			}
 		}
 		if err != nil && !failed {
-			out.Complaints[Test] = append(out.Complaints[Test], "the tests of "+pkg+" do not run: "+firstLine(text))
+			out.Failed[pkg] = "the tests of " + pkg + " do not run: " + firstLine(text)
 		}
+		out.TimedOut[pkg] = strings.Contains(text, "panic: test timed out after ")
 		if info, err := os.Stat(trace); err == nil && info.Size() > 0 {
 			out.Traces[pkg] = trace
 		}

@@ -81,16 +81,42 @@ func (v *Verifier) Close() error { return os.RemoveAll(v.temp) }
 
 // Outcome is what the go command says of a state of the tree.
 type Outcome struct {
-	// Complaints are the lines of go build, go vet and of tests that fail, without
-	// line numbers, which move, by step.
+	// Complaints are the lines of go build and go vet, without line numbers, which
+	// move, by step.
 	Complaints map[Level][]string
-	// Passed are the tests that passed, by package and name.
+	// Passed are the tests that passed, as "PACKAGE TEST".
 	Passed map[string]bool
+	// Failed says of the tests that failed what is to be told: of "PACKAGE TEST", or of
+	// "PACKAGE" where no single test is at fault.
+	Failed map[string]string
+	// Flaky are the tests that did not pass, as in Failed, and are not to be blamed.
+	Flaky []string
+	// TimedOut are the packages whose tests came to the go command's time limit.
+	TimedOut map[string]bool
 	// Traces are the execution traces of the tests, by package.
 	Traces map[string]string
 	// Unbuilt are the directories of the packages that do not build. They are told
 	// apart from others in files as they are only.
 	Unbuilt map[string]bool
+}
+
+func newOutcome() *Outcome {
+	return &Outcome{
+		Complaints: make(map[Level][]string), Passed: make(map[string]bool), Failed: make(map[string]string), TimedOut: make(map[string]bool),
+		Traces: make(map[string]string), Unbuilt: make(map[string]bool),
+	}
+}
+
+// All returns what the go command complains of, in order of the steps.
+func (o *Outcome) All() []string {
+	var out []string
+	for _, l := range Levels {
+		out = append(out, o.Complaints[l]...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Failed)) {
+		out = append(out, o.Failed[name])
+	}
+	return out
 }
 
 // Broken reports whether the state does not build.
@@ -112,10 +138,15 @@ func Worse(before, after *Outcome) []string {
 			}
 		}
 	}
-	for name := range before.Passed {
-		// One that fails now is among the complaints.
-		if !after.Passed[name] && !after.Broken() && !slices.Contains(after.Complaints[Test], "the test "+name+" fails") {
-			out = append(out, "the test "+name+" ran before and does not now")
+	if !after.Broken() {
+		for _, name := range worseTests(before, after) {
+			if text, failed := after.Failed[name]; slices.Contains(after.Flaky, name) {
+				continue
+			} else if failed {
+				out = append(out, text)
+			} else {
+				out = append(out, "the test "+name+" ran before and does not now")
+			}
 		}
 	}
 	slices.Sort(out)
@@ -192,7 +223,7 @@ func (v *Verifier) flags() []string {
 // Check builds, vets and tests the packages of scope as the level says, with
 // overlay in the place of files, by absolute path.
 func (v *Verifier) Check(ctx context.Context, scope Scope, overlay map[string][]byte) (*Outcome, error) {
-	out := &Outcome{Complaints: make(map[Level][]string), Passed: make(map[string]bool), Traces: make(map[string]string), Unbuilt: make(map[string]bool)}
+	out := newOutcome()
 	if v.Level == None || len(scope) == 0 {
 		return out, nil
 	}
@@ -312,11 +343,12 @@ func (v *Verifier) agreesWithVendor(path string, contents map[string][]byte) boo
 	return false
 }
 
-// goCommand runs the go command in a module, without the network.
+// goCommand runs the go command in a module as its user would there, and as the
+// packages were loaded: where modules come from, and whether they may be
+// downloaded, is for GOPROXY, GOFLAGS, GOTOOLCHAIN and the like to say.
 func (v *Verifier) goCommand(ctx context.Context, dir string, args ...string) (stdout []byte, all string, err error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOFLAGS="+os.Getenv("GOFLAGS"))
 	var out, both bytes.Buffer
 	cmd.Stdout = &tee{&out, &both}
 	cmd.Stderr = &both
