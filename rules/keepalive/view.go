@@ -20,7 +20,12 @@ func (k *keeper) accessAt(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 	if !ok {
 		return nil
 	}
-	x := &crossing{Boundary: bareBoundary(c.Node()), p: p, file: f, cur: c, fn: fn, body: syntax.BodyOf(fn.Node()), read: true, memory: true}
+	loop, isLoop := c.Node().(*ast.RangeStmt)
+	at, _ := c.Node().(ast.Expr)
+	if isLoop {
+		at = loop.X
+	}
+	x := &crossing{Boundary: bareBoundary(c.Node()), at: at, p: p, file: f, cur: c, fn: fn, body: syntax.BodyOf(fn.Node()), read: true, memory: true}
 	for _, e := range k.accessed(p, c) {
 		if of := k.viewsBehind(x, e, copyDepth); len(of) > 0 {
 			x.operands, x.seen = append(x.operands, e), append(x.seen, of...)
@@ -29,12 +34,8 @@ func (k *keeper) accessAt(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 	if len(x.seen) == 0 {
 		return nil
 	}
-	switch n := c.Node().(type) {
-	case *ast.RangeStmt:
-		x.at = n.X
-		x.cur, _ = p.Cursor(n.X)
-	default:
-		x.at = n.(ast.Expr)
+	if isLoop {
+		x.cur, _ = p.Cursor(at)
 	}
 	return x
 }
