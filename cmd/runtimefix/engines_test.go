@@ -160,11 +160,6 @@ func TestEngines(t *testing.T) {
 				t.Errorf("a clean repository gets a change: %s", title)
 			}
 		})
-		// The engine itself, where it is installed, cannot be run without its code
-		// host; that its name is on PATH is said so that a run by hand is not forgotten.
-		if path, err := exec.LookPath(strings.Fields(name)[0]); err == nil {
-			t.Logf("%s is installed: %s", name, path)
-		}
 	}
 }
 

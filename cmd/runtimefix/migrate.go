@@ -151,7 +151,7 @@ func (m *migration) carryOut(ctx context.Context, p *plan) error {
 // message words what was done for the rules called names, for all when there are
 // none.
 func (m *migration) message(ctx context.Context, p *plan, names []string) *migrate.Message {
-	msg := &migrate.Message{Repository: m.repo.Name, Tool: "runtimefix " + toolVersion(), Verified: m.verification(ctx, p, names)}
+	msg := &migrate.Message{Repository: m.repo.Name, Tool: toolName(), Verified: m.verification(ctx, p, names)}
 	files := make(map[string]bool)
 	fixed := m.byCost(p.fixed())
 	cost := make(map[string][]evidence.Item) // of the dearest place of each rule
@@ -201,6 +201,12 @@ func (m *migration) message(ctx context.Context, p *plan, names []string) *migra
 	msg.OtherOwner = m.part.Others(rels)
 	msg.ToDo = m.toDo(p)
 	return msg
+}
+
+// toolName returns name and version of the program, the name alone where it was
+// built without one.
+func toolName() string {
+	return strings.TrimSuffix("runtimefix "+toolVersion(), " unknown")
 }
 
 // toDo says what is left to run by hand.
@@ -321,7 +327,7 @@ func (m *migration) tell(ctx context.Context, p *plan) (int, error) {
 func (m *migration) summarize(ctx context.Context, p *plan) *migrate.Summary {
 	v := m.verification(ctx, p, nil)
 	s := &migrate.Summary{
-		Version: 1, Tool: "runtimefix " + toolVersion(), Repository: m.repo.Name, Base: m.repo.Base, Part: strings.Trim(m.o.shard+" "+m.o.owner, " "),
+		Version: 1, Tool: toolName(), Repository: m.repo.Name, Base: m.repo.Base, Part: strings.Trim(m.o.shard+" "+m.o.owner, " "),
 		Commits: append([]migrate.SummaryCommit{}, m.commits...), Fixed: m.places(m.byCost(p.fixed())), Left: m.places(m.byCost(p.left)), RolledBack: []migrate.SummaryPlace{},
 		Verified: migrate.SummaryVerified{Level: v.Level, Packages: v.Packages, Before: append([]string{}, v.Before...), Tests: append([]string{}, v.Tests...), Flaky: v.Flaky},
 		Changes:  []migrate.SummaryChange{}, Problems: []string{}, ToDo: m.toDo(p),

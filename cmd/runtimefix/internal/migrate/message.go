@@ -105,7 +105,7 @@ func (m *Message) Subject() string {
 	}
 	if len(m.Rules) == 1 {
 		r := m.Rules[0]
-		for _, s := range []string{fmt.Sprintf("Fix %s in %s (runtimefix %s)", r.Title, where, r.Name), fmt.Sprintf("Fix %s in %s", r.Title, where)} {
+		for _, s := range []string{fmt.Sprintf("Fix %s in %s (runtimefix %s)", r.Title, where, r.Name), fmt.Sprintf("Fix %s in %s", r.Title, where), "Fix " + r.Title} {
 			if len(s) <= 72 {
 				return s
 			}
@@ -150,7 +150,7 @@ var body = template.Must(template.New("body").Parse(`
 {{range .Tests}}{{.}}
 {{end}}{{if .Flaky}}Flaky tests, which fail sometimes and are not blamed on this:
 {{range .Flaky}}* {{.}}
-{{end}}{{end}}{{if .Before}}Broken before, and not by this:
+{{end}}{{end}}{{if .Before}}Already there before this change:
 {{range .First}}* {{.}}
 {{end}}{{end}}{{end}}{{end}}
 {{- if .RolledBack}}
@@ -168,7 +168,7 @@ To be done by hand:
 {{- if .OtherOwner}}
 It also touches files of {{range $i, $o := .OtherOwner}}{{if $i}}, {{end}}{{$o}}{{end}}.
 {{end}}
-To keep a place as it is, write behind it: //runtimefix:ignore RULE and the reason.
+To keep a place as it is, write at its line or above it: //runtimefix:ignore RULE and the reason (# runtimefix:ignore where comments begin with #).
 {{range .Rules}}More on {{.Name}}: {{.URL}}
 {{end}}
 Made by {{.Tool}}.
