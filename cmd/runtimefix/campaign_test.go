@@ -225,17 +225,18 @@ func (b *bench) migrate(dir string, args ...string) (int, string) {
 	return cmd.ProcessState.ExitCode(), string(out)
 }
 
-// TestCampaign brings the fixes to twenty-three repositories: clone, fix, prove, commit,
+// TestCampaign brings the fixes to twenty-four repositories: clone, fix, prove, commit,
 // push. A second run from the same base has nothing to push.
 func TestCampaign(t *testing.T) {
 	if testing.Short() {
-		t.Skip("twenty-three repositories")
+		t.Skip("twenty-four repositories")
 	}
 	b := newBench(t)
 	schema, err := jsonschema.NewCompiler().Compile(filepath.Join("schema", "summary.schema.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	pulls := 0
 	for _, r := range campaignRepos {
 		t.Run(r.name, func(t *testing.T) {
 			b := *b
@@ -288,7 +289,9 @@ func TestCampaign(t *testing.T) {
 				if !strings.Contains(text, r.says) || !strings.HasPrefix(text, s.Commits[0].Subject+"\n\n") {
 					t.Errorf("the first message lacks %q:\n%s", r.says, text)
 				}
+				reasons(t, text, s)
 				b.git(dir, "push", "-q", "origin", "HEAD:refs/heads/runtimefix")
+				pulls++
 			}
 			// The same base gives the same commits: nothing new to push.
 			again, _ := run()
@@ -301,6 +304,9 @@ func TestCampaign(t *testing.T) {
 				}
 			}
 		})
+	}
+	if !t.Failed() && pulls != 17 {
+		t.Errorf("%d pull requests", pulls)
 	}
 }
 

@@ -153,8 +153,8 @@ func TestChromium(t *testing.T) {
 		"findings":     {"20,000 findings, the first 100 shown", "p0/a.go:10", "@org/core"},
 		"repositories": {"2,000 repositories, the first 100 shown", "org/repo-0000"},
 		"rules":        {"2 rules", "memstatspoll"},
-		"safeties":     {"2 kinds of safety", `<td>safe</td><td class="n">16,000</td><td class="n">0</td>`, `<td>unsafe</td><td class="n">0</td><td class="n">4,000</td>`},
-		"owners":       {"1 owner", `<td>@org/core</td><td class="n">16,000</td><td class="n">4,000</td>`},
+		"safeties":     {"2 kinds of safety", `>safe</td><td class="n" data-head="Fixed">16,000</td><td class="n" data-head="Left">0</td>`, `>unsafe</td><td class="n" data-head="Fixed">0</td><td class="n" data-head="Left">4,000</td>`},
+		"owners":       {"1 owner", `>@org/core</td><td class="n" data-head="Fixed">16,000</td><td class="n" data-head="Left">4,000</td>`},
 	} {
 		dom := run("--dump-dom", "file://"+page+"#"+tab)
 		for _, w := range want {
@@ -171,10 +171,11 @@ func TestChromium(t *testing.T) {
 		shots = dir
 	}
 	for name, flags := range map[string][]string{
-		"light": {"--window-size=1280,1400"}, "dark": {"--window-size=1280,1400", "--blink-settings=preferredColorScheme=0"}, "narrow": {"--window-size=420,1400"},
+		"light": {"--window-size=1280,1400"}, "dark": {"--window-size=1280,1400", "--blink-settings=preferredColorScheme=0"}, "narrow": {"--window-size=420,1400"}, "narrow-findings": {"--window-size=420,2400"},
 	} {
 		file := filepath.Join(shots, name+".png")
-		run(append(flags, "--screenshot="+file, "file://"+page)...)
+		_, tab, _ := strings.Cut(name, "-")
+		run(append(flags, "--screenshot="+file, "file://"+page+"#"+tab)...)
 		img := picture(t, file)
 		// The corner is the page's own colour: white, or nearly black.
 		corner, _, _, _ := img.At(1, 1).RGBA()

@@ -61,7 +61,9 @@ const row = (tag, cells) => make("tr", {}, ...cells.map(c => {
 	if (typeof c === "number") { cell.className = "n"; cell.textContent = c.toLocaleString("en"); } else cell.append(c);
 	return cell;
 }));
-const table = (heads, rows) => make("table", {}, make("thead", {}, row("th", heads)), make("tbody", {}, ...rows.map(r => row("td", r))));
+// Each cell knows its head, which a narrow page shows beside it.
+const named = (tr, heads) => { [...tr.children].forEach((td, i) => { td.dataset.head = heads[i]; }); return tr; };
+const table = (heads, rows) => make("table", {}, make("thead", {}, row("th", heads)), make("tbody", {}, ...rows.map(r => named(row("td", r), heads))));
 const code = text => make("code", { textContent: text });
 
 function highlight(text) {
