@@ -200,6 +200,20 @@ func (c *collector) end(ev *trace.Event) {
 
 // hit counts an event of the kind at the first frame of stack.
 func (c *collector) hit(kind Kind, stack []Frame, at trace.Time) *Site {
+	s := c.site(kind, stack, at)
+	c.again(s, at)
+	return s
+}
+
+// again counts an event at the site.
+func (c *collector) again(s *Site, at trace.Time) {
+	s.Count++
+	s.Last = time.Duration(at - c.first)
+}
+
+// site returns the site of the first frame of stack, which counts nothing yet
+// where at is the first that is seen of it.
+func (c *collector) site(kind Kind, stack []Frame, at trace.Time) *Site {
 	k := siteKey{kind, stack[0]}
 	s := c.sites[k]
 	if s == nil {
@@ -209,8 +223,6 @@ func (c *collector) hit(kind Kind, stack []Frame, at trace.Time) *Site {
 			c.out.saw(f)
 		}
 	}
-	s.Count++
-	s.Last = time.Duration(at - c.first)
 	return s
 }
 
@@ -297,7 +309,10 @@ func (c *collector) created(id trace.GoID, ev *trace.Event, stack trace.Stack) {
 		return
 	}
 	now := ev.Time()
-	st.timer = c.hit(Timers, []Frame{st.frame}, now)
+	if st.timer == nil {
+		st.timer = c.site(Timers, []Frame{st.frame}, now)
+	}
+	c.again(st.timer, now)
 	if now-st.at > trace.Time(time.Millisecond) {
 		st.at, st.burst = now, 0
 	}
