@@ -140,6 +140,19 @@ func (s *Snapshot) GoFilesWith(m *Module, text string) ([]string, error) {
 	if s.outside() {
 		return nil, errOutside
 	}
+	// The whole module is read for the answer, which each package may ask for.
+	got := Memo(s, filesKey{m.Dir, text}, func() filesGot { return s.goFilesWith(m, text) })
+	return slices.Clone(got.files), got.err
+}
+
+type filesKey struct{ dir, text string }
+
+type filesGot struct {
+	files []string
+	err   error
+}
+
+func (s *Snapshot) goFilesWith(m *Module, text string) filesGot {
 	var out []string
 	err := s.l.Inputs.WalkDir(m.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -171,15 +184,26 @@ func (s *Snapshot) GoFilesWith(m *Module, text string) ([]string, error) {
 		}
 		return nil
 	})
-	return out, err
+	return filesGot{out, err}
 }
 
 // FilesUsing returns the paths, in order, of the files that GoFilesWith looks
 // at and that name pkgPath.name for one of names, judged by spelling.
 func (s *Snapshot) FilesUsing(m *Module, pkgPath string, names ...string) ([]string, error) {
-	files, err := s.GoFilesWith(m, strconv.Quote(pkgPath))
-	return slices.DeleteFunc(files, func(path string) bool {
-		src, err := s.Read(path)
-		return err == nil && !fileUses(src, pkgPath, names)
-	}), err
+	if s.outside() {
+		return nil, errOutside
+	}
+	got := Memo(s, usingKey{filesKey{m.Dir, pkgPath}, strings.Join(names, " ")}, func() filesGot {
+		files, err := s.GoFilesWith(m, strconv.Quote(pkgPath))
+		return filesGot{slices.DeleteFunc(files, func(path string) bool {
+			src, err := s.Read(path)
+			return err == nil && !fileUses(src, pkgPath, names)
+		}), err}
+	})
+	return slices.Clone(got.files), got.err
+}
+
+type usingKey struct {
+	filesKey
+	names string
 }
