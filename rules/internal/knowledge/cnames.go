@@ -7,7 +7,7 @@ var (
 	// cFrees matches the names of functions that free what they get.
 	cFrees = regexp.MustCompile(`(?i)free|close|destroy|release|delete|finali[sz]e|dispose|unref|deinit|cleanup|shutdown|teardown|drop|remove|clear|unset`)
 	// cSurelyFrees matches those of which a finalizer calls several.
-	cSurelyFrees = regexp.MustCompile(`(?i)(?:^|_)(?:free|destroy|delete|release|dispose|unref|close)(?:$|_)|^(?:delete|free|destroy|release)[A-Z]|[a-z](?:Free|Destroy|Delete|Release|Close|Unref)$`)
+	cSurelyFrees = regexp.MustCompile(`(?i:(?:^|_)(?:free|destroy|delete|release|dispose|unref|close)(?:$|_))|^(?:[Dd]elete|[Ff]ree|[Dd]estroy|[Rr]elease)[A-Z]|[a-z](?:Free|Destroy|Delete|Release|Close|Unref)$`)
 	// cMakes matches those whose result is an object of its own.
 	cMakes = regexp.MustCompile(`(?i)new|creat|dup|copy|clone|alloc|open|ref|retain|init|make|from|parse|load`)
 	// cKeepsDescriptor matches those that work on with a descriptor when they have
