@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -71,7 +72,7 @@ func (l *Loader) copyGoMod(dir string) (root, modFile string, err error) {
 		path := filepath.Join(root, name)
 		data, ok := l.overlay[path]
 		if !ok {
-			if data, err = os.ReadFile(path); err != nil {
+			if data, err = safefile.Read(path, safefile.Source); err != nil {
 				if name == "go.sum" {
 					continue
 				}

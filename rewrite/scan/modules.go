@@ -1,7 +1,9 @@
 package scan
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,9 +38,10 @@ func (m *modules) find(dir string) *Module {
 	data, err := safefile.Read(filepath.Join(dir, "go.mod"), safefile.Source)
 	switch up := filepath.Dir(dir); {
 	case err == nil:
-		mod = &Module{Dir: dir, Path: modfile.ModulePath(data), GoVersion: goLine(data), Work: workspace(dir)}
+		mod = &Module{Dir: dir, Path: modfile.ModulePath(data), GoVersion: goLine(data), Work: workspace(dir), Err: beside(dir, "go.sum")}
 		if mod.Work != "" {
-			_, mod.Err = safefile.Read(mod.Work, safefile.Source)
+			_, err := safefile.Read(mod.Work, safefile.Source)
+			mod.Err = cmp.Or(mod.Err, err, beside(filepath.Dir(mod.Work), "go.work.sum"))
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		mod = &Module{Dir: dir, Err: err}
@@ -47,6 +50,17 @@ func (m *modules) find(dir string) *Module {
 	}
 	m.byDir[dir] = mod
 	return mod
+}
+
+// beside says that a file which the go command reads beside a go.mod or go.work is a
+// pipe or device: sum, or the list of what is vendored.
+func beside(dir, sum string) error {
+	for _, path := range []string{filepath.Join(dir, sum), filepath.Join(dir, "vendor", "modules.txt")} {
+		if info, err := os.Stat(path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s: %s", path, safefile.Irregular(info.Mode()))
+		}
+	}
+	return nil
 }
 
 // goLine returns the version in the go line of a go.mod, "" when there is none.

@@ -223,7 +223,7 @@ func (s *scanner) readDir(i int, dir string, asked bool) {
 	s.whole[dir] = true
 	for _, e := range entries {
 		name := e.Name()
-		if !e.IsDir() && strings.HasSuffix(name, ".go") && !s.isFile(dir, e) {
+		if !e.IsDir() && !e.Type().IsRegular() && goReads(name) && !s.isFile(dir, e) {
 			// The go command would wait for what comes out of it.
 			s.blocked[dir] = true
 		}
@@ -239,6 +239,15 @@ func (s *scanner) readDir(i int, dir string, asked bool) {
 		}
 		s.file(job{path: filepath.Join(dir, name), dir: dir, pattern: i, asked: asked}, name, false)
 	}
+}
+
+// sourceFiles are the extensions of the files that the go command opens in a
+// package's directory to see whether they belong to it (go/build, fileListForExt).
+var sourceFiles = []string{".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90", ".s", ".S", ".sx", ".swig", ".swigcxx"}
+
+// goReads reports whether the go command opens a file of that name.
+func goReads(name string) bool {
+	return name[0] != '.' && name[0] != '_' && slices.Contains(sourceFiles, path.Ext(name))
 }
 
 // isFile reports whether e, or what it links to, is a file or directory. A pipe or
