@@ -229,6 +229,24 @@ func (g *Graph) register(p *rewrite.Package, n *ast.CallExpr, sel *ast.SelectorE
 	}
 }
 
+// pathIn returns the path that a is, or that is put behind a prefix in it, "" for
+// none.
+func pathIn(p *rewrite.Package, a ast.Expr) string {
+	if path, ok := syntax.ConstString(p, a); ok {
+		return path
+	}
+	path := ""
+	if basic, ok := p.Info.TypeOf(a).(*types.Basic); ok && basic.Info()&types.IsString != 0 {
+		ast.Inspect(a, func(n ast.Node) bool {
+			if x, ok := n.(ast.Expr); ok && path == "" {
+				path, _ = syntax.ConstString(p, x)
+			}
+			return path == ""
+		})
+	}
+	return path
+}
+
 // note remembers that the call of the method puts a route on routers.
 func (g *Graph) note(p *rewrite.Package, n *ast.CallExpr, method string, on []Slot) {
 	followed := syntax.ContainsNode(n, func(n ast.Node) bool {
@@ -241,7 +259,7 @@ func (g *Graph) note(p *rewrite.Package, n *ast.CallExpr, method string, on []Sl
 	}
 	kind := forOperators
 	for _, a := range n.Args {
-		if path, ok := syntax.ConstString(p, a); ok && len(path) > 1 && path[0] == '/' && path != "/*" && !OpsPath.MatchString(path) {
+		if path := pathIn(p, a); len(path) > 1 && path[0] == '/' && path != "/*" && !OpsPath.MatchString(path) {
 			kind = forUsers
 		}
 	}
