@@ -55,9 +55,10 @@ func (m *matcher) rules(data []byte, test bool) []string {
 			out = append(out, n.Rule)
 		}
 	}
+	head := importHead(data)
 	for i := range m.imports {
 		x := &m.imports[i]
-		if !bytes.Contains(data, x.quoted) && !bytes.Contains(data, x.raw) {
+		if !bytes.Contains(head, x.quoted) && !bytes.Contains(head, x.raw) {
 			continue
 		}
 		for j, n := range x.needs {
@@ -78,6 +79,24 @@ func (m *matcher) rules(data []byte, test bool) []string {
 		}
 	}
 	return out
+}
+
+// declarations are how those begin that end a file's imports.
+var declarations = [][]byte{[]byte("\nfunc "), []byte("\ntype "), []byte("\nvar "), []byte("\nconst ")}
+
+// importHead returns a beginning of data that holds all imports. In a block
+// comment, as cgo's, anything may look like a declaration: then that is all of it.
+func importHead(data []byte) []byte {
+	head := data
+	for _, d := range declarations {
+		if i := bytes.Index(head, d); i >= 0 {
+			head = head[:i]
+		}
+	}
+	if bytes.Contains(head, []byte("/*")) {
+		return data
+	}
+	return head
 }
 
 // HasWord reports whether word stands in data with no letter, digit or
@@ -103,17 +122,23 @@ func wordByte(b byte) bool {
 	return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= 0x80
 }
 
-var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.\r?$`)
+var generatedMark, doNotEdit = []byte("// Code generated "), []byte(" DO NOT EDIT.")
 
 // isGenerated reports whether data says before its package clause that it is
 // generated (https://go.dev/s/generatedcode).
 func isGenerated(data []byte) bool {
-	for _, loc := range generated.FindAllIndex(data, -1) {
-		if !packageClause.Match(data[:loc[0]]) {
-			return true
+	for off := 0; ; {
+		i := bytes.Index(data[off:], generatedMark)
+		if i < 0 {
+			return false
+		}
+		i += off
+		off = i + len(generatedMark)
+		line, _, _ := bytes.Cut(data[off:], []byte("\n"))
+		if (i == 0 || data[i-1] == '\n') && bytes.HasSuffix(bytes.TrimSuffix(line, []byte("\r")), doNotEdit) {
+			return !packageClause.Match(data[:i])
 		}
 	}
-	return false
 }
 
 var packageClause = regexp.MustCompile(`(?m)^package\s+\w+`)
