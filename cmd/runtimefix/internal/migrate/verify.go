@@ -65,6 +65,15 @@ type Verifier struct {
 	Level Level
 	Tags  []string
 	temp  string
+	// unlisted are the modules whose packages the go command cannot even list.
+	unlisted []unlisted
+}
+
+// unlisted is a module, what the go command says of it, and the directories in it
+// that change.
+type unlisted struct {
+	complaints []string
+	dirs       map[string]bool
 }
 
 // NewVerifier returns one that works in a temporary directory; Close removes it.
@@ -160,7 +169,9 @@ type listed struct {
 }
 
 // ScopeOf returns the packages in the directories of files, and what imports
-// them. Directories without Go packages concern nothing.
+// them. Directories without Go packages concern nothing. A module that the go
+// command cannot list, for its vendor directory say, is broken as it is: Check tells
+// it.
 func (v *Verifier) ScopeOf(ctx context.Context, files []string) (Scope, error) {
 	byModule := make(map[string]map[string]bool)
 	for _, f := range files {
@@ -177,8 +188,12 @@ func (v *Verifier) ScopeOf(ctx context.Context, files []string) (Scope, error) {
 	scope := make(Scope)
 	for mod, dirs := range byModule {
 		pkgs, err := v.list(ctx, mod)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil {
-			return nil, err
+			v.unlisted = append(v.unlisted, unlisted{complaints(strings.ReplaceAll(err.Error(), mod, filepath.Base(mod)), err, nil), dirs})
+			continue
 		}
 		changed := make(map[string]bool)
 		for _, p := range pkgs {
@@ -200,7 +215,7 @@ func (v *Verifier) ScopeOf(ctx context.Context, files []string) (Scope, error) {
 func (v *Verifier) list(ctx context.Context, mod string) ([]listed, error) {
 	out, text, err := v.goCommand(ctx, mod, append([]string{"list", "-e", "-json=ImportPath,Dir,Imports,TestImports,XTestImports"}, append(v.flags(), "./...")...)...)
 	if err != nil {
-		return nil, fmt.Errorf("listing the packages of %s: %w: %s", mod, err, strings.TrimSpace(text))
+		return nil, fmt.Errorf("%s%w", text, err)
 	}
 	var pkgs []listed
 	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
@@ -224,6 +239,12 @@ func (v *Verifier) flags() []string {
 // overlay in the place of files, by absolute path.
 func (v *Verifier) Check(ctx context.Context, scope Scope, overlay map[string][]byte) (*Outcome, error) {
 	out := newOutcome()
+	if overlay == nil {
+		for _, u := range v.unlisted {
+			out.Complaints[Build] = append(out.Complaints[Build], u.complaints...)
+			maps.Copy(out.Unbuilt, u.dirs)
+		}
+	}
 	if v.Level == None || len(scope) == 0 {
 		return out, nil
 	}
