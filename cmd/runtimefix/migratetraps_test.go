@@ -17,7 +17,7 @@ func TestMigrateStaleVendor(t *testing.T) {
 		"-- sub/vendor/modules.txt --\n# example.com/old v1.0.0\n-- sub/s.go --\npackage sub\n\n"+collects+"-- x/go.mod --\nmodule example.com/x\n\ngo 1.25\n-- x/x.go --\npackage x\n")
 	dir := b.clone(bare)
 	code, out := b.migrate(dir, "--commit", "one")
-	if code != 11 || !strings.Contains(out, "broken before: go: inconsistent vendoring in sub:\n") {
+	if code != 11 || !strings.Contains(out, "broken before: go: inconsistent vendoring in .:\n") {
 		t.Errorf("exit %d\n%s", code, out)
 	}
 	if got := b.git(dir, "show", "--format=", "--name-only"); got != "a.go" {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -192,7 +191,7 @@ func (v *Verifier) ScopeOf(ctx context.Context, files []string) (Scope, error) {
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			v.unlisted = append(v.unlisted, unlisted{complaints(strings.ReplaceAll(err.Error(), mod, filepath.Base(mod)), err, nil), dirs})
+			v.unlisted = append(v.unlisted, unlisted{complaints(err.Error(), err, mod, nil), dirs})
 			continue
 		}
 		changed := make(map[string]bool)
@@ -269,7 +268,7 @@ func (v *Verifier) Check(ctx context.Context, scope Scope, overlay map[string][]
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			out.Complaints[Build] = append(out.Complaints[Build], complaints(text, err, names)...)
+			out.Complaints[Build] = append(out.Complaints[Build], complaints(text, err, mod, names)...)
 			if overlay != nil {
 				continue
 			}
@@ -279,7 +278,7 @@ func (v *Verifier) Check(ctx context.Context, scope Scope, overlay map[string][]
 		}
 		if v.Level.at(Vet) {
 			if _, text, err = v.goCommand(ctx, mod, slices.Concat([]string{"vet"}, flags, pkgs)...); err != nil {
-				out.Complaints[Vet] = append(out.Complaints[Vet], complaints(text, err, names)...)
+				out.Complaints[Vet] = append(out.Complaints[Vet], complaints(text, err, mod, names)...)
 			}
 		}
 		if v.Level.at(Test) {
@@ -386,29 +385,4 @@ type tee struct{ a, b *bytes.Buffer }
 func (t *tee) Write(p []byte) (int, error) {
 	t.a.Write(p)
 	return t.b.Write(p)
-}
-
-var place = regexp.MustCompile(`^((?:vet: )?[^\s:]+\.\w+):\d+(?::\d+)?:`)
-
-// complaints returns what the go command says, a line each, without line numbers
-// and headings. Vet names the files of an overlay where they are; names gives
-// them those that they stand for.
-func complaints(text string, err error, names map[string]string) []string {
-	var out []string
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "# ") || strings.HasPrefix(line, "exit status") {
-			continue
-		}
-		line = strings.TrimPrefix(line, "./")
-		line = place.ReplaceAllString(line, "$1:")
-		if file, rest, ok := strings.Cut(line, ":"); ok && names[filepath.Base(file)] != "" {
-			line = names[filepath.Base(file)] + ":" + rest
-		}
-		out = append(out, line)
-	}
-	if len(out) == 0 {
-		out = append(out, err.Error())
-	}
-	return out
 }

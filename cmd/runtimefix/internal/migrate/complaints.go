@@ -1,0 +1,66 @@
+package migrate
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	place = regexp.MustCompile(`^((?:vet: )?[^\s:]+\.\w+):\d+(?::\d+)?:`)
+	// scratch is a directory of the go command's own, and compiling the call of a C
+	// compiler, which says nothing of what is wrong.
+	scratch   = regexp.MustCompile(`[^\s:]*/go-(?:build|link)-?\d+`)
+	compiling = regexp.MustCompile(`^\S*/(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+)(?:-\S*)? -`)
+)
+
+// longest is how many characters of a complaint are told.
+const longest = 300
+
+// complaints returns what the go command says in the module in dir, a line each,
+// without line numbers and headings. Vet names the files of an overlay where they
+// are; names gives them those that they stand for.
+//
+// The same tree has the same complaints in each run and at each place: packages,
+// which come in the order in which they are ready, are sorted, and nothing is said
+// of where the checkout and the go command's directories are.
+func complaints(text string, err error, dir string, names map[string]string) []string {
+	var out []string
+	for _, block := range byPackage(text) {
+		for line := range strings.Lines(block) {
+			line = strings.TrimSpace(line)
+			if line == "" || strings.HasPrefix(line, "# ") || strings.HasPrefix(line, "exit status") || compiling.MatchString(line) {
+				continue
+			}
+			line = strings.TrimPrefix(line, "./")
+			line = place.ReplaceAllString(line, "$1:")
+			if file, rest, ok := strings.Cut(line, ":"); ok && names[filepath.Base(file)] != "" {
+				line = names[filepath.Base(file)] + ":" + rest
+			}
+			line = strings.ReplaceAll(scratch.ReplaceAllString(line, "$$WORK"), dir, ".")
+			if runes := []rune(line); len(runes) > longest {
+				line = string(runes[:longest]) + "..."
+			}
+			out = append(out, line)
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, err.Error())
+	}
+	return out
+}
+
+// byPackage takes the go command's output apart at the headings of packages, and
+// sorts the parts by them.
+func byPackage(text string) []string {
+	blocks := []string{""}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "# ") {
+			blocks = append(blocks, "")
+		}
+		blocks[len(blocks)-1] += line
+	}
+	slices.Sort(blocks[1:])
+	return blocks
+}
