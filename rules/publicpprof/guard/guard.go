@@ -157,9 +157,15 @@ func seesRequest(sig *types.Signature) bool {
 	return false
 }
 
-// ownModule reports whether fn is declared in the module of p.
+// ownModule reports whether fn is declared in the module of p, or in another that
+// is worked on with it.
 func ownModule(p *rewrite.Package, fn *types.Func) bool {
-	return fn.Pkg() != nil && p.Module != nil && strings.HasPrefix(fn.Pkg().Path()+"/", p.Module.Path+"/")
+	holds := func(m *rewrite.Module) bool {
+		return m != nil && strings.HasPrefix(fn.Pkg().Path()+"/", m.Path+"/")
+	}
+	return fn.Pkg() != nil && (holds(p.Module) || slices.ContainsFunc(p.Snapshot().Packages, func(q *rewrite.Package) bool {
+		return q.Module != nil && q.Module.Main && holds(q.Module)
+	}))
 }
 
 // Call reports whether a call that wraps a handler, or makes what wraps one,
@@ -188,7 +194,7 @@ func Call(p *rewrite.Package, n *ast.CallExpr) bool {
 	if decl, q := declaration(p, fn); decl != nil {
 		return wraps(q, fn.Signature()) && (Handler(q, decl) || strings.Contains(q.File(decl).Text(decl), "/debug/pprof"))
 	}
-	return ownModule(p, fn) || sounds(fn, n.Fun) // the module's own may do anything where it is not at hand
+	return ownModule(p, fn) || sounds(fn, n.Fun) // our own may do anything where it is not at hand
 }
 
 // chains reports whether a call among the receivers of a call is a guard or has
