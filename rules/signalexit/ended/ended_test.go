@@ -121,7 +121,7 @@ func logs() {
 }
 `)
 	want := []string{
-		"accepts: log.Fatal ends the process",
+		"accepts: ends the process by log.Fatal",
 		"closesAgain: closes jobs, which is closed by then",
 		"panics: panics",
 		"sends: sends on jobs, which is closed by then",

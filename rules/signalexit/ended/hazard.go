@@ -84,7 +84,7 @@ func (e *Set) hazard(p *rewrite.Package, c inspector.Cursor) (h Hazard, ok bool)
 	h.Stmt, _ = syntax.EnclosingStmt(c)
 	switch n := c.Node().(type) {
 	case *ast.CallExpr:
-		h.Call, h.Text = n, syntax.ExprText(n.Fun)+" ends the process"
+		h.Call, h.Text = n, "ends the process by "+syntax.ExprText(n.Fun)
 		if syntax.EndsProcess(p, n) || p.IsCall(n, "syscall", "Kill", "Raise") || p.IsCall(n, "os", "(*os.Process).Signal", "(*os.Process).Kill") && takesSelf(p, c) {
 			return h, true
 		}
