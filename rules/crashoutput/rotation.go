@@ -20,6 +20,7 @@ func (f *crashFile) pickedUp() bool {
 		return true
 	}
 	parts := make(map[any]bool)
+	f.wholeName(f.p, f.open.Args[0], parts, 0)
 	f.nameParts(f.p, f.open.Args[0], parts, 0)
 	if len(parts) == 0 {
 		return false
@@ -36,6 +37,7 @@ func (f *crashFile) pickedUp() bool {
 			}
 			for _, arg := range call.Args {
 				of := make(map[any]bool)
+				f.wholeName(q, arg, of, maxNameSteps)
 				f.nameParts(q, arg, of, 0)
 				for part := range of {
 					if parts[part] {
@@ -130,6 +132,30 @@ func (f *crashFile) takesName(fn *types.Func) bool {
 // ours reports whether the package belongs to the module.
 func (f *crashFile) ours(p *types.Package) bool {
 	return p == f.p.Types || f.p.Module != nil && strings.HasPrefix(p.Path()+"/", f.p.Module.Path+"/")
+}
+
+// wholeName adds the variable or field that x is, whatever it is called, and what
+// callers pass for a parameter: who reads a file by it reads the same file.
+func (f *crashFile) wholeName(p *rewrite.Package, x ast.Expr, parts map[any]bool, step int) {
+	id := syntax.LastName(x)
+	if id == nil {
+		return
+	}
+	v, ok := p.Info.Uses[id].(*types.Var)
+	if !ok || v.Pkg() == nil {
+		return
+	}
+	if v.IsField() || v.Parent() == v.Pkg().Scope() {
+		parts[rewrite.ObjectKey(v)] = true
+		return
+	}
+	parts[v] = true
+	if step < maxNameSteps {
+		for _, a := range syntax.ArgumentsFor(p, v) {
+			f.wholeName(a.Pkg, a.Expr, parts, step+1)
+			f.nameParts(a.Pkg, a.Expr, parts, step+1)
+		}
+	}
 }
 
 // nameParts collects what identifies the file name x: constants, variables,
