@@ -18,7 +18,7 @@ import (
 
 // editor is a client of the language server.
 type editor struct {
-	t      *testing.T
+	t      testing.TB
 	client *jrpc2.Client
 	pushed chan push
 }
@@ -60,7 +60,7 @@ type lspEdit struct {
 }
 
 // edit starts the server with args.
-func edit(t *testing.T, capabilities map[string]any, folders []string, args ...string) *editor {
+func edit(t testing.TB, capabilities map[string]any, folders []string, args ...string) *editor {
 	t.Helper()
 	cmd := exec.Command(program(t), append([]string{"lsp"}, args...)...)
 	cmd.Dir = t.TempDir() // it does not matter where an editor starts it
@@ -235,7 +235,7 @@ func peek(p *int) int {
 `
 
 // lspModule writes a module whose main.go on disk has no findings.
-func lspModule(t *testing.T) (dir, file string) {
+func lspModule(t testing.TB) (dir, file string) {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 // program returns the path of the command as TestMain put it there: the test's
 // own binary, which is the command when it is called by that name.
-func program(t *testing.T) string {
+func program(t testing.TB) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("it runs the command as a process")

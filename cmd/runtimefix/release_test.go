@@ -62,7 +62,7 @@ func TestPackaging(t *testing.T) {
 		t.Skip(err)
 	}
 	dir := t.TempDir()
-	cmd := exec.Command("sh", filepath.Join("packaging", "files.sh"), dir)
+	cmd := exec.Command("sh", filepath.Join(".github", "packaging", "files.sh"), dir)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

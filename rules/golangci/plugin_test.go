@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +100,40 @@ var _ = work
 	}
 	if len(got) != 1 || len(got[0].Related) > 0 || !strings.HasSuffix(got[0].Message, "; a.go:8: still locked before this return") || len(got[0].SuggestedFixes) != 1 {
 		t.Errorf("diagnostics: %+v", got)
+	}
+}
+
+// Who builds the plugin gets the modules that the rules need, and none of the
+// command's; who builds the command gets nothing of golangci-lint's. A module of
+// its own for the plugin could take nothing away.
+func TestModules(t *testing.T) {
+	modules := func(pkg string) []string {
+		t.Helper()
+		cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", pkg)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("go list %s: %v\n%s", pkg, err, stderr.String())
+		}
+		list := strings.Fields(string(out))
+		slices.Sort(list)
+		return slices.Compact(list)
+	}
+	const root = "github.com/runtimefix/runtimefix"
+	const plugin = "github.com/golangci/plugin-module-register"
+	want := append(modules(root+"/rules"), plugin)
+	slices.Sort(want)
+	if got := modules(root + "/rules/golangci"); !slices.Equal(got, want) {
+		t.Errorf("the plugin needs %q, want %q", got, want)
+	}
+	for _, module := range []string{"github.com/urfave/cli/v2", "github.com/creachadair/jrpc2", "github.com/google/pprof", "golang.org/x/exp"} {
+		if slices.Contains(want, module) {
+			t.Errorf("the rules need %s, which is the command's", module)
+		}
+	}
+	if got := modules(root + "/cmd/runtimefix"); len(got) < len(want) || slices.Contains(got, plugin) {
+		t.Errorf("the command needs %q", got)
 	}
 }
 
