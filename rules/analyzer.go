@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"go/token"
+	"os"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -86,6 +87,9 @@ func report(r *rule.Rule, pass *analysis.Pass, admit rewrite.Safety) error {
 		Fset: pass.Fset, Files: pass.Files, Types: pass.Pkg, Info: pass.TypesInfo, Sizes: pass.TypesSizes,
 		Inspector: pass.ResultOf[inspect.Analyzer].(*inspector.Inspector),
 		ReadFile:  pass.ReadFile,
+	}
+	if u.ReadFile == nil {
+		u.ReadFile = os.ReadFile // nogo says neither how to read nor what module it is
 	}
 	if m := pass.Module; m != nil && m.Path != "" {
 		u.Module = &rewrite.Module{Path: m.Path, GoVersion: strings.TrimPrefix(m.GoVersion, "go"), Main: m.Version == ""}
