@@ -57,22 +57,7 @@ func TestPreCommit(t *testing.T) {
 		t.Fatalf("the manifest is not valid: %v\n%s", err, out)
 	}
 
-	// The hooks as they are, but for where the program comes from.
-	data, err := os.ReadFile(manifest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var hooks []map[string]any
-	if err := yaml.Unmarshal(data, &hooks); err != nil {
-		t.Fatal(err)
-	}
-	for _, h := range hooks {
-		h["language"] = "system"
-	}
-	config, err := yaml.Marshal(map[string]any{"repos": []any{map[string]any{"repo": "local", "hooks": hooks}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := hookConfig(t, manifest)
 	dir := sampleDir(t)
 	write := func(name, text string) {
 		path := filepath.Join(dir, name)
@@ -83,7 +68,7 @@ func TestPreCommit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(".pre-commit-config.yaml", string(config))
+	write(".pre-commit-config.yaml", config)
 	loop := "package m\n\nimport \"runtime\"\n\nfunc f() {\n\tfor {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n"
 	// A second module below the first, and a name with a space.
 	write("other/go.mod", "module example.com/other\n\ngo 1.24\n")
@@ -123,6 +108,39 @@ func TestPreCommit(t *testing.T) {
 			t.Errorf("hook %s fails on fixed files: %v\n%s", name, err, out)
 		}
 	}
+}
+
+// hookConfig returns a .pre-commit-config.yaml with the hooks of a repository of the
+// manifest, and the program on PATH in place of a build, as the guide says.
+func hookConfig(t *testing.T, manifest string) string {
+	t.Helper()
+	data, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo := t.TempDir()
+	if err := os.WriteFile(filepath.Join(repo, ".pre-commit-hooks.yaml"), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var rev string
+	for _, args := range [][]string{
+		{"init", "-q"}, {"add", "."}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "x"}, {"rev-parse", "HEAD"},
+	} {
+		out, err := exec.Command("git", append([]string{"-C", repo}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		rev = strings.TrimSpace(string(out))
+	}
+	var hooks []map[string]string
+	for _, id := range []string{"runtimefix", "runtimefix-report", "runtimefix-repo"} {
+		hooks = append(hooks, map[string]string{"id": id, "language": "system"})
+	}
+	config, err := yaml.Marshal(map[string]any{"repos": []any{map[string]any{"repo": repo, "rev": rev, "hooks": hooks}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(config)
 }
 
 // The hooks get every file that a rule may read, whatever its name.
