@@ -26,7 +26,7 @@ type releaseConfig struct {
 		Manpages    []string
 		Completions map[string]string
 	} `yaml:"homebrew_casks"`
-	Dockers []struct{ Dockerfile string }
+	Dockers []struct{ Dockerfile string } `yaml:"dockers_v2"`
 }
 
 // What a release is made of is there, and has the names that the Action asks for.
@@ -40,7 +40,7 @@ func TestPackaging(t *testing.T) {
 	if err := yaml.Unmarshal(data, &c); err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Before.Hooks) != 1 || len(c.Archives) != 1 || len(c.NFPMs) != 1 || len(c.Casks) != 1 || len(c.Dockers) != 2 {
+	if len(c.Before.Hooks) != 1 || len(c.Archives) != 1 || len(c.NFPMs) != 1 || len(c.Casks) != 1 || len(c.Dockers) != 1 {
 		t.Fatalf("not the configuration that this test knows: %+v", c)
 	}
 	action, err := os.ReadFile(filepath.Join(root, "action.yml"))
