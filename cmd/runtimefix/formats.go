@@ -13,6 +13,7 @@ import (
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/fingerprint"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/page"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/suggest"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
@@ -30,8 +31,8 @@ func readFormats(list, output string) ([]outputFormat, error) {
 			continue
 		}
 		name, file, hasFile := strings.Cut(item, "=")
-		if name != "text" && !slices.Contains(format.Names(), name) {
-			return nil, usagef("--format takes text, %s, not %q", strings.Join(format.Names(), ", "), name)
+		if names := append([]string{"text"}, format.Names()...); !slices.Contains(names, name) {
+			return nil, usagef("--format takes %s, not %q%s", strings.Join(names, ", "), name, suggest.DidYouMean(name, names))
 		}
 		if hasFile && file == "" {
 			return nil, usagef("--format %s= names no file", name)
