@@ -62,7 +62,7 @@ func (r *runner) keeper(opt Options, res *Result, t targets) *keeper {
 	key.Add(opt.Platforms...)
 	key.Add(opt.Tags...)
 	key.Add(opt.Known...)
-	key.Add(load.Outside(r.inputs, opt.Dir, opt.Env)...)
+	key.Add(load.Outside(r.ctx, r.inputs, opt.Dir, opt.Env)...)
 	for _, f := range r.finders {
 		key.Add(f.Name)
 	}

@@ -108,7 +108,7 @@ func ignore(ctx context.Context, o *options, reason string, stderr io.Writer) (i
 func runEngine(ctx context.Context, opt rewrite.Options, finders []*rewrite.Finder, stderr io.Writer) (*rewrite.Result, error) {
 	bar := terminal.NewProgress(stderr)
 	opt.Progress = bar.Stage
-	res, err := rewrite.Run(ctx, opt, finders)
+	res, err := leave(ctx, func() (*rewrite.Result, error) { return rewrite.Run(ctx, opt, finders) })
 	bar.Clear()
 	if ctx.Err() != nil {
 		return nil, errInterrupted // what was found till then says nothing about the rest

@@ -57,13 +57,14 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// While packages are loaded a signal ends the run: no findings, exit code 130.
+// While packages are loaded a signal ends the run, though what the go command started
+// holds its output: no findings, exit code 130.
 func TestInterruptedLoad(t *testing.T) {
 	bin := program(t)
 	sampleDir(t)
 	started := filepath.Join(t.TempDir(), "started")
 	fake := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\n: > %s\nexec sleep 100\n", started)
+	script := fmt.Sprintf("#!/bin/sh\nsleep 1000 &\n: > %s\nsleep 1000\n", started)
 	if err := os.WriteFile(filepath.Join(fake, "go"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,8 @@ func TestInterruptedLoad(t *testing.T) {
 		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 			os.Remove(started)
 			var stdout, stderr bytes.Buffer
-			cmd := exec.Command(bin, args...)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			cmd := exec.CommandContext(ctx, bin, args...)
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -84,6 +86,7 @@ func TestInterruptedLoad(t *testing.T) {
 			}
 			cmd.Process.Signal(sig)
 			cmd.Wait()
+			cancel()
 			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
 				t.Errorf("%v %v: exit code %d, want %d", args, sig, code, exitInterrupted)
 			}
@@ -179,6 +182,39 @@ func TestWriteStopsBetweenFixes(t *testing.T) {
 	for i, want := range []string{"new", "old", "new", "old"} {
 		if data, err := os.ReadFile(filepath.Join(dir, strconv.Itoa(i))); err != nil || string(data) != want {
 			t.Errorf("file %d holds %q, want %q (%v)", i, data, want, err)
+		}
+	}
+}
+
+// A pipe where the go command reads the source of a package that is imported does not
+// keep the run: it is named, and what needs the package is not checked.
+func TestPipeOfImport(t *testing.T) {
+	bin := program(t)
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":     "module example.com/m\n\ngo 1.24\n",
+		"main.go":    "package main\n\nimport (\n\t\"runtime\"\n\n\t\"example.com/m/lib\"\n)\n\nfunc main() {\n\tfor range 10 {\n\t\tlib.F()\n\t\truntime.GC()\n\t}\n}\n",
+		"lib/lib.go": "package lib\n\nfunc F() {}\n",
+	} {
+		os.Mkdir(filepath.Join(dir, "lib"), 0o755)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, pipe := range []string{"x.c", "x.s", "x.go"} {
+		path := filepath.Join(dir, "lib", pipe)
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		var stderr bytes.Buffer
+		cmd := exec.CommandContext(ctx, bin, ".")
+		cmd.Dir, cmd.Stderr, cmd.WaitDelay = dir, &stderr, time.Second
+		err := cmd.Run()
+		cancel()
+		os.Remove(path)
+		if want := "the go command waits for " + path + ", which is a named pipe\n"; cmd.ProcessState.ExitCode() != exitLoad || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%v, stderr %q; want exit code %d and %q", err, stderr.String(), exitLoad, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/gocommand"
 	"github.com/runtimefix/runtimefix/rewrite/internal/graph"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"golang.org/x/tools/go/packages"
@@ -43,7 +45,7 @@ func (l *Loader) question(dir string, parts []string) (key [sha256.Size]byte, ok
 		return key, false
 	}
 	set := inputs.New()
-	outside := Outside(set, dir, l.environ(dir))
+	outside := Outside(l.ctx, set, dir, l.environ(dir))
 	if set.Doubted() != "" {
 		return key, false
 	}
@@ -98,6 +100,15 @@ func (l *Loader) keep(key [sha256.Size]byte, k kept, set *inputs.Set) {
 	}
 }
 
+// ask is packages.Load; whatever the go command waits for, the end of the context ends it.
+func ask(pc *packages.Config, patterns []string) ([]*packages.Package, error) {
+	return gocommand.During(pc.Context, pc.Dir, func(ctx context.Context) ([]*packages.Package, error) {
+		c := *pc
+		c.Context = ctx
+		return packages.Load(&c, patterns...)
+	})
+}
+
 // load is packages.Load. Where mode asks for dependencies, the answer tells from
 // which files it was made and is kept.
 func (l *Loader) load(pc *packages.Config, patterns []string) ([]*packages.Package, error) {
@@ -110,7 +121,7 @@ func (l *Loader) load(pc *packages.Config, patterns []string) ([]*packages.Packa
 			}
 		}
 	}
-	pkgs, err := packages.Load(pc, patterns...)
+	pkgs, err := ask(pc, patterns)
 	if !ok || err != nil || len(pkgs) == 0 {
 		return pkgs, err
 	}

@@ -2,17 +2,18 @@ package load
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"go/parser"
 	"go/token"
 	"maps"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/gocommand"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -38,6 +39,12 @@ const foundFields = "Dir,ImportPath,Name,Module,GoFiles,CgoFiles,IgnoredGoFiles,
 
 // errList says that only a full list tells about the packages.
 var errList = errors.New("to be listed whole")
+
+// hopeless reports whether the go command could not answer any other question either:
+// the run was interrupted, or a pipe keeps it.
+func hopeless(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.As(err, new(gocommand.Blocked))
+}
 
 // find returns the packages that match patterns, with their tests as go list -test
 // has them, and asks for what they import. It returns errList where a full list is
@@ -97,11 +104,12 @@ func (l *Loader) findFiles(dir string, patterns, env []string) ([]foundPackage, 
 	case l.noVendor[dir]:
 		args = append(args, "-mod=readonly")
 	}
-	cmd := exec.CommandContext(l.ctx, "go", append(append(args, "--"), patterns...)...)
-	cmd.Dir, cmd.Env = dir, append(slices.Clone(env), "PWD="+dir)
 	l.listed[dir] = true
-	out, err := cmd.Output()
-	if err != nil {
+	out, err := gocommand.Output(l.ctx, dir, append(slices.Clone(env), "PWD="+dir), append(append(args, "--"), patterns...)...)
+	switch {
+	case hopeless(err):
+		return nil, listing(dir, err)
+	case err != nil:
 		return nil, errList // the full list says what is wrong
 	}
 	var list []foundPackage
@@ -204,7 +212,10 @@ func (l *Loader) findImports(dir string, roots map[string]*packages.Package, imp
 	}
 	if len(ask) > 0 {
 		pkgs, err := l.list(dir, slices.Sorted(maps.Keys(ask)), false, metadataMode|packages.NeedExportFile)
-		if err != nil {
+		switch {
+		case hopeless(err):
+			return err
+		case err != nil:
 			return errList
 		}
 		for _, p := range pkgs {

@@ -71,9 +71,9 @@ func Locate(ctx context.Context, cfg Config, patterns []string) (dirs []string, 
 	if err := NeedGo(); err != nil {
 		return nil, nil, err
 	}
-	pkgs, err := packages.Load(&packages.Config{
+	pkgs, err := ask(&packages.Config{
 		Context: ctx, Dir: cfg.Dir, Env: cfg.Env, Mode: packages.NeedName | packages.NeedFiles | packages.NeedModule,
-	}, patterns...)
+	}, patterns)
 	if err != nil {
 		return nil, nil, fmt.Errorf("resolving %s: %w", strings.Join(patterns, " "), err)
 	}

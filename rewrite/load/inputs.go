@@ -1,6 +1,7 @@
 package load
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/gocommand"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/packages"
@@ -166,7 +168,7 @@ var (
 // Outside describes all that the result of a run in dir depends on beside files
 // below it and what the user asked for: variables of the environment env and the
 // Go release. What it reads is noted in set. Where it cannot tell, set is in doubt.
-func Outside(set *inputs.Set, dir string, env []string) []string {
+func Outside(ctx context.Context, set *inputs.Set, dir string, env []string) []string {
 	if env == nil {
 		env = os.Environ()
 	}
@@ -198,11 +200,11 @@ func Outside(set *inputs.Set, dir string, env []string) []string {
 	if driver := Getenv(env, "GOPACKAGESDRIVER", ""); driver != "off" && (driver != "" || err == nil) {
 		set.Doubt("another program lists the packages")
 	}
-	return append(out, release(set, dir, env)...)
+	return append(out, release(ctx, set, dir, env)...)
 }
 
 // release tells the Go release apart that is called in dir.
-func release(set *inputs.Set, dir string, env []string) []string {
+func release(ctx context.Context, set *inputs.Set, dir string, env []string) []string {
 	path, err := exec.LookPath("go")
 	if err != nil {
 		return []string{"no go command"}
@@ -222,9 +224,7 @@ func release(set *inputs.Set, dir string, env []string) []string {
 		return append(out, string(sum[:]))
 	}
 	// A stand-in that chooses one, by the directory perhaps.
-	cmd := exec.Command(path, "env", "GOROOT", "GOVERSION")
-	cmd.Dir, cmd.Env = dir, env
-	text, err := cmd.Output()
+	text, err := gocommand.Output(ctx, dir, env, "env", "GOROOT", "GOVERSION")
 	if err != nil {
 		set.Doubt("the go command does not tell its version")
 	}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/gocommand"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"golang.org/x/mod/modfile"
@@ -168,7 +169,7 @@ func (l *Loader) list(dir string, patterns []string, tests bool, mode packages.L
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listing packages in %s: %w", displayDir(dir), err)
+		return nil, listing(dir, err)
 	}
 	packages.Visit(pkgs, nil, func(p *packages.Package) {
 		l.ownGoMod(dir, p)
@@ -217,14 +218,17 @@ func setsMod(env []string) bool {
 // go.sum and the build cache for an empty list.
 func refusal(pc *packages.Config, patterns []string) error {
 	args := append([]string{"list", "-export", "-deps", "-test=" + strconv.FormatBool(pc.Tests)}, pc.BuildFlags...)
-	cmd := exec.CommandContext(pc.Context, "go", append(append(args, "--"), patterns...)...)
-	cmd.Dir, cmd.Env = pc.Dir, pc.Env
-	_, err := cmd.Output()
+	_, err := gocommand.Output(pc.Context, pc.Dir, pc.Env, append(append(args, "--"), patterns...)...)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
 		return errors.New(strings.TrimSpace(string(exit.Stderr)))
 	}
 	return err
+}
+
+// listing says where the go command was asked for the packages.
+func listing(dir string, err error) error {
+	return fmt.Errorf("listing packages in %s: %w", displayDir(dir), err)
 }
 
 func displayDir(dir string) string {
@@ -251,9 +255,13 @@ func (l *Loader) add(dir string, patterns []string, tests bool) (added []string,
 		all, emits = slices.Concat(patterns, emits), nil
 	}
 	pkgs, err := l.find(dir, patterns, tests)
-	if err == nil {
+	switch {
+	case err == nil:
 		emits = nil // asked for with the imports
-	} else if pkgs, err = l.list(dir, all, tests, metadataMode); err != nil {
+	case !hopeless(err):
+		pkgs, err = l.list(dir, all, tests, metadataMode)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if len(emits) > 0 {

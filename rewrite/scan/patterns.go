@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/gocommand"
 	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
@@ -241,13 +242,9 @@ func (s *scanner) readDir(i int, dir string, asked bool) {
 	}
 }
 
-// sourceFiles are the extensions of the files that the go command opens in a
-// package's directory to see whether they belong to it (go/build, fileListForExt).
-var sourceFiles = []string{".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90", ".s", ".S", ".sx", ".swig", ".swigcxx"}
-
 // goReads reports whether the go command opens a file of that name.
 func goReads(name string) bool {
-	return name[0] != '.' && name[0] != '_' && slices.Contains(sourceFiles, path.Ext(name))
+	return name[0] != '.' && name[0] != '_' && slices.Contains(gocommand.SourceFiles, path.Ext(name))
 }
 
 // isFile reports whether e, or what it links to, is a file or directory. A pipe or

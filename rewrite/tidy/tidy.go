@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/gocommand"
 	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
@@ -190,10 +191,10 @@ func (m Module) goCommand(ctx context.Context, args []string) error {
 	if env == nil {
 		env = os.Environ()
 	}
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = m.Dir
-	cmd.Env = append(slices.Clone(env), "PWD="+m.Dir, "GOFLAGS=-mod=mod", "GOPROXY=off", "GOSUMDB=off", "GOVCS=*:off", "GOTOOLCHAIN=local", "GOWORK=off")
-	out, err := cmd.CombinedOutput()
+	env = append(slices.Clone(env), "PWD="+m.Dir, "GOFLAGS=-mod=mod", "GOPROXY=off", "GOSUMDB=off", "GOVCS=*:off", "GOTOOLCHAIN=local", "GOWORK=off")
+	out, err := gocommand.During(ctx, m.Dir, func(ctx context.Context) ([]byte, error) {
+		return gocommand.Command(ctx, m.Dir, env, args...).CombinedOutput()
+	})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // settings are those that make git run programs or write.
@@ -51,6 +52,7 @@ func Command(ctx context.Context, root string, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, "git", append(all, args...)...)
 	cmd.Dir = root
+	cmd.WaitDelay = time.Second // a filter or a helper may hold its output open
 	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0")
 	return cmd
 }

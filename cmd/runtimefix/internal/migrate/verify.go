@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rewrite/gocommand"
 )
 
 // Level is how much is proved.
@@ -367,16 +368,21 @@ func (v *Verifier) agreesWithVendor(path string, contents map[string][]byte) boo
 // packages were loaded: where modules come from, and whether they may be
 // downloaded, is for GOPROXY, GOFLAGS, GOTOOLCHAIN and the like to say.
 func (v *Verifier) goCommand(ctx context.Context, dir string, args ...string) (stdout []byte, all string, err error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = dir
-	var out, both bytes.Buffer
-	cmd.Stdout = &tee{&out, &both}
-	cmd.Stderr = &both
-	err = cmd.Run()
+	type output struct{ out, both bytes.Buffer }
+	o, err := gocommand.During(ctx, dir, func(ctx context.Context) (*output, error) {
+		var o output
+		cmd := gocommand.Command(ctx, dir, nil, args...)
+		cmd.Stdout = &tee{&o.out, &o.both}
+		cmd.Stderr = &o.both
+		return &o, cmd.Run()
+	})
+	if o == nil {
+		return nil, "", err // it was killed
+	}
 	if errors.Is(err, exec.ErrNotFound) {
 		err = errors.New("the go command is not there")
 	}
-	return out.Bytes(), both.String(), err
+	return o.out.Bytes(), o.both.String(), err
 }
 
 // tee writes to two buffers.
