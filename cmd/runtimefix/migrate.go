@@ -252,11 +252,8 @@ func (m *migration) whyLeft(f rewrite.Found) string {
 		return "the fix changes behaviour on purpose: --unsafe"
 	case f.Rule == rewrite.IgnoreRule:
 		return f.Message
-	}
-	for _, n := range f.Notes {
-		if text, ok := strings.CutPrefix(n.Message, "no fix: "); ok {
-			return text
-		}
+	case f.NoFix != "":
+		return f.NoFix
 	}
 	return "to be fixed by hand"
 }

@@ -238,11 +238,11 @@ func (k *keeper) handle(at []use) *rewrite.Finding {
 		return f
 	}
 	if slices.ContainsFunc(dead, func(x use) bool { return x.of.copied }) {
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + v + " is a copy, which does not keep the object that it was made of; take a pointer to that"})
+		f.NoFix = v + " is a copy, which does not keep the object that it was made of; take a pointer to that"
 		return f
 	}
 	if slices.ContainsFunc(dead, changedSince) {
-		f.Notes = append(f.Notes, rewrite.Note{Message: "no fix: " + v + " has another value since its handle was taken; call runtime.KeepAlive of the object itself when the call is done"})
+		f.NoFix = v + " has another value since its handle was taken; call runtime.KeepAlive of the object itself when the call is done"
 		return f
 	}
 	if fix, why := k.keepFix(dead); fix != nil {

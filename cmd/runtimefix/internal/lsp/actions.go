@@ -25,7 +25,7 @@ func (s *server) diagnose(f format.Finding, t *text) diagnostic {
 	}
 	for _, n := range f.Notes {
 		if n.Pos.Filename == "" {
-			d.Message += "\n" + trimNote(n.Message)
+			d.Message += "\n" + n.Message
 			continue
 		}
 		at := position{Line: max(n.Pos.Line-1, 0)}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -382,5 +381,3 @@ func raw(v any) json.RawMessage {
 	}
 	return data
 }
-
-func trimNote(s string) string { return strings.TrimPrefix(s, "no fix: ") }
