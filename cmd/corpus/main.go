@@ -5,7 +5,7 @@
 //	go run ./cmd/corpus                    all repositories: the table, and what changed since the committed one
 //	go run ./cmd/corpus -quick -only nsq   findings of one repository, without its fixes being made
 //	go run ./cmd/corpus -sites             the places that a rule's words occur in, for labelling
-//	go run ./cmd/corpus -update            what is committed: all repositories by one binary
+//	go run ./cmd/corpus -update            what is committed: the rows of this run in place of older ones
 //	go run ./cmd/corpus mutate             mutants of code that uses the hooks rightly
 //
 // It fetches nothing of its own: a checkout is DIR/OWNER+NAME, a clone, a bare
@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string) error {
 	fs.BoolVar(&opt.resume, "resume", false, "take what an earlier run left in the -out folder")
 	fs.BoolVar(&opt.sites, "sites", false, "list every place where a rule's words occur, with its label")
 	fs.BoolVar(&opt.fill, "fill", false, "get missing checkouts as module zips through go mod download")
-	fs.BoolVar(&opt.commit, "update", false, "write the result of a whole run, by one binary, to the data folder")
+	fs.BoolVar(&opt.commit, "update", false, "write the rows of this run, by one binary, to the data folder, in place of older ones")
 	fs.IntVar(&opt.jobs, "jobs", 2, "repositories at a time")
 	fs.DurationVar(&opt.limit, "limit", 10*time.Minute, "time for one repository")
 	if err := fs.Parse(args); err != nil {
@@ -148,11 +148,26 @@ func judge(ctx context.Context, opt *options) error {
 	if err != nil {
 		return err
 	}
-	repos = slices.DeleteFunc(repos, func(r repo) bool { return !opt.chosen(r) })
+	old, err := readResult(filepath.Join(opt.data, "table.json"))
+	if err != nil {
+		return err
+	}
+	chosen := slices.DeleteFunc(slices.Clone(repos), func(r repo) bool { return !opt.chosen(r) })
 	res := newResult(ctx)
 	opt.version = res.Commit
-	if res.Repos, err = judgeAll(ctx, opt, repos); err != nil {
+	if opt.commit {
+		if err := res.committable(opt); err != nil {
+			return err // before the work
+		}
+	}
+	if res.Repos, err = judgeAll(ctx, opt, chosen); err != nil {
 		return err
+	}
+	if opt.commit {
+		if err := res.committable(opt); err != nil {
+			return err
+		}
+		res.keep(old, repos)
 	}
 	labels.only(opt.rules)
 	res.label(labels)
@@ -160,7 +175,7 @@ func judge(ctx context.Context, opt *options) error {
 		res.printSites(os.Stdout, labels)
 		return nil
 	}
-	return res.report(opt, labels)
+	return res.report(opt, old)
 }
 
 // judgeAll runs over the repositories, opt.jobs at a time. The results are in

@@ -39,11 +39,11 @@ func newResult(ctx context.Context) *result {
 // dirtySuffix marks a binary that no commit describes.
 const dirtySuffix = "-dirty"
 
-// whole says why a result must not be committed, or nil: it needs every
-// repository, every rule, and one binary of a commit.
-func (r *result) whole(opt *options) error {
-	if opt.only != "" || opt.rules != "" || opt.quick {
-		return errors.New("-update needs a run over all repositories with all rules and their fixes")
+// committable says why a result must not be committed, or nil: it needs every rule
+// with its fixes, and one binary of a commit.
+func (r *result) committable(opt *options) error {
+	if opt.rules != "" || opt.quick {
+		return errors.New("-update needs a run with all rules and their fixes")
 	}
 	if strings.HasSuffix(r.Commit, dirtySuffix) {
 		return errors.New("-update needs a binary of a commit: there are uncommitted changes")
@@ -54,6 +54,23 @@ func (r *result) whole(opt *options) error {
 		}
 	}
 	return nil
+}
+
+// keep takes the rows of the committed table for the repositories that the run left
+// out: each names the commit that it is by. All are in the order of repos.
+func (r *result) keep(old *result, repos []repo) {
+	rows := make(map[string]*repoResult)
+	for _, list := range [][]*repoResult{old.Repos, r.Repos} {
+		for _, row := range list {
+			rows[row.Repo] = row
+		}
+	}
+	r.Repos = nil
+	for _, repo := range repos {
+		if row := rows[repo.Name]; row != nil {
+			r.Repos = append(r.Repos, row)
+		}
+	}
 }
 
 // only leaves out the labels of rules that did not run.
@@ -85,11 +102,7 @@ func (r *result) label(ls *labels) {
 
 // report prints the tables, what changed since the committed one, and writes
 // both to the output folder, and to the data folder if asked.
-func (r *result) report(opt *options, ls *labels) error {
-	old, err := readResult(filepath.Join(opt.data, "table.json"))
-	if err != nil {
-		return err
-	}
+func (r *result) report(opt *options, old *result) error {
 	var text strings.Builder
 	r.print(&text)
 	fmt.Print(text.String())
@@ -100,9 +113,6 @@ func (r *result) report(opt *options, ls *labels) error {
 	}
 	dirs := []string{opt.out}
 	if opt.commit {
-		if err := r.whole(opt); err != nil {
-			return err
-		}
 		dirs = append(dirs, opt.data)
 	}
 	for _, dir := range dirs {
@@ -133,7 +143,13 @@ func readResult(path string) (*result, error) {
 }
 
 func (r *result) print(w io.Writer) {
-	fmt.Fprintf(w, "%s, commit %s, %d repositories\n\n", r.Date, r.Commit, len(r.Repos))
+	own := 0
+	for _, repo := range r.Repos {
+		if repo.Commit == r.Commit {
+			own++
+		}
+	}
+	fmt.Fprintf(w, "%s, commit %s: %d of %d repositories, the others by the commits in their lines\n\n", r.Date, r.Commit, own, len(r.Repos))
 	for _, repo := range r.Repos {
 		line := repo.line()
 		if repo.Commit != r.Commit {
