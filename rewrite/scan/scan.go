@@ -55,7 +55,7 @@ type Config struct {
 	// Inputs, if set, notes the contents of the files that are read.
 	Inputs *inputs.Set
 	// MaxFileSize is the size in bytes above which a file is passed over; 0
-	// means 16 MB.
+	// means 4 MB.
 	MaxFileSize int64
 }
 
@@ -139,7 +139,7 @@ type Problem struct {
 	Err  error
 }
 
-const defaultMaxSize = 16 << 20
+const defaultMaxSize = 4 << 20
 
 // Run scans what patterns cover, ./... for instance, or directories, files and
 // import paths.

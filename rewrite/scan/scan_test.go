@@ -70,8 +70,8 @@ func TestOddFiles(t *testing.T) {
 	}
 	source := []byte("package p\nimport \"runtime\"\nfunc f() { runtime.GC() }\n")
 	put("good.go", source)
-	put("big.go", append(bytes.Clone(source), bytes.Repeat([]byte("// generated\n"), 5<<20/13)...))
-	put("huge.go", append(bytes.Clone(source), bytes.Repeat([]byte("// generated\n"), 17<<20/13)...))
+	put("big.go", append(bytes.Clone(source), bytes.Repeat([]byte("// generated\n"), 3<<20/13)...))
+	put("huge.go", append(bytes.Clone(source), bytes.Repeat([]byte("// generated\n"), 5<<20/13)...))
 	if err := os.Mkdir(filepath.Join(dir, "folder.go"), 0o755); err != nil {
 		t.Fatal(err)
 	}
