@@ -195,8 +195,8 @@ func paramBehind(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr) types.Obje
 // a pointer that may be a handle; nil when it is none.
 func readAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) *crossing {
 	x := c.Node().(ast.Expr)
-	if sel, ok := x.(*ast.SelectorExpr); !readsC(p, x) || ok && holdsValue(p, sel.X) {
-		return nil // the value stands in the object itself
+	if sel, ok := x.(*ast.SelectorExpr); !readsC(p, x) || ok && (holdsValue(p, sel.X) || leadsToGo(p, sel.X)) {
+		return nil // the value stands in the object itself, or in a variable
 	}
 	switch n := c.Parent().Node().(type) {
 	case *ast.SelectorExpr, *ast.IndexExpr, *ast.StarExpr:

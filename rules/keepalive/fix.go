@@ -142,7 +142,7 @@ func (k *keeper) site(x use) (keepSite, string) {
 	if before {
 		pos = stmt.Pos()
 	}
-	if !visible(x.p, v, pos) {
+	if !visibleIn(x.p.Info.Scopes[c.Parent().Node()], x.p, v, pos) {
 		return keepSite{}, v.Name() + " means something else, or nothing, around the statement"
 	}
 	return keepSite{stmt, before}, ""
@@ -161,10 +161,18 @@ func (k *keeper) common(x use) (keepSite, bool) {
 
 // visible reports whether v's name means v at pos.
 func visible(p *rewrite.Package, v *types.Var, pos token.Pos) bool {
+	return visibleIn(nil, p, v, pos)
+}
+
+// visibleIn does so for a place in the scope. (The end of a clause's last
+// statement is in the clause no more, as its scope goes.)
+func visibleIn(inner *types.Scope, p *rewrite.Package, v *types.Var, pos token.Pos) bool {
 	if v.Name() == "_" || v.Name() == "" || p.Types == nil {
 		return false
 	}
-	inner := p.Types.Scope().Innermost(pos)
+	if inner == nil {
+		inner = p.Types.Scope().Innermost(pos)
+	}
 	if inner == nil {
 		return false
 	}

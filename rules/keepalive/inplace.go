@@ -140,3 +140,75 @@ func isStructValue(x ast.Expr) bool {
 	}
 	return false
 }
+
+// leadsToGo reports whether x is a field with a pointer to a C struct that stands
+// in Go memory: the package sets the field to nothing but addresses of variables.
+// Whatever the finalizer frees, the struct itself is there while the pointer is.
+func leadsToGo(p *rewrite.Package, x ast.Expr) bool {
+	sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
+	if !ok || p.Info.Selections[sel] == nil {
+		return false
+	}
+	type key struct{ p *rewrite.Package }
+	given := rewrite.Memo(p.Snapshot(), key{p}, func() map[types.Object]bool { return goPointers(p) })
+	return given[p.Info.Selections[sel].Obj()]
+}
+
+// goPointers returns the fields that are set, and to addresses of variables alone.
+func goPointers(p *rewrite.Package) map[types.Object]bool {
+	out, others := make(map[types.Object]bool), make(map[types.Object]bool)
+	set := func(field types.Object, val ast.Expr) {
+		addr, ok := ast.Unparen(val).(*ast.UnaryExpr)
+		if ok && addr.Op == token.AND && isVariable(p, addr.X) {
+			out[field] = true
+		} else if !p.Info.Types[val].IsNil() {
+			others[field] = true
+		}
+	}
+	for c := range p.Inspector.Root().Preorder((*ast.CompositeLit)(nil), (*ast.AssignStmt)(nil), (*ast.UnaryExpr)(nil)) {
+		switch n := c.Node().(type) {
+		case *ast.CompositeLit:
+			st, ok := syntax.Under(p.Info.TypeOf(n)).(*types.Struct)
+			for i, elt := range n.Elts {
+				if kv, keyed := elt.(*ast.KeyValueExpr); keyed {
+					if id, isID := kv.Key.(*ast.Ident); isID {
+						set(p.Info.Uses[id], kv.Value)
+					}
+				} else if ok && i < st.NumFields() {
+					set(st.Field(i), elt)
+				}
+			}
+		case *ast.AssignStmt:
+			for i, lhs := range n.Lhs {
+				sel, ok := ast.Unparen(lhs).(*ast.SelectorExpr)
+				if !ok || p.Info.Selections[sel] == nil {
+					continue
+				}
+				if len(n.Lhs) == len(n.Rhs) {
+					set(p.Info.Selections[sel].Obj(), n.Rhs[i])
+				} else {
+					others[p.Info.Selections[sel].Obj()] = true
+				}
+			}
+		case *ast.UnaryExpr:
+			// C may set the pointer.
+			if sel, ok := ast.Unparen(n.X).(*ast.SelectorExpr); ok && n.Op == token.AND && p.Info.Selections[sel] != nil {
+				others[p.Info.Selections[sel].Obj()] = true
+			}
+		}
+	}
+	for field := range others {
+		delete(out, field)
+	}
+	return out
+}
+
+// isVariable reports whether x is a variable.
+func isVariable(p *rewrite.Package, x ast.Expr) bool {
+	id, ok := ast.Unparen(x).(*ast.Ident)
+	if !ok {
+		return false
+	}
+	_, ok = p.Info.ObjectOf(id).(*types.Var)
+	return ok
+}

@@ -206,7 +206,7 @@ func (k *keeper) flow(p *rewrite.Package, body *ast.BlockStmt) *liveness.Livenes
 func (k *keeper) handle(at []use) *rewrite.Finding {
 	var dead []use
 	for _, x := range at {
-		if k.inFinalizer(x) || k.disarms(x) || k.freed(x) || k.waitsForLock(x) || k.releases.Listed(x.of.typ) || k.alive(x.crossing, x.of.subject()) || !k.owned(x.crossing, x.of) {
+		if k.inFinalizer(x) || k.disarms(x) || k.cleared(x) || k.freed(x) || k.waitsForLock(x) || k.releases.Listed(x.of.typ) || k.alive(x.crossing, x.of.subject()) || !k.owned(x.crossing, x.of) {
 			continue
 		}
 		dead = append(dead, x)

@@ -2,6 +2,7 @@ package release
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 	"slices"
 	"strings"
@@ -123,6 +124,9 @@ func (rs *Releases) aliases(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr,
 	case *ast.SliceExpr:
 		return rs.aliases(p, body, n.X, is, depth)
 	case *ast.UnaryExpr:
+		if index, ok := ast.Unparen(n.X).(*ast.IndexExpr); ok && n.Op == token.AND {
+			return rs.aliases(p, body, index.X, is, depth)
+		}
 		return rs.aliases(p, body, n.X, is, depth)
 	case *ast.Ident:
 		v := syntax.LocalVar(p, n)
@@ -137,6 +141,9 @@ func (rs *Releases) aliases(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr,
 			return rs.aliases(p, body, elt, is, depth)
 		})
 	case *ast.CallExpr:
+		if b, ok := syntax.Under(p.Info.TypeOf(n)).(*types.Basic); ok && b.Kind() == types.UnsafePointer && p.Info.Types[n.Fun].IsType() {
+			return rs.aliases(p, body, n.Args[0], is, depth)
+		}
 		arg := rs.PassedBack(p, n)
 		return arg != nil && rs.aliases(p, body, arg, is, depth-1)
 	}

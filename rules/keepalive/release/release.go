@@ -244,6 +244,13 @@ func (rs *Releases) Frees(t types.Type, field string) bool {
 	return r.unknown || r.acts && (r.fields[field] || rs.secondFields(t, r)[field])
 }
 
+// Asks reports whether all finalizers of what t points at are in sight, take
+// their handle from the field, and from the object: a cleanup has a copy.
+func (rs *Releases) Asks(t types.Type, field string) bool {
+	r := rs.Of(t)
+	return !r.unknown && r.fields[field] && !slices.ContainsFunc(rs.registered().Of(t), func(x *finalizer.Finalization) bool { return x.Cleanup })
+}
+
 // secondFields returns the fields of what t points at that are given the same
 // handles as those in r: T{base: base{h: h}, sub: (*C.sub)(h)}.
 func (rs *Releases) secondFields(t types.Type, r *Release) map[string]bool {
