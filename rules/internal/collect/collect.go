@@ -44,7 +44,7 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		if decl == nil || purposeful(call.Pkg, decl) || heat.IsBenchmark(call.File) {
 			continue
 		}
-		if isAskedFor(call.Pkg, call.At) || isEndpoint(call) || retries(call.Pkg, call.At) {
+		if isAskedFor(call.Pkg, call.At) || isEndpoint(call) || retries(call.Pkg, call.At) || clearsUpFirst(call.Pkg, call.At) {
 			continue
 		}
 		h := heat.OfUnless(call.Pkg, call.At, decidesByMemory)
@@ -54,7 +54,7 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		if c.endsStage(call, decl) && (h.Finite || h.Conditional || h.Request() || h.Mixed) {
 			continue
 		}
-		limit := h.Guarded || decidesByMemory(call.Pkg, call.At)
+		limit := (h.Guarded || decidesByMemory(call.Pkg, call.At)) && !heat.BenchName.MatchString(decl.Name.Name)
 		if !limit && measured(call, decl, h) || usesFinalization(call.Pkg) && yields(call.Pkg, call.At.Parent()) {
 			continue
 		}

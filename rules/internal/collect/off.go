@@ -2,6 +2,7 @@ package collect
 
 import (
 	"go/ast"
+	"go/constant"
 	"go/parser"
 	"go/token"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 // collectorState says whether the collector runs by itself.
@@ -20,6 +22,39 @@ const (
 	collectorTuned                // the program sets its percentage to what is not known
 	collectorOff
 )
+
+// clearsUpFirst reports whether one of the next two statements switches the
+// collector off: the collection leaves a clean heap to what must run without one.
+func clearsUpFirst(p *rewrite.Package, cur inspector.Cursor) bool {
+	stmt := cur
+	for !syntax.InList(stmt) {
+		if stmt = stmt.Parent(); stmt.Node() == nil {
+			return false
+		}
+	}
+	next, ok := stmt.NextSibling()
+	for range 2 {
+		if !ok {
+			return false
+		}
+		if syntax.ContainsNode(next.Node(), func(n ast.Node) bool { return setsNegative(p, n) }) {
+			return true
+		}
+		next, ok = next.NextSibling()
+	}
+	return false
+}
+
+// setsNegative reports whether n is a call of SetGCPercent that switches the
+// collector off.
+func setsNegative(p *rewrite.Package, n ast.Node) bool {
+	call, ok := n.(*ast.CallExpr)
+	if !ok || len(call.Args) != 1 || !p.IsCall(call, "runtime/debug", "SetGCPercent") {
+		return false
+	}
+	v := p.Info.Types[call.Args[0]].Value
+	return v != nil && constant.Sign(v) < 0
+}
 
 // stateOf says whether the collector runs by itself in the programs that p is
 // part of: not where the program sets its percentage to less than zero, or where
