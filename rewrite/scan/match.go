@@ -85,7 +85,8 @@ func (m *matcher) rules(data []byte, test bool) []string {
 var declarations = [][]byte{[]byte("\nfunc "), []byte("\ntype "), []byte("\nvar "), []byte("\nconst ")}
 
 // importHead returns a beginning of data that holds all imports. In a block
-// comment, as cgo's, anything may look like a declaration: then that is all of it.
+// comment, as cgo's, anything may look like a declaration, and in a file that does
+// not parse an import may stand behind one: then that is all of it.
 func importHead(data []byte) []byte {
 	head := data
 	for _, d := range declarations {
@@ -93,7 +94,7 @@ func importHead(data []byte) []byte {
 			head = head[:i]
 		}
 	}
-	if bytes.Contains(head, []byte("/*")) {
+	if bytes.Contains(head, []byte("/*")) || bytes.Contains(data[len(head):], []byte("\nimport")) {
 		return data
 	}
 	return head
