@@ -15,7 +15,7 @@ import (
 // lower bound.
 type threads struct {
 	all map[trace.ThreadID]*thread
-	// ending are threads whose goroutine ended and which may be gone.
+	// ending are threads whose goroutine ended and which may be gone, each once.
 	ending []*thread
 	// recent are the threads asked for last: few work at a time, and there is a
 	// question for most events.
@@ -33,6 +33,7 @@ type thread struct {
 	gone   *start     // the same once the thread counts as gone
 	fresh  bool       // nothing has run on it yet, and it began by taking a processor
 	worked bool       // it had a processor
+	listed bool       // it is among those ending
 }
 
 func newThreads() threads { return threads{all: make(map[trace.ThreadID]*thread)} }
@@ -94,9 +95,10 @@ func (t *threads) gone(id trace.ThreadID, now trace.Time) (out []*start) {
 	for _, e := range t.ending {
 		switch {
 		case e.start == nil: // it runs something else
+			e.listed = false
 		case e.idle && e.since+settle < born:
 			out = append(out, e.start)
-			e.start, e.gone = nil, e.start
+			e.start, e.gone, e.listed = nil, e.start, false
 		default:
 			kept = append(kept, e)
 		}
@@ -111,23 +113,8 @@ func (t *threads) ended(id trace.ThreadID, now trace.Time, st *start) {
 		return
 	}
 	th := t.thread(id, now)
-	if th.start = st; len(t.ending) == 0 || t.ending[len(t.ending)-1] != th {
-		t.ending = append(t.ending, th)
+	th.start = st
+	if !th.listed {
+		t.ending, th.listed = append(t.ending, th), true
 	}
-	if len(t.ending) > 64 {
-		t.forget()
-	}
-}
-
-// forget drops the threads that went on to run something else.
-func (t *threads) forget() {
-	kept := t.ending[:0]
-	seen := make(map[*thread]bool)
-	for _, e := range t.ending {
-		if e.start != nil && !seen[e] {
-			seen[e] = true
-			kept = append(kept, e)
-		}
-	}
-	t.ending = kept
 }
