@@ -26,11 +26,9 @@ const (
 // clearsUpFirst reports whether one of the next two statements switches the
 // collector off: the collection leaves a clean heap to what must run without one.
 func clearsUpFirst(p *rewrite.Package, cur inspector.Cursor) bool {
-	stmt := cur
-	for !syntax.InList(stmt) {
-		if stmt = stmt.Parent(); stmt.Node() == nil {
-			return false
-		}
+	stmt, ok := listed(cur)
+	if !ok {
+		return false
 	}
 	next, ok := stmt.NextSibling()
 	for range 2 {
