@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rewrite/gocommand"
@@ -372,8 +373,9 @@ func (v *Verifier) goCommand(ctx context.Context, dir string, args ...string) (s
 	o, err := gocommand.During(ctx, dir, func(ctx context.Context) (*output, error) {
 		var o output
 		cmd := gocommand.Command(ctx, dir, nil, args...)
-		cmd.Stdout = &tee{&o.out, &o.both}
-		cmd.Stderr = &o.both
+		var mu sync.Mutex
+		cmd.Stdout = &sink{&mu, []*bytes.Buffer{&o.out, &o.both}}
+		cmd.Stderr = &sink{&mu, []*bytes.Buffer{&o.both}}
 		return &o, cmd.Run()
 	})
 	if o == nil {
@@ -385,10 +387,18 @@ func (v *Verifier) goCommand(ctx context.Context, dir string, args ...string) (s
 	return o.out.Bytes(), o.both.String(), err
 }
 
-// tee writes to two buffers.
-type tee struct{ a, b *bytes.Buffer }
+// sink writes to all of its buffers. What a command writes to its two outputs is
+// copied at the same time.
+type sink struct {
+	mu *sync.Mutex
+	to []*bytes.Buffer
+}
 
-func (t *tee) Write(p []byte) (int, error) {
-	t.a.Write(p)
-	return t.b.Write(p)
+func (s *sink) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.to {
+		b.Write(p)
+	}
+	return len(p), nil
 }
