@@ -93,12 +93,9 @@ func nextToCollection(call rewrite.Call) bool {
 		}
 		return false
 	}
-	stmt := call.At
-	for !syntax.InList(stmt) {
-		if stmt.Parent().Node() == nil {
-			return false
-		}
-		stmt = stmt.Parent()
+	stmt, ok := syntax.Listed(call.At)
+	if !ok {
+		return false
 	}
 	if next, ok := stmt.NextSibling(); ok && collects(next) {
 		return true

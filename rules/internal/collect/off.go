@@ -26,7 +26,7 @@ const (
 // clearsUpFirst reports whether one of the next two statements switches the
 // collector off: the collection leaves a clean heap to what must run without one.
 func clearsUpFirst(p *rewrite.Package, cur inspector.Cursor) bool {
-	stmt, ok := listed(cur)
+	stmt, ok := syntax.Listed(cur)
 	if !ok {
 		return false
 	}

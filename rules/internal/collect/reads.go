@@ -165,7 +165,7 @@ func inOwn(p *rewrite.Package, body *ast.BlockStmt, match func(ast.Node) bool) b
 // time: the statement before reads the clock and one behind asks what has passed,
 // or a clock is started behind it.
 func isTimed(p *rewrite.Package, cur inspector.Cursor) bool {
-	stmt, ok := listed(cur)
+	stmt, ok := syntax.Listed(cur)
 	if !ok {
 		return false
 	}
@@ -186,16 +186,6 @@ func isTimed(p *rewrite.Package, cur inspector.Cursor) bool {
 		next, ok = next.NextSibling()
 	}
 	return false
-}
-
-// listed returns the statement of a list that cur stands in.
-func listed(cur inspector.Cursor) (stmt inspector.Cursor, ok bool) {
-	for stmt = cur; !syntax.InList(stmt); {
-		if stmt = stmt.Parent(); stmt.Node() == nil {
-			return stmt, false
-		}
-	}
-	return stmt, true
 }
 
 // clockStart returns the variable that n sets to the present time.

@@ -80,6 +80,16 @@ func EnclosingStmt(c inspector.Cursor) (ast.Stmt, inspector.Cursor) {
 	return nil, c
 }
 
+// Listed returns the innermost statement around c that stands in a list.
+func Listed(c inspector.Cursor) (stmt inspector.Cursor, ok bool) {
+	for stmt = c; !InList(stmt); {
+		if stmt = stmt.Parent(); stmt.Node() == nil {
+			return stmt, false
+		}
+	}
+	return stmt, true
+}
+
 // StatementOf returns the statement of list that holds n.
 func StatementOf(list []ast.Stmt, n ast.Node) ast.Stmt {
 	for _, s := range list {
