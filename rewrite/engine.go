@@ -187,6 +187,7 @@ func newRunner(ctx context.Context, opt Options, finders []*Finder) *runner {
 		orig:     make(map[string][]byte),
 		progress: opt.Progress,
 		disabled: make(map[string]bool),
+		firing:   make(map[string][]string),
 		lone:     make(map[*Fix]loneFix),
 	}
 	for path, data := range opt.Overlay {
@@ -211,7 +212,7 @@ func (r *runner) findIn(res *Result) {
 		res.found = append(res.found, perView{v.snap, append(live, faults...)})
 		asked := slices.DeleteFunc(slices.Clone(v.snap.Packages), func(p *load.Package) bool { return p.Wide })
 		res.Packages += len(asked)
-		res.Problems = append(res.Problems, load.Reported(asked)...)
+		res.Problems = append(res.Problems, load.Reported(asked, r.rulesFor)...)
 	}
 }
 

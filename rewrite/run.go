@@ -124,6 +124,8 @@ type runner struct {
 	groups   [][]string // files that one fix changed together
 	internal []load.Problem
 	progress func(stage string)
+	// firing has the rules for which each file is looked at.
+	firing   map[string][]string
 	disabled map[string]bool // rules named in ignore comments that exist but do not run
 	lone     map[*Fix]loneFix
 	sel      func([]Found) []bool

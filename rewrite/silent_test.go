@@ -326,7 +326,8 @@ func F() {
 `)
 	t.Setenv("CGO_ENABLED", "1")
 	res := run(t, dir, deleteGC)
-	want := "nosuch.h not found: 1 package checked without C types\npkg-config: no-such-library not found: 2 packages checked without C types\n"
+	want := "nosuch.h not found: 1 package checked without C types; install the development files that have it, or --skip deletegc\n" +
+		"pkg-config: no-such-library not found: 2 packages checked without C types; install its development files, which have no-such-library.pc, or --skip deletegc\n"
 	if got := problems(res, dir); got != want {
 		t.Errorf("problems:\n%swant:\n%s", got, want)
 	}

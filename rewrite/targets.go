@@ -126,8 +126,29 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 	}
 	res.Problems = append(res.Problems, load.Dedupe(blocked)...)
 	res.Modules = len(t.mods)
+	for _, p := range found.Packages {
+		for _, f := range p.Files {
+			r.firing[f.Path] = f.Rules
+		}
+	}
 	t.emits = r.emitted(found)
 	return res, t, nil
+}
+
+// rulesFor returns the rules without which the packages would not be loaded, nil
+// where there is more to load them for.
+func (r *runner) rulesFor(list []*load.Package) []string {
+	var names []string
+	for _, p := range list {
+		for _, f := range p.Files {
+			names = append(names, r.firing[f.Path]...)
+		}
+	}
+	slices.Sort(names)
+	if names = slices.Compact(names); slices.Contains(names, IgnoreRule) {
+		return nil // an ignore comment is looked at in any case
+	}
+	return names
 }
 
 // emitted returns the names of packages that fixes of the rules with candidates

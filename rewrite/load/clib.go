@@ -2,55 +2,28 @@ package load
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/missing"
 	"golang.org/x/tools/go/packages"
 )
-
-// missingC matches what pkg-config, the C compiler and the linker say when a C
-// library is not installed.
-var missingC = []*regexp.Regexp{
-	regexp.MustCompile(`Package '?([^\s',]+)'?,? (?:was not found in the pkg-config|required by)`),
-	regexp.MustCompile(`No package '([^']+)' found`),
-	regexp.MustCompile(`exec: "(pkg-config)": executable file not found`),
-	regexp.MustCompile(`fatal error: '?([^\s':]+)'?: No such file or directory`),
-	regexp.MustCompile(`fatal error: '([^']+)' file not found`),
-	regexp.MustCompile(`cannot find -l([\w.+-]+)`),
-	regexp.MustCompile(`C compiler "([^"]+)" not found`),
-}
-
-// missingLibrary returns the name of the C library, header or tool that the go
-// command's message says is missing, "" when it is about something else.
-func missingLibrary(msg string) string {
-	if !strings.Contains(msg, "# ") && !strings.Contains(msg, "pkg-config") && !strings.Contains(msg, "C compiler") {
-		return ""
-	}
-	for i, re := range missingC {
-		if m := re.FindStringSubmatch(msg); m != nil {
-			if i < 2 {
-				return "pkg-config: " + m[1]
-			}
-			return m[1]
-		}
-	}
-	return ""
-}
 
 // libraryOf returns the C library for want of which p, or what it imports, has no
 // types of C, "" when none is missing.
 func (p *Package) libraryOf() string {
 	for _, m := range append(p.fakedDeps(), p.metas()...) {
 		for _, e := range m.Errors {
-			if lib := missingLibrary(e.Msg); lib != "" {
+			if lib := missing.Library(e.Msg); lib != "" {
 				return lib
 			}
 		}
 	}
 	for _, e := range p.Errors {
-		if lib := missingLibrary(e.Message); lib != "" {
+		if lib := missing.Library(e.Message); lib != "" {
 			return lib
 		}
 	}
@@ -59,12 +32,12 @@ func (p *Package) libraryOf() string {
 
 // Reported returns what could not be checked in packages, in their order. A C
 // library that is not installed is one problem, however many packages miss it.
-func Reported(list []*Package) []Problem {
+// without names the rules but for which packages would not be loaded.
+func Reported(list []*Package, without func([]*Package) []string) []Problem {
 	const most = 3
 	var out []Problem
-	without := make(map[string]int) // packages by library
-	var libs []string
-	checked := make(map[string]bool) // their errors are reported themselves
+	lacking := make(map[string][]*Package) // by library
+	checked := make(map[string]bool)       // their errors are reported themselves
 	for _, p := range list {
 		checked[p.Path] = true
 	}
@@ -72,10 +45,8 @@ func Reported(list []*Package) []Problem {
 		lib := p.libraryOf()
 		errs := p.reported()
 		if lib != "" {
-			if without[lib]++; !slices.Contains(libs, lib) {
-				libs = append(libs, lib)
-			}
-			errs = slices.DeleteFunc(slices.Clone(errs), func(e Problem) bool { return missingLibrary(e.Message) != "" })
+			lacking[lib] = append(lacking[lib], p)
+			errs = slices.DeleteFunc(slices.Clone(errs), func(e Problem) bool { return missing.Library(e.Message) != "" })
 		} else if len(errs) == 0 {
 			errs = p.uncompiled(checked)
 		}
@@ -85,13 +56,16 @@ func Reported(list []*Package) []Problem {
 		}
 		out = append(out, errs...)
 	}
-	slices.Sort(libs)
-	for _, lib := range libs {
-		packages := fmt.Sprintf("%d packages", without[lib])
-		if without[lib] == 1 {
-			packages = "1 package"
+	for _, lib := range slices.Sorted(maps.Keys(lacking)) {
+		packages := "1 package"
+		if n := len(lacking[lib]); n > 1 {
+			packages = fmt.Sprintf("%d packages", n)
 		}
-		out = append(out, Problem{Message: lib + " not found: " + packages + " checked without C types"})
+		hint := missing.Install(lib)
+		if rules := without(lacking[lib]); len(rules) > 0 {
+			hint += ", or --skip " + strings.Join(rules, ",")
+		}
+		out = append(out, Problem{Message: lib + " not found: " + packages + " checked without C types; " + hint})
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/missing"
 	"golang.org/x/tools/go/gcexportdata"
 	"golang.org/x/tools/go/packages"
 )
@@ -64,7 +65,7 @@ func (x *exports) importer(l *Loader, p *packages.Package) types.Importer {
 			}
 			if dep := p.Imports[path]; dep != nil && l.meta[dep.ID] != nil && len(l.meta[dep.ID].Errors) > 0 {
 				dep = l.meta[dep.ID]
-				return nil, errors.New(strings.ReplaceAll(dep.Errors[0].Msg, "\n\t", " "))
+				return nil, errors.New(missing.Module(strings.ReplaceAll(dep.Errors[0].Msg, "\n\t", " ")))
 			}
 			return nil, errors.New("it does not compile")
 		}
