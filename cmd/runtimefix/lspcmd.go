@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
@@ -38,6 +39,9 @@ func lspCommand(stdout io.Writer) *cli.Command {
 			if base.rules, err = selectRules(base.only, base.skip, &config.Config{}); err != nil {
 				return err
 			}
+			// An answer is made of short-lived trees and types: by default a third of its
+			// time is collection.
+			debug.SetGCPercent(300)
 			return lsp.Serve(c.Context, os.Stdin, nopCloser{stdout}, toolVersion(), base.checkFile)
 		},
 	}
