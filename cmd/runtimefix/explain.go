@@ -92,6 +92,18 @@ func rulesCommand(stdout io.Writer) *cli.Command {
 	}
 }
 
+// pageOf returns the page of the rule called name; ok is false when there is none.
+func pageOf(name string) (p page.Page, ok bool) {
+	if name == rewrite.IgnoreRule {
+		return page.Ignore, true
+	}
+	i := slices.IndexFunc(rules.All, func(r *rules.Rule) bool { return r.Name == name })
+	if i < 0 {
+		return p, false
+	}
+	return page.Of(rules.All[i]), true
+}
+
 func explainCommand(stdout io.Writer) *cli.Command {
 	return &cli.Command{
 		Name:            "explain",
@@ -107,13 +119,9 @@ func explainCommand(stdout io.Writer) *cli.Command {
 			if err != nil {
 				return err
 			}
-			p := page.Ignore
-			if name := c.Args().First(); name != rewrite.IgnoreRule {
-				i := slices.IndexFunc(rules.All, func(r *rules.Rule) bool { return r.Name == name })
-				if i < 0 {
-					return unknownRule(name)
-				}
-				p = page.Of(rules.All[i])
+			p, ok := pageOf(c.Args().First())
+			if !ok {
+				return unknownRule(c.Args().First())
 			}
 			if programs {
 				return writeJSON(stdout, describe(p, true))

@@ -16,9 +16,10 @@ import (
 )
 
 // TestFreshClone runs the README's first command in a clone, with nothing in the
-// build cache, as who has just heard of it does: it speaks within two seconds, goes
-// on speaking, and prints the patch that the README shows. It builds everything, so
-// it has to be asked for, on a machine that does nothing else.
+// build and the module cache, as who has just heard of it does: it speaks within two
+// seconds, goes on speaking, and prints the patch that the README shows. It downloads
+// and builds everything, so it has to be asked for, on a machine that does nothing
+// else.
 func TestFreshClone(t *testing.T) {
 	if os.Getenv("RUNTIMEFIX_FRESH") == "" {
 		t.Skip("set RUNTIMEFIX_FRESH=1 to build everything in a fresh clone (minutes)")
@@ -42,7 +43,7 @@ func TestFreshClone(t *testing.T) {
 	words := strings.Fields(string(m[1]))
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = clone
-	cmd.Env = append(os.Environ(), "GOCACHE="+t.TempDir(), "RUNTIMEFIX_CACHE="+t.TempDir(), "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "GOCACHE="+t.TempDir(), "GOMODCACHE="+t.TempDir(), "RUNTIMEFIX_CACHE="+t.TempDir(), "GOFLAGS=-modcacherw")
 	screen, tty, err := pty.Open()
 	if err != nil {
 		t.Skip(err)
@@ -77,5 +78,8 @@ func TestFreshClone(t *testing.T) {
 	}
 	if first == 0 || first > 2*time.Second {
 		t.Errorf("it is silent for %v", first)
+	}
+	if silence > 20*time.Second { // the largest package, or the linker
+		t.Errorf("it is silent for %v meanwhile", silence)
 	}
 }

@@ -59,7 +59,11 @@ func helpCommand(stdout io.Writer) *cli.Command {
 						return cli.ShowCommandHelp(c, topic)
 					}
 				}
-				return usagef("there is no guide %q; runtimefix help lists them%s", topic, suggest.DidYouMean(topic, docs.Topics()))
+				p, isRule := pageOf(topic)
+				if !isRule {
+					return usagef("there is no guide %q; runtimefix help lists them%s", topic, suggest.DidYouMean(topic, docs.Topics()))
+				}
+				text = p.Text()
 			}
 			_, err := io.WriteString(stdout, text)
 			return err

@@ -6,7 +6,7 @@ func TestNearest(t *testing.T) {
 	words := []string{"rules", "explain", "forcedgc", "gctrace", "--tags", "--tests"}
 	for in, want := range map[string]string{
 		"ruls": "rules", "rulse": "rules", "forcegc": "forcedgc", "forced-gc": "forcedgc", "--tag": "--tags", "--test": "--tests",
-		"gctracer": "gctrace", "nosuch": "", "x": "", "": "",
+		"gctracer": "gctrace", "nosuch": "", "exp": "explain", "--t": "", "ru": "", "x": "", "": "",
 	} {
 		if got := Nearest(in, words); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
