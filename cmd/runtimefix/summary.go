@@ -262,6 +262,8 @@ func (r *report) last(w io.Writer) {
 		text += ": nothing left"
 	case r.known > 0:
 		text += ": nothing new found"
+	case len(r.o.fingerprints) > 0:
+		text += ": nothing found by that fingerprint"
 	default:
 		text += ": nothing found"
 	}
