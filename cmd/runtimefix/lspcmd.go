@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/cachedir"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/lsp"
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -34,6 +35,7 @@ func lspCommand(stdout io.Writer) *cli.Command {
 			base := options{
 				only: c.String("rules"), skip: c.String("skip"), tests: c.Bool("tests"), tags: splitList(c.String("tags")),
 				baseline: c.String("baseline"), config: c.String("config"), configFrom: c.String("config-from"),
+				memory: new(cachedir.Memory),
 			}
 			var err error
 			if base.rules, err = selectRules(base.only, base.skip, &config.Config{}); err != nil {
@@ -84,6 +86,9 @@ func (o options) checkFile(ctx context.Context, q lsp.Query) (*lsp.Answer, error
 	}
 	opt.Edits = !q.Fix
 	j.keepResults(&opt)
+	if opt.Cache == nil {
+		opt.Cache = o.memory // the go command is not asked again at each key that is pressed
+	}
 	if opt.Overlay = unsaved(q.Overlay); len(opt.Overlay) > 0 {
 		opt.Basis = nil // while one types, no text comes twice
 	}

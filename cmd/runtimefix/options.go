@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/cachedir"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/config"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/format"
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/suggest"
@@ -45,6 +46,9 @@ type options struct {
 	fingerprints        []string        // the only ones wanted, all when there are none
 	// consulted is what was read to make the configuration and the baseline.
 	consulted []byte
+	// memory keeps the go command's answers for a session of the language server
+	// where there is no cache directory.
+	memory *cachedir.Memory
 	// flags are the flags to be repeated in a suggested command.
 	flags []string
 }
