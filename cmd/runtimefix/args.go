@@ -39,7 +39,7 @@ func flagsFirst(args []string, flags []cli.Flag) ([]string, error) {
 		}
 		name, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		if !known[name] {
-			return nil, fmt.Errorf("unknown flag %s%s", arg, suggest.DidYouMean("--"+name, dashed(known)))
+			return nil, fmt.Errorf("unknown flag %s%s", arg, suggest.Flag(name, dashed(known)))
 		}
 		front = append(front, arg)
 		if !takesValue[name] || hasValue {
@@ -69,14 +69,6 @@ func dashed(known map[string]bool) []string {
 	return out
 }
 
-// meant are the words that users of other tools try for commands, and what does
-// the same here.
-var meant = map[string]string{
-	"version": "--version", "fix": "--apply", "apply": "--apply", "write": "--apply", "diff": "--diff", "patch": "--diff",
-	"check": "./...", "run": "./...", "lint": "./...", "report": "./...", "list": "rules", "linters": "rules", "doc": "explain RULE", "docs": "help",
-	"init": "--write-baseline FILE", "baseline": "--write-baseline FILE", "suppress": "ignore", "nolint": "ignore",
-}
-
 // mistyped returns an error when word, the first argument, can only be meant for
 // a command: it names neither a command nor a file, and is not the name of
 // a package either that anybody would check.
@@ -87,7 +79,7 @@ func mistyped(word, dir string, commands []string) error {
 	if _, err := os.Stat(filepath.Join(dir, word)); err == nil {
 		return nil
 	}
-	if as, ok := meant[word]; ok {
+	if as := suggest.Command(word); as != "" {
 		return usagef("there is no command %q; did you mean runtimefix %s?", word, as)
 	}
 	if near := suggest.Nearest(word, commands); near != "" {

@@ -13,3 +13,15 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+func TestFlag(t *testing.T) {
+	known := []string{"--diff", "--format", "--verbose"}
+	for in, want := range map[string]string{
+		"verbsoe": "; did you mean --verbose?", "dry-run": "; did you mean --diff?", "json": "; did you mean --format json?", "nosuch": "",
+		"list": "; did you mean runtimefix rules?", "silent": "",
+	} {
+		if got := Flag(in, known); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
