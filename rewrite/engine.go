@@ -54,6 +54,9 @@ type Options struct {
 	Cache Cache
 	Basis []byte
 	Tally *int
+	// PartSize is how many bytes of Go source are loaded at a time; 0 leaves that to
+	// Run.
+	PartSize int64
 	// Progress, if set, is told what Run is at.
 	Progress func(stage string)
 }
@@ -88,8 +91,6 @@ type Result struct {
 	Modules  int
 	// Kept says that the result is that of an earlier run.
 	Kept bool
-
-	found []perView
 }
 
 // perView are the findings on one platform's snapshot, not yet resolved.
@@ -128,41 +129,13 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	if old := keep.find(); old != nil {
 		return old, nil
 	}
-	defer r.close()
-	if err := r.loadViews(opt, targets, res); err != nil {
-		return nil, err
-	}
-	r.findIn(res)
-	if err := ctx.Err(); err != nil {
-		return nil, err // a rule may have missed what could not be loaded any more
-	}
-	res.Problems = load.Dedupe(res.Problems)
-	if sel := targets.narrow(opt.Select); sel != nil {
-		r.wanted(sel, res.found)
-		for i, pv := range res.found {
-			res.found[i].list = r.keepWanted(pv.snap, pv.list)
-		}
-	}
-	if opt.Edits {
-		r.stage("making the fixes one by one")
-		for _, pv := range res.found {
-			r.aloneFixes(pv.snap, pv.list)
+	parts := targets.parts(opt.PartSize)
+	for i, part := range parts {
+		if err := r.judge(opt, part, i, len(parts), res); err != nil {
+			return nil, err
 		}
 	}
 	if opt.Fix {
-		r.stage("fixing and verifying")
-		if err := r.rounds(); err != nil {
-			return nil, err
-		}
-		r.fixAlike()
-		for _, v := range r.views {
-			live, faults := r.suppress(v.snap, r.find(v))
-			left := r.keepWanted(v.snap, append(live, faults...))
-			if opt.Edits {
-				r.aloneFixes(v.snap, left)
-			}
-			res.Remaining = append(res.Remaining, r.resolve(v.snap, left)...)
-		}
 		res.Changes = r.changes()
 		if opt.Tidy {
 			res.Changes, res.Untidy = r.tidied(opt, res.Changes)
@@ -171,9 +144,64 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r.conclude(res)
+	res.Problems = load.Dedupe(res.Problems)
+	res.Findings, res.Remaining = merge(res.Findings), merge(res.Remaining)
+	res.Internal = load.Dedupe(r.internal)
 	keep.store(res)
 	return res, nil
+}
+
+// judge loads one part of the targets, part i of n, finds and fixes, and adds the
+// outcome to res and to the overlay. Nothing that it loads is held beyond that.
+func (r *runner) judge(opt Options, part targets, i, n int, res *Result) error {
+	r.begin(opt, i, n)
+	defer r.close()
+	if err := r.loadViews(opt, part, res); err != nil {
+		return err
+	}
+	found := r.findIn(res)
+	if err := r.ctx.Err(); err != nil {
+		return err // a rule may have missed what could not be loaded any more
+	}
+	res.Problems = load.Dedupe(res.Problems)
+	if sel := part.narrow(opt.Select); sel != nil {
+		r.wanted(sel, found)
+		for i, pv := range found {
+			found[i].list = r.keepWanted(pv.snap, pv.list)
+		}
+	}
+	if opt.Edits {
+		r.stage("making the fixes one by one")
+		for _, pv := range found {
+			r.aloneFixes(pv.snap, pv.list)
+		}
+	}
+	if opt.Fix {
+		r.stage("fixing and verifying")
+		r.catchUp()
+		if err := r.rounds(); err != nil {
+			return err
+		}
+		r.fixAlike()
+		for _, v := range r.views {
+			live, faults := r.suppress(v.snap, r.find(v))
+			left := r.atEnd(v.snap, r.keepWanted(v.snap, append(live, faults...)))
+			if opt.Edits {
+				r.aloneFixes(v.snap, left)
+			}
+			res.Remaining = append(res.Remaining, r.resolve(v.snap, left)...)
+		}
+	}
+	for _, l := range r.loaders {
+		res.Problems = append(res.Problems, l.Problems()...)
+		if r.inputs != nil {
+			l.NoteInputs()
+		}
+	}
+	for _, pv := range found {
+		res.Findings = append(res.Findings, r.resolve(pv.snap, pv.list)...)
+	}
+	return nil
 }
 
 func newRunner(ctx context.Context, opt Options, finders []*Finder) *runner {
@@ -181,20 +209,13 @@ func newRunner(ctx context.Context, opt Options, finders []*Finder) *runner {
 		ctx:      ctx,
 		finders:  finders,
 		admit:    opt.Admit,
-		known:    make(map[likeness][]int),
-		withheld: make(map[key]string),
-		fixed:    make(map[key]bool),
 		orig:     make(map[string][]byte),
 		progress: opt.Progress,
 		disabled: make(map[string]bool),
 		firing:   make(map[string][]string),
-		lone:     make(map[*Fix]loneFix),
 	}
 	for path, data := range opt.Overlay {
 		r.orig[path] = data
-	}
-	if opt.Overlay != nil {
-		r.overlay = maps.Clone(opt.Overlay)
 	}
 	for _, name := range opt.Known {
 		r.disabled[name] = true
@@ -202,53 +223,54 @@ func newRunner(ctx context.Context, opt Options, finders []*Finder) *runner {
 	return r
 }
 
-// findIn adds to res what the rules find in each view.
-func (r *runner) findIn(res *Result) {
+// findIn returns what the rules find in each view, and adds to res what could not be
+// checked.
+func (r *runner) findIn(res *Result) []perView {
+	var out []perView
 	for _, v := range r.views {
 		found := r.find(v)
 		r.identify(v.snap, found)
 		live, faults := r.suppress(v.snap, found)
 		v.base = typeErrors(v.snap) // of the packages that a rule asked for, too
-		res.found = append(res.found, perView{v.snap, append(live, faults...)})
+		out = append(out, perView{v.snap, append(live, faults...)})
 		asked := slices.DeleteFunc(slices.Clone(v.snap.Packages), func(p *load.Package) bool { return p.Wide })
 		res.Packages += len(asked)
 		res.Problems = append(res.Problems, load.Reported(asked, r.rulesFor)...)
 	}
+	return out
 }
 
-// conclude fills in the findings and what could not be checked.
-func (r *runner) conclude(res *Result) {
-	for _, l := range r.loaders {
-		res.Problems = append(res.Problems, l.Problems()...)
-	}
-	res.Problems = load.Dedupe(res.Problems)
-	for _, pv := range res.found {
-		res.Findings = append(res.Findings, r.resolve(pv.snap, pv.list)...)
-	}
-	res.found = nil
-	res.Findings = merge(res.Findings)
-	res.Remaining = merge(res.Remaining)
-	res.Internal = load.Dedupe(r.internal)
-}
-
-// close removes what the loaders keep on disk.
+// close lets go of what a part was judged with, and removes what the loaders keep on
+// disk.
 func (r *runner) close() {
 	for _, l := range r.loaders {
 		l.Close()
 	}
+	r.views, r.loaders, r.lone = nil, nil, nil
 }
 
-// merge sorts findings and joins what several platforms found at one place.
+// merge sorts findings and joins what several platforms, or several parts that look
+// at a text file, found at one place. What one of them fixed is fixed.
 func merge(list []Found) []Found {
 	sortFound(list)
-	return slices.CompactFunc(list, func(a, b Found) bool {
-		return a.Rule == b.Rule && a.Pos == b.Pos && a.Message == b.Message
-	})
+	at := make(map[place]int)
+	out := list[:0]
+	for _, f := range list {
+		i, known := at[placeOf(f)]
+		switch {
+		case !known:
+			at[placeOf(f)] = len(out)
+			out = append(out, f)
+		case out[i].State == Open && f.State != Open:
+			out[i] = f
+		}
+	}
+	return out
 }
 
 func (r *runner) stage(text string) {
 	if r.progress != nil {
-		r.progress(text)
+		r.progress(text + r.part)
 	}
 }
 

@@ -139,9 +139,6 @@ func (k *keeper) store(res *Result) {
 	if k == nil || len(res.Internal) > 0 || k.r.ctx.Err() != nil || k.write && len(res.Changes) > 0 {
 		return
 	}
-	for _, l := range k.r.loaders {
-		l.NoteInputs()
-	}
 	if k.r.inputs.Doubted() != "" {
 		return
 	}

@@ -116,7 +116,10 @@ type runner struct {
 	admit    Safety
 	views    []*view
 	loaders  []*load.Loader
+	part     string // which of several is at work, for the user
+	last     bool   // it is the last one
 	overlay  map[string][]byte
+	made     map[string][]byte  // the overlay that earlier parts made, while it is set aside
 	orig     map[string][]byte  // what the files of overlay held before the first edit
 	known    map[likeness][]int // see identify
 	withheld map[key]string

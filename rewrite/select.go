@@ -3,6 +3,7 @@ package rewrite
 import (
 	"bytes"
 	"go/token"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite/diff"
 	"github.com/runtimefix/runtimefix/rewrite/load"
@@ -26,8 +27,11 @@ func (r *runner) wanted(sel func([]Found) []bool, views []perView) {
 	for _, pv := range views {
 		all = append(all, r.resolve(pv.snap, pv.list)...)
 	}
-	all = merge(all)
-	r.unwanted = make(map[place]bool)
+	// Other parts may have looked at the same text files.
+	all = slices.DeleteFunc(merge(all), func(f Found) bool { _, known := r.unwanted[placeOf(f)]; return known })
+	if r.unwanted == nil {
+		r.unwanted = make(map[place]bool)
+	}
 	for i, keep := range sel(all) {
 		r.unwanted[placeOf(all[i])] = !keep
 	}

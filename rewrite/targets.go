@@ -350,7 +350,7 @@ func (r *runner) loadView(opt Options, t targets, platform string, res *Result) 
 		}
 	}
 	l.Widen = func(names []string) (map[string][]string, error) { return r.mention(l, t, names) }
-	snap := l.Snapshot(r.overlay, nil)
+	snap := l.Snapshot(opt.Overlay, nil)
 	for _, f := range t.texts {
 		if err := snap.AddText(f); err != nil {
 			res.Problems = append(res.Problems, problemAt(f.Path, "not read: "+load.Reason(err)))
