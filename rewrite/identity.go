@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
@@ -37,34 +39,60 @@ func (r *runner) identify(s *load.Snapshot, list []Finding) []key {
 	taken := make(map[key]bool)
 	var moved []int
 	for i, f := range list {
-		keys[i] = key{likeness: like(s, f), nth: -1}
+		alike := like(s, f)
+		keys[i] = key{alike, -1}
 		line, ok := r.lineBefore(s, s.Position(f.Pos))
 		if !ok {
 			moved = append(moved, i)
 			continue
 		}
-		keys[i].nth = r.number(keys[i].likeness, taken, func(n, at int) bool { return at == line }, line)
+		known := r.numbered(alike)
+		at := slices.IndexFunc(known.at[line], func(n int) bool { return !taken[key{alike, n}] })
+		if at < 0 {
+			at = len(known.at[line])
+			known.add(line)
+		}
+		keys[i].nth = known.at[line][at]
 		taken[keys[i]] = true
 	}
+	next := make(map[likeness]int) // those before are taken or fixed
 	for _, i := range moved {
 		alike := keys[i].likeness
-		keys[i].nth = r.number(alike, taken, func(n, _ int) bool { return !r.fixed[key{alike, n}] }, 0)
+		known := r.numbered(alike)
+		n := next[alike]
+		for n < known.count && (taken[key{alike, n}] || r.fixed[key{alike, n}]) {
+			n++
+		}
+		if n == known.count {
+			known.add(0)
+		}
+		next[alike] = n
+		keys[i].nth = n
 		taken[keys[i]] = true
 	}
 	return keys
 }
 
-// number returns the first number among the findings that are alike that is not
-// taken and that fits, a new one for the line when there is none.
-func (r *runner) number(alike likeness, taken map[key]bool, fits func(n, line int) bool, line int) int {
-	lines := r.known[alike]
-	for n, at := range lines {
-		if !taken[key{alike, n}] && fits(n, at) {
-			return n
-		}
+// numbers are the numbers of findings that are alike: how many there are, and those
+// of each line on which one stood.
+type numbers struct {
+	count int
+	at    map[int][]int
+}
+
+// add gives the next number to a finding on line.
+func (k *numbers) add(line int) {
+	k.at[line] = append(k.at[line], k.count)
+	k.count++
+}
+
+func (r *runner) numbered(alike likeness) *numbers {
+	k := r.known[alike]
+	if k == nil {
+		k = &numbers{at: make(map[int][]int)}
+		r.known[alike] = k
 	}
-	r.known[alike] = append(lines, line)
-	return len(lines)
+	return k
 }
 
 // fixAlike notes as fixed what reads like a finding that was fixed, where none of
@@ -82,7 +110,7 @@ func (r *runner) fixAlike() {
 		gone[k.likeness] = !left[k.likeness]
 	}
 	for alike, all := range gone {
-		for n := range r.known[alike] {
+		for n := range r.numbered(alike).count {
 			if k := (key{alike, n}); all && r.withheld[k] == "" {
 				r.fixed[k] = true
 			}

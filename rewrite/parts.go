@@ -122,7 +122,7 @@ func (r *runner) begin(opt Options, i, n int) {
 		r.part = fmt.Sprintf(" (part %d of %d)", i+1, n)
 	}
 	r.made, r.overlay = r.overlay, maps.Clone(opt.Overlay)
-	r.known, r.withheld, r.fixed = make(map[likeness][]int), make(map[key]string), make(map[key]bool)
+	r.known, r.withheld, r.fixed = make(map[likeness]*numbers), make(map[key]string), make(map[key]bool)
 	r.lone = make(map[*Fix]loneFix)
 }
 

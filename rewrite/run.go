@@ -119,9 +119,9 @@ type runner struct {
 	part     string // which of several is at work, for the user
 	last     bool   // it is the last one
 	overlay  map[string][]byte
-	made     map[string][]byte  // the overlay that earlier parts made, while it is set aside
-	orig     map[string][]byte  // what the files of overlay held before the first edit
-	known    map[likeness][]int // see identify
+	made     map[string][]byte     // the overlay that earlier parts made, while it is set aside
+	orig     map[string][]byte     // what the files of overlay held before the first edit
+	known    map[likeness]*numbers // see identify
 	withheld map[key]string
 	fixed    map[key]bool
 	groups   [][]string // files that one fix changed together

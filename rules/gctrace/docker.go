@@ -3,7 +3,6 @@ package gctrace
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,8 +60,9 @@ func dockerTraces(t *rewrite.TextFile, hides func() bool) []traceSite {
 		return out
 	}
 	// The last ENV counts, and what it takes over from those before.
+	hidden := x.hidden(env, hides)
 	for i := len(env) - 1; i >= 0; i-- {
-		site, refers := x.env(env[i], slices.ContainsFunc(env[:i], dockerEnv.more) || hides())
+		site, refers := x.env(env[:i+1], hidden[i])
 		if site.value.on() {
 			out = append(out, site)
 		}
@@ -97,6 +97,17 @@ type dockerTracer struct {
 	hides func() bool // of commands
 }
 
+// hidden reports for each of env whether a value from before would come back if it
+// went: that of one before, or, as hides says, of another file.
+func (x *dockerTracer) hidden(env []dockerEnv, hides func() bool) []bool {
+	out := make([]bool, len(env))
+	elsewhere := hides()
+	for i := range env {
+		out[i] = elsewhere || i > 0 && (out[i-1] || env[i-1].more())
+	}
+	return out
+}
+
 // start returns the offset of the instruction's name in the file.
 func (x *dockerTracer) start(in *dockerfile.Instruction) int {
 	if len(in.Text.Offs) > 0 {
@@ -116,10 +127,11 @@ func rawGodebug(env *parser.Node) string {
 	return ""
 }
 
-// env returns the site of a variable that an ENV sets, and whether its value
-// takes over what the variable held before. With earlier, the variable cannot
-// go: a value from before would come back.
-func (x *dockerTracer) env(v dockerEnv, earlier bool) (site traceSite, refers bool) {
+// env returns the site of the last of env, and whether its value takes over what the
+// variable held before. With earlier, the variable cannot go: a value from before
+// would come back.
+func (x *dockerTracer) env(env []dockerEnv, earlier bool) (site traceSite, refers bool) {
+	v := env[len(env)-1]
 	p := v.in.Pairs[v.i]
 	raw := v.in.Text.At(p.Value)
 	refers = strings.Contains(raw.Text, "$GODEBUG") || strings.Contains(raw.Text, "${GODEBUG")
@@ -137,7 +149,7 @@ func (x *dockerTracer) env(v dockerEnv, earlier bool) (site traceSite, refers bo
 	}
 	at := value.File(site.value.at)
 	site.off, site.end = at.Off, at.End
-	fix, err := x.envFix(v, value, site.value, earlier)
+	fix, err := x.envFix(env, value, site.value, earlier)
 	if err != nil {
 		site.why = err.Error() + "; remove gctrace by hand"
 		return site, refers
@@ -146,9 +158,10 @@ func (x *dockerTracer) env(v dockerEnv, earlier bool) (site traceSite, refers bo
 	return site, refers
 }
 
-// envFix removes the trace from the value, and the variable or the whole
-// instruction when nothing else is in it.
-func (x *dockerTracer) envFix(v dockerEnv, value span.FileText, g godebugValue, earlier bool) (*rewrite.Fix, error) {
+// envFix removes the trace from the value, that of the last of env, and the variable
+// or the whole instruction when nothing else is in it.
+func (x *dockerTracer) envFix(env []dockerEnv, value span.FileText, g godebugValue, earlier bool) (*rewrite.Fix, error) {
+	v := env[len(env)-1]
 	var edits []span.TextEdit
 	message := "remove " + g.setting + " from GODEBUG"
 	drop := g.rest == "" && !earlier
@@ -166,24 +179,70 @@ func (x *dockerTracer) envFix(v dockerEnv, value span.FileText, g godebugValue, 
 	if len(edits) == 0 {
 		return nil, errors.New("its place is not clear")
 	}
-	after, err := dockerfile.Parse(span.Spliced(x.d.Src, edits))
-	if err != nil && len(x.d.List) > 1 {
-		return nil, fmt.Errorf("the rest would not parse")
-	}
-	want := x.d.Contents(func(in *dockerfile.Instruction, i int, name, value string) (string, bool) {
-		if in != v.in || i != v.i {
+	if err := x.d.Changes(v.in, edits, func(i int, _, value string) (string, bool) {
+		if i != v.i {
 			return value, true
 		}
 		inner, _ := span.PlainValue(value)
 		return value[:inner.Off] + g.rest + value[inner.End:], !drop
-	})
-	if err == nil && !slices.Equal(want, after.Contents(nil)) {
-		return nil, errors.New("more than that would change")
+	}); err != nil {
+		return nil, err
 	}
-	hold := span.Span{Off: v.in.Lines[0].Off, End: v.in.Lines[len(v.in.Lines)-1].End}
-	hold.Off = min(hold.Off, edits[0].Off)
-	hold.End = max(hold.End, edits[len(edits)-1].End)
+	hold := held(v.in, edits)
+	if drop {
+		edits, hold = x.withEarlier(env, edits, hold)
+	}
 	return span.SpliceFix(x.t, message, rewrite.Safe, hold, edits), nil
+}
+
+// withEarlier adds to the edits that drop the last of env those that drop the ones
+// before it, which would be found next and go as it does.
+func (x *dockerTracer) withEarlier(env []dockerEnv, edits []span.TextEdit, hold span.Span) ([]span.TextEdit, span.Span) {
+	// The instructions that go with all their lines, one below the other, begin with
+	// run and end at end; theirs is the first edit.
+	run, alone := env[len(env)-1], len(edits) == 1
+	end := run.in.Lines[len(run.in.Lines)-1].End
+	for _, w := range slices.Backward(env[:len(env)-1]) {
+		more, ok := x.dropped(w)
+		last := w.in.Lines[len(w.in.Lines)-1].End
+		switch {
+		case !ok || w.in == run.in:
+			return edits, hold
+		case alone && len(more) == 1 && len(w.in.Pairs) == 1 && len(run.in.Pairs) == 1 && span.WithComments(x.d.Src, run.in.Lines[0].Off, "#", aboutTrace) == last:
+			// Blank lines are looked for around all of them.
+			more[0].Span = span.CutLines(x.d.Src, span.Span{Off: w.in.Lines[0].Off, End: end}, "#", aboutTrace)
+			edits = edits[1:]
+		case more[len(more)-1].End > edits[0].Off:
+			return edits, hold
+		default:
+			end = last
+		}
+		alone = len(more) == 1
+		edits = append(more, edits...)
+		hold = span.Span{Off: min(hold.Off, held(w.in, more).Off), End: max(hold.End, edits[len(edits)-1].End)}
+		run = w
+	}
+	return edits, hold
+}
+
+// dropped returns the edits that remove the variable w; ok is false if it has more
+// than a trace.
+func (x *dockerTracer) dropped(w dockerEnv) (edits []span.TextEdit, ok bool) {
+	inner, plain := span.PlainValue(w.raw())
+	g := readGodebug(w.raw()[inner.Off:inner.End])
+	if !plain || g.setting == "" || g.rest != "" {
+		return nil, false
+	}
+	if edits = x.d.DropPair(w.in, w.i, aboutTrace); len(edits) == 0 {
+		return nil, false
+	}
+	return edits, x.d.Changes(w.in, edits, func(i int, _, value string) (string, bool) { return value, i != w.i }) == nil
+}
+
+// held returns the lines of in and what the edits change around them.
+func held(in *dockerfile.Instruction, edits []span.TextEdit) span.Span {
+	first, last := in.Lines[0], in.Lines[len(in.Lines)-1]
+	return span.Span{Off: min(first.Off, edits[0].Off), End: max(last.End, edits[len(edits)-1].End)}
 }
 
 // args returns the sites of build arguments whose default ends up in the

@@ -87,3 +87,35 @@ func TestDropPair(t *testing.T) {
 		}
 	}
 }
+
+// An edit of an ENV counts as such where it changes nothing else, whatever else the
+// file holds.
+func TestChanges(t *testing.T) {
+	for _, test := range []struct{ src, cut, want string }{
+		{"FROM a\nENV A=1\nRUN x\n", "ENV A=1\n", "<nil>"},
+		{"FROM a\nENV A=1 B=2\nRUN x\n", "A=1 ", "<nil>"},
+		{"FROM a\nENV A=1 \\\n  B=2\nRUN x\n", "A=1 \\\n  ", "<nil>"},
+		{"FROM a\nENV B=2 \\\n  A=1\nRUN x\n", "  A=1\n", "the rest would not parse"}, // RUN becomes part of it
+		{"FROM a\nENV A=1 B=2\nRUN x\n", "A=1 B=2", "more than that would change"},
+		{"FROM a\nENV A=1\nRUN x\n", "ENV A=1\nRUN x\n", "more than that would change"},
+		{"# escape=`\nFROM a\nENV B=2 `\n  A=1 `\n  C=3\n", "  A=1 `\n", "<nil>"},
+		{"ENV A=1\nFROM a\n", "ENV A=1\n", "<nil>"},
+		{"FROM a\nENV A=1", "\nENV A=1", "<nil>"},
+	} {
+		d, err := Parse([]byte(test.src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var env *Instruction
+		for _, in := range d.List {
+			if in.Name == "env" {
+				env = in
+			}
+		}
+		off := strings.Index(test.src, test.cut)
+		err = d.Changes(env, []span.TextEdit{{Span: span.Span{Off: off, End: off + len(test.cut)}}}, func(_ int, name, value string) (string, bool) { return value, name != "A" })
+		if got := fmt.Sprint(err); got != test.want {
+			t.Errorf("%q without %q: %s, want %s", test.src, test.cut, got, test.want)
+		}
+	}
+}
