@@ -205,8 +205,8 @@ func (r *runner) findOne(f *Finder, s *load.Snapshot) []Finding {
 	}
 	kept := out[:0]
 	for _, x := range out {
-		if file := s.File(x.Pos); file != nil && (file.Generated || file.Pkg.Wide) {
-			continue
+		if file := s.File(x.Pos); file != nil && (file.Generated || file.Pkg.Wide || len(file.Src) > scan.MaxSize) {
+			continue // the scan says of one that is too big that it is not looked at
 		}
 		x.Rule = f.Name
 		kept = append(kept, x)

@@ -5,6 +5,7 @@ package gocommand
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,7 +52,59 @@ func write(t *testing.T, files map[string]string) string {
 
 // The end of the context ends the go command and what it started, though that holds
 // standard output and takes no notice of an interrupt.
-func TestEnd(t *testing.T) {
+func TestEnd(t *testing.T) { testEnd(t) }
+
+// withoutProc makes the test go on as on a system without /proc.
+func withoutProc(t *testing.T) {
+	if _, err := exec.LookPath("ps"); err != nil {
+		t.Skip(err)
+	}
+	old := stats
+	stats = "/nothing/[0-9]*/stat"
+	t.Cleanup(func() { stats = old })
+}
+
+// So it does where only ps tells about processes.
+func TestEndWithoutProc(t *testing.T) {
+	withoutProc(t)
+	testEnd(t)
+}
+
+// What ps says is what /proc does, of this process and one that it started.
+func TestAsked(t *testing.T) {
+	withoutProc(t)
+	fake(t, "read line\n") // until its input ends
+	cmd := exec.Command("go")
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer input.Close()
+	if got := running(); !got[cmd.Process.Pid] || len(got) != 1 {
+		t.Errorf("running %v, want %d alone", got, cmd.Process.Pid)
+	}
+	for _, p := range processes() {
+		if p.id == os.Getpid() && (p.parent != os.Getppid() || p.name == "") {
+			t.Errorf("this process is %+v, its parent %d", p, os.Getppid())
+		}
+	}
+	// As macOS writes it: with blanks around, and paths with blanks in them.
+	dir := t.TempDir()
+	text := "  1     0 /sbin/launchd\n 4711     1 /Applications/My Tools/go\n  x 1 y\n\n"
+	if err := os.WriteFile(filepath.Join(dir, "ps"), []byte("#!/bin/sh\ncat <<'E'\n"+text+"E\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	if got, want := fmt.Sprint(processes()), "[{1 0 launchd} {4711 1 go}]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func testEnd(t *testing.T) {
 	dir := t.TempDir()
 	fake(t, "trap '' INT TERM\nsleep 1000 &\necho $! $$ > pids.new\nmv pids.new pids\nwait\nsleep 1000\n")
 	limit, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -11,9 +11,12 @@ import (
 	"syscall"
 )
 
+// stats matches the files that tell about processes, as Linux has them.
+var stats = "/proc/[0-9]*/stat"
+
 // processes lists the processes of the system, none where that is not possible.
 func processes() []process {
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	stats, _ := filepath.Glob(stats)
 	if len(stats) == 0 {
 		return asked()
 	}
@@ -38,8 +41,10 @@ func asked() []process {
 	text, _ := exec.Command("ps", "-A", "-o", "pid=", "-o", "ppid=", "-o", "comm=").Output()
 	var out []process
 	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 2 {
-			out = appendProcess(out, f[0], f[1], filepath.Base(f[2]))
+		f := strings.Fields(line)
+		if len(f) > 2 {
+			// macOS has the whole path of the program, which may have blanks.
+			out = appendProcess(out, f[0], f[1], filepath.Base(strings.Join(f[2:], " ")))
 		}
 	}
 	return out

@@ -17,7 +17,7 @@ import (
 // modules nested in them. match is called concurrently and must not keep data.
 // What is looked at is noted in set.
 func Grep(ctx context.Context, set *inputs.Set, dirs []string, match func(path string, data []byte) bool) ([]string, error) {
-	return grep(ctx, set, dirs, defaultMaxSize, match, func(p string, d fs.DirEntry) bool {
+	return grep(ctx, set, dirs, MaxSize, match, func(p string, d fs.DirEntry) bool {
 		if d.IsDir() {
 			return !set.Exists(filepath.Join(p, "go.mod")) && d.Name() != "testdata" && !strings.HasPrefix(d.Name(), "_")
 		}

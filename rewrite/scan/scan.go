@@ -139,13 +139,15 @@ type Problem struct {
 	Err  error
 }
 
-const defaultMaxSize = 4 << 20
+// MaxSize is the size in bytes of the biggest file that is looked at unless Config
+// says another: what holds more is data.
+const MaxSize = 4 << 20
 
 // Run scans what patterns cover, ./... for instance, or directories, files and
 // import paths.
 func Run(ctx context.Context, cfg Config, patterns []string) (*Result, error) {
 	if cfg.MaxFileSize == 0 {
-		cfg.MaxFileSize = defaultMaxSize
+		cfg.MaxFileSize = MaxSize
 	}
 	res := &Result{}
 	s := &scanner{cfg: cfg, res: res, mods: newModules(), seen: make(map[string]bool), jobs: make(chan job, 256)}
