@@ -117,5 +117,5 @@ func Test(t *testing.T) {}
 	write(t, at("more_test.go"), "package main\n\nimport \"runtime\"\n\nfunc init() { runtime.GC() }\n")
 	check("a test more", nil, 2)
 	write(t, at("go.mod"), strings.Replace(source("go.mod"), "go 1.24", "go 1.23", 1))
-	check("another go.mod", nil, 2)
+	check("another go.mod", nil, 1) // the buffer of it was for a package whose tests did not matter
 }

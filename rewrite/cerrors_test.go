@@ -166,11 +166,15 @@ var names = map[uint8]string{OK: "ok", Bad: "bad"}
 package m`+collects+`-- x_test.go --
 package m
 
+import "runtime"
+
 var keys = map[uint8]bool{OK: true, Bad: true}
 
 var text string = 1
+
+var collect = runtime.GC
 `)
-	if got := problems(run(t, dir, deleteGC), dir); got != "x_test.go:5:19: cannot use 1 (untyped int constant) as string value in variable declaration\n" {
+	if got := problems(run(t, dir, deleteGC), dir); got != "x_test.go:7:19: cannot use 1 (untyped int constant) as string value in variable declaration\n" {
 		t.Errorf("problems:\n%s", got)
 	}
 }

@@ -159,7 +159,7 @@ func (r *runner) judge(opt Options, part targets, i, n int, res *Result) error {
 	if err := r.loadViews(opt, part, res); err != nil {
 		return err
 	}
-	found := r.findIn(res)
+	found := r.findIn(opt, res)
 	if err := r.ctx.Err(); err != nil {
 		return err // a rule may have missed what could not be loaded any more
 	}
@@ -225,10 +225,13 @@ func newRunner(ctx context.Context, opt Options, finders []*Finder) *runner {
 
 // findIn returns what the rules find in each view, and adds to res what could not be
 // checked.
-func (r *runner) findIn(res *Result) []perView {
+func (r *runner) findIn(opt Options, res *Result) []perView {
 	var out []perView
 	for _, v := range r.views {
 		found := r.find(v)
+		if r.loadTests(opt, v, found) {
+			found = r.find(v)
+		}
 		r.identify(v.snap, found)
 		live, faults := r.suppress(v.snap, found)
 		v.base = typeErrors(v.snap) // of the packages that a rule asked for, too

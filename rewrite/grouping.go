@@ -41,6 +41,7 @@ func (g *grouping) add(p scan.Package) error {
 	}
 	if m.Work == "" {
 		group := g.group(origin{dir: m.Dir}, true)
+		addTests(group, p)
 		group.Paths[m.Path] = m.Dir
 		group.Patterns = append(group.Patterns, pattern)
 		return nil
@@ -54,8 +55,19 @@ func (g *grouping) add(p scan.Package) error {
 	group.Patterns = append(group.Patterns, whole)
 	group.Paths[m.Path] = m.Dir
 	alone := group.Module(m.Dir)
+	addTests(group, p)
+	addTests(alone, p)
 	alone.Patterns = append(alone.Patterns, pattern)
 	return nil
+}
+
+// addTests tells group which tests of p matter.
+func addTests(group *load.Group, p scan.Package) {
+	for _, f := range p.Files {
+		if f.Test {
+			group.AddTest(f.Path)
+		}
+	}
 }
 
 func (g *grouping) group(from origin, noWork bool) *load.Group {

@@ -330,17 +330,29 @@ func (r *runner) broken(snaps []*load.Snapshot) bool {
 func (r *runner) newError(i int, s *load.Snapshot) string {
 	v := r.views[i]
 	for _, p := range s.Packages {
-		seen := make(map[string]int)
-		for _, e := range p.Errors {
-			seen[e.Message]++
-			if seen[e.Message] > v.base[p.ID][e.Message] {
-				return fmt.Sprintf("%s:%d:%d: %s", e.Pos.Filename, e.Pos.Line, e.Pos.Column, e.Message)
-			}
+		if why := firstNew(p.Errors, v.base[p.ID]); why != "" {
+			return why
 		}
 		if old := v.snap.ByID(p.ID); old != nil && old.Types != p.Types {
 			if name := apiChange(old, p); name != "" {
 				return fmt.Sprintf("%s: the exported %s would change", p.Path, name)
 			}
+			if why := newTestError(v.snap, old, s, p); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
+}
+
+// firstNew returns the first of list that is not among the errors counted in base,
+// by message; "" when there is none.
+func firstNew(list []load.Problem, base map[string]int) string {
+	seen := make(map[string]int)
+	for _, e := range list {
+		seen[e.Message]++
+		if seen[e.Message] > base[e.Message] {
+			return fmt.Sprintf("%s:%d:%d: %s", e.Pos.Filename, e.Pos.Line, e.Pos.Column, e.Message)
 		}
 	}
 	return ""
@@ -387,11 +399,16 @@ func (r *runner) isolate(v *view, list []candidate) []candidate {
 func typeErrors(s *load.Snapshot) map[string]map[string]int {
 	out := make(map[string]map[string]int)
 	for _, p := range s.Packages {
-		m := make(map[string]int)
-		for _, e := range p.Errors {
-			m[e.Message]++
-		}
-		out[p.ID] = m
+		out[p.ID] = count(p.Errors)
+	}
+	return out
+}
+
+// count counts errors by message.
+func count(list []load.Problem) map[string]int {
+	out := make(map[string]int)
+	for _, e := range list {
+		out[e.Message]++
 	}
 	return out
 }

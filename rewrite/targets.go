@@ -343,7 +343,7 @@ func (r *runner) loadView(opt Options, t targets, platform string, res *Result) 
 	}
 	r.loaders = append(r.loaders, l)
 	for _, g := range t.groups {
-		res.Problems = append(res.Problems, addGroup(l, g, opt.Tests)...)
+		res.Problems = append(res.Problems, addGroup(l, g)...)
 		res.Problems = append(res.Problems, l.Problems()...)
 		if err := r.ctx.Err(); err != nil {
 			return nil, err
@@ -361,8 +361,8 @@ func (r *runner) loadView(opt Options, t targets, platform string, res *Result) 
 
 // addGroup makes the packages of g roots of l, those of a workspace module by
 // module where the workspace as a whole cannot be listed.
-func addGroup(l *load.Loader, g load.Group, tests bool) []load.Problem {
-	err := l.AddGroup(g, tests)
+func addGroup(l *load.Loader, g load.Group) []load.Problem {
+	err := l.AddGroup(g)
 	if err == nil {
 		return nil
 	}
@@ -371,7 +371,7 @@ func addGroup(l *load.Loader, g load.Group, tests bool) []load.Problem {
 	}
 	out := []load.Problem{problemAt(g.Dir, "checked without the workspace: "+err.Error())}
 	for _, m := range g.Modules {
-		if err := l.AddGroup(*m, tests); err != nil {
+		if err := l.AddGroup(*m); err != nil {
 			out = append(out, problemAt(m.Dir, "not checked: "+err.Error()))
 		}
 	}

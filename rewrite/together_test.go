@@ -92,7 +92,7 @@ func TestCheckEach(t *testing.T) {
 				}
 			}
 			l := load.NewLoader(context.Background(), Config{Dir: dir, Emits: []string{"runtime"}}, nil)
-			if err := l.AddGroup(load.Group{Dir: dir, Patterns: []string{"."}}, false); err != nil {
+			if err := l.AddGroup(load.Group{Dir: dir, Patterns: []string{"."}}); err != nil {
 				t.Fatal(err)
 			}
 			s := l.Snapshot(nil, nil)

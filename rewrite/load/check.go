@@ -44,7 +44,11 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 			p.Errors = append(p.Errors, Problem{Pos: token.Position{Filename: path}, Package: p.Path, Message: "not read: " + Reason(err)})
 			continue
 		}
-		f, perr := parser.ParseFile(l.fset, path, src, parser.ParseComments|parser.SkipObjectResolution|parser.AllErrors)
+		text, thin := l.thin[path]
+		if !thin {
+			text = src
+		}
+		f, perr := parser.ParseFile(l.fset, path, text, parser.ParseComments|parser.SkipObjectResolution|parser.AllErrors)
 		if perr != nil {
 			var list scanner.ErrorList
 			if errors.As(perr, &list) {
@@ -57,8 +61,11 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 		if f == nil || !f.Pos().IsValid() {
 			continue
 		}
+		if thin {
+			dropUnused(f)
+		}
 		file := &File{
-			Path: path, Pkg: p, AST: f, Src: src,
+			Path: path, Pkg: p, AST: f, Src: src, thin: thin,
 			Test:      strings.HasSuffix(path, "_test.go") || strings.HasSuffix(m.Name, "_test"),
 			Generated: ast.IsGenerated(f),
 			Cgo:       importsC(f),
@@ -66,6 +73,8 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 		switch {
 		case perr != nil:
 			file.ReadOnly = "it has a syntax error"
+		case thin:
+			file.ReadOnly = "its functions are not loaded"
 		case len(src) > maxEdited:
 			file.ReadOnly = fmt.Sprintf("it is bigger than %d MB", maxEdited>>20)
 		default:
@@ -92,6 +101,9 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 			var te types.Error
 			if !errors.As(err, &te) {
 				return
+			}
+			if l.thin[l.fset.PositionFor(te.Pos, false).Filename] != nil {
+				return // that a function has no body, say
 			}
 			p.Errors = append(p.Errors, Problem{Pos: l.fset.PositionFor(te.Pos, false), Package: p.Path, Message: te.Msg})
 		},

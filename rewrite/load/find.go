@@ -66,7 +66,7 @@ func (l *Loader) find(dir string, patterns []string, tests bool) ([]*packages.Pa
 	roots := make(map[string]*packages.Package)
 	imports := make(map[*packages.Package][]string)
 	for _, f := range list {
-		if err := l.variants(&f, tests, roots, imports); err != nil {
+		if err := l.variants(&f, tests && l.hasTested(f.Dir), roots, imports); err != nil {
 			return nil, err
 		}
 	}
@@ -143,6 +143,7 @@ func (l *Loader) variants(f *foundPackage, tests bool, roots map[string]*package
 	if err := make(f.ImportPath, f.ImportPath, f.Name, "", slices.Concat(f.GoFiles, f.CgoFiles)...); err != nil || !tests {
 		return err
 	}
+	l.thinTests(f)
 	variant := " [" + f.ImportPath + ".test]"
 	if len(f.TestGoFiles) > 0 {
 		if err := make(f.ImportPath+variant, f.ImportPath, f.Name, f.ImportPath, slices.Concat(f.GoFiles, f.TestGoFiles, f.CgoFiles)...); err != nil {
@@ -170,19 +171,22 @@ func (f *foundPackage) abs(names []string) []string {
 func (l *Loader) importsOf(files []string) ([]string, error) {
 	seen := make(map[string]bool)
 	for _, path := range files {
-		src, ok := l.overlay[path]
-		var err error
-		if !ok {
-			src, err = l.Inputs.Read(path)
-		}
+		src, err := l.source(path)
 		if err != nil {
 			return nil, errList
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), path, src, parser.ImportsOnly)
+		mode := parser.ImportsOnly
+		if thin := l.thin[path]; thin != nil {
+			src, mode = thin, parser.SkipObjectResolution
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, src, mode)
 		if err != nil {
 			return nil, errList
 		}
 		l.cgo[path] = importsC(f)
+		if l.thin[path] != nil {
+			dropUnused(f)
+		}
 		for _, spec := range f.Imports {
 			if p, err := strconv.Unquote(spec.Path.Value); err == nil && p != "C" {
 				seen[p] = true

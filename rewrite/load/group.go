@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -21,6 +23,9 @@ type Group struct {
 	// Paths has the directories of the group's modules by module path; that of
 	// files in no module is "command-line-arguments".
 	Paths map[string]string
+	// Tests has the test files in which a rule can fire, by directory without links.
+	// The other packages are loaded without their tests.
+	Tests map[string][]string
 	// Modules are the modules of a workspace, each as a group of its own.
 	Modules []*Group
 }
@@ -37,6 +42,15 @@ func (g *Group) Module(dir string) *Group {
 	return m
 }
 
+// AddTest says that a rule can fire in the test file.
+func (g *Group) AddTest(path string) {
+	if g.Tests == nil {
+		g.Tests = make(map[string][]string)
+	}
+	dir := RealPath(filepath.Dir(path))
+	g.Tests[dir] = append(g.Tests[dir], path)
+}
+
 // Clashes reports whether the two groups have a module path in common that means
 // different directories. They cannot be loaded together.
 func (g *Group) Clashes(h *Group) bool {
@@ -49,10 +63,11 @@ func (g *Group) Clashes(h *Group) bool {
 }
 
 // AddGroup makes the packages of g roots.
-func (l *Loader) AddGroup(g Group, tests bool) error {
+func (l *Loader) AddGroup(g Group) error {
 	l.noWork[g.Dir] = g.NoWork
 	l.assign(g)
-	_, err := l.add(g.Dir, g.Patterns, tests)
+	maps.Copy(l.tested, g.Tests)
+	_, err := l.add(g.Dir, g.Patterns, len(g.Tests) > 0)
 	return err
 }
 

@@ -128,12 +128,9 @@ func (l *Loader) sourcedAs(dep *packages.Package) *packages.Package {
 func (l *Loader) declare(x *exports, u map[string]*types.Package, m *packages.Package) *types.Package {
 	var files []*ast.File
 	for _, path := range m.GoFiles {
-		src, ok := l.overlay[path]
-		if !ok {
-			var err error
-			if src, err = l.Inputs.Read(path); err != nil {
-				continue
-			}
+		src, err := l.source(path)
+		if err != nil {
+			continue
 		}
 		if f, _ := parser.ParseFile(l.fset, path, src, parser.SkipObjectResolution); f != nil {
 			files = append(files, f)

@@ -63,11 +63,20 @@ type Loader struct {
 	scopes  []*scope
 	scopeOf map[string]*scope
 	homes   map[string]*scope
+	from    map[string]string            // the directory from which a root was listed, by ID
+	variant map[string]*packages.Package // what withTests said, by ID
 	// first are the types of the roots, by ID, as they were before any edit.
 	first map[string]*types.Package
 	mods  map[string]*Module // by go.mod path
 
 	overlay map[string][]byte // what the go command is to see in place of the files on disk
+
+	// tested has the test files that are loaded whole, nil for all, by the directory
+	// without links of a package whose tests are loaded; it is nil where all are.
+	tested map[string][]string
+	// thin has what files declare in which no rule can fire, without the bodies of
+	// their functions, by path.
+	thin map[string][]byte
 
 	noWork   map[string]bool // directories in which the go command runs without a workspace
 	noVendor map[string]bool // and those in which it runs without their vendor directory
@@ -102,12 +111,16 @@ func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Load
 
 		scopeOf: make(map[string]*scope),
 		homes:   make(map[string]*scope),
+		from:    make(map[string]string),
+		variant: make(map[string]*packages.Package),
 
 		first: make(map[string]*types.Package),
 		mods:  make(map[string]*Module),
 
 		overlay: overlay,
 
+		tested:   make(map[string][]string),
+		thin:     make(map[string][]byte),
 		noWork:   make(map[string]bool),
 		noVendor: make(map[string]bool),
 		wide:     make(map[string]bool),
@@ -282,6 +295,7 @@ func (l *Loader) add(dir string, patterns []string, tests bool) (added []string,
 		}
 		l.root[p.ID] = l.meta[p.ID]
 		l.homes[p.ID] = l.scope
+		l.from[p.ID] = dir
 	}
 	// A package's test variant holds the same files and more: it takes over.
 	for _, p := range l.root {

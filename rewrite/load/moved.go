@@ -18,7 +18,7 @@ func (l *Loader) follow(s *Snapshot) {
 	moved := make(map[string]*Package) // by import path
 	for _, p := range s.Packages {
 		if p.edited() && p.ForTest == "" || p.edited() && p.ForTest == p.Path {
-			if was := l.first[p.ID]; was != nil && apiOf(was) != apiOf(p.Types) {
+			if was := l.first[p.ID]; was != nil && declarations(was, false) != declarations(p.Types, false) {
 				moved[p.Path] = p
 			}
 		}
@@ -104,20 +104,20 @@ func (p *Package) edited() bool {
 	return slices.ContainsFunc(p.Files, func(f *File) bool { _, ok := p.snap.overlay[f.Path]; return ok })
 }
 
-// apiOf describes what other packages can see of p.
-func apiOf(p *types.Package) string {
+// declarations describes what p declares: all, or what other packages can see.
+func declarations(p *types.Package, all bool) string {
 	var b strings.Builder
 	qualify := func(q *types.Package) string { return q.Path() }
 	for _, name := range p.Scope().Names() {
 		obj := p.Scope().Lookup(name)
 		tn, isType := obj.(*types.TypeName)
-		if !obj.Exported() && !isType {
+		if !all && !obj.Exported() && !isType {
 			continue
 		}
 		b.WriteString(types.ObjectString(obj, qualify) + "\n")
 		if named, ok := obj.Type().(*types.Named); isType && ok && !tn.IsAlias() {
 			for m := range named.Methods() {
-				if m.Exported() {
+				if all || m.Exported() {
 					b.WriteString(types.ObjectString(m, qualify) + "\n")
 				}
 			}

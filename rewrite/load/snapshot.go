@@ -91,6 +91,8 @@ type File struct {
 	// ReadOnly says why no fix may touch the file, "" when fixes may: what is
 	// known of a file that does not parse is not all that it holds.
 	ReadOnly string
+
+	thin bool // without the bodies of its functions
 }
 
 // Load lists, parses and type-checks the packages that match patterns in
@@ -98,6 +100,7 @@ type File struct {
 // does the same for the candidates of a scan.
 func Load(ctx context.Context, cfg Config, patterns ...string) (*Snapshot, error) {
 	l := NewLoader(ctx, cfg, nil)
+	l.tested = nil
 	if _, err := l.add(cfg.Dir, patterns, cfg.Tests); err != nil {
 		return nil, err
 	}
@@ -127,7 +130,7 @@ func (l *Loader) Snapshot(overlay map[string][]byte, prev *Snapshot) *Snapshot {
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.root)) {
 		m := l.root[id]
-		if p := old[id]; p != nil && !p.moved && !changed(p, overlay) {
+		if p := old[id]; p != nil && !p.moved && !l.changed(p, overlay) {
 			s.Packages = append(s.Packages, p.in(s))
 			continue
 		}
@@ -156,9 +159,13 @@ func (s *Snapshot) settle() {
 	}
 }
 
-// changed reports whether a file of p differs under overlay.
-func changed(p *Package, overlay map[string][]byte) bool {
+// changed reports whether a file of p differs under overlay, or is to be loaded whole
+// now.
+func (l *Loader) changed(p *Package, overlay map[string][]byte) bool {
 	for _, f := range p.Files {
+		if f.thin && l.thin[f.Path] == nil {
+			return true
+		}
 		if data, ok := overlay[f.Path]; ok && !bytes.Equal(data, f.Src) {
 			return true
 		}
