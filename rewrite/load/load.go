@@ -303,7 +303,13 @@ func (l *Loader) add(dir string, patterns []string, tests bool) (added []string,
 			delete(l.root, p.ForTest)
 		}
 	}
-	return added, l.listExports(dir, all, tests, added)
+	if err := l.listExports(dir, all, tests, added); err != nil {
+		for _, id := range added {
+			delete(l.root, id)
+		}
+		return nil, err
+	}
+	return added, nil
 }
 
 func isEmitted(p *packages.Package, emits []string) bool {

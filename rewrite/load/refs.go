@@ -5,6 +5,7 @@ import (
 	"go/types"
 	"iter"
 	"slices"
+	"strings"
 
 	"golang.org/x/tools/go/ast/inspector"
 	"golang.org/x/tools/go/types/typeutil"
@@ -165,16 +166,13 @@ func (p *Package) IsCall(n ast.Node, pkgPath string, names ...string) bool {
 		return false
 	}
 	fn := p.Callee(call)
-	if fn == nil {
-		return false
-	}
-	key := ObjectKey(fn)
-	for _, name := range names {
-		if key == name || key == pkgPath+"."+name {
-			return true
+	return fn != nil && slices.ContainsFunc(names, func(name string) bool {
+		if !strings.HasSuffix(name, fn.Name()) {
+			return false // to make the key costs more
 		}
-	}
-	return false
+		key := ObjectKey(fn)
+		return key == name || key == pkgPath+"."+name
+	})
 }
 
 // Callee returns the function or method that call calls statically, nil for

@@ -3,6 +3,9 @@ package scan
 import (
 	"bytes"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"regexp"
 	"slices"
@@ -56,6 +59,17 @@ func (m *matcher) rules(data []byte, test bool) []string {
 		}
 	}
 	head := importHead(data)
+	var tree *ast.File
+	var failed error
+	possible := func(n Need) bool {
+		if n.Syntax == nil {
+			return true
+		}
+		if tree == nil && failed == nil {
+			tree, failed = parser.ParseFile(token.NewFileSet(), "", data, parser.SkipObjectResolution)
+		}
+		return failed != nil || n.Syntax(tree)
+	}
 	for i := range m.imports {
 		x := &m.imports[i]
 		if !bytes.Contains(head, x.quoted) && !bytes.Contains(head, x.raw) {
@@ -65,7 +79,7 @@ func (m *matcher) rules(data []byte, test bool) []string {
 			if test && !n.Tests {
 				continue
 			}
-			if len(x.words[j]) == 0 || slices.ContainsFunc(x.words[j], func(w []byte) bool { return hasWord(data, w) }) {
+			if (len(x.words[j]) == 0 || slices.ContainsFunc(x.words[j], func(w []byte) bool { return uses(data, head, w) })) && possible(n) {
 				add(n)
 			}
 		}
@@ -118,6 +132,39 @@ func hasWord(data, word []byte) bool {
 		off = i + 1
 	}
 }
+
+// uses reports whether data, whose imports are all in head, may use word of a package
+// that it imports: behind a dot, or as it is where there is a dot import. What comments
+// and strings say of it is no use.
+func uses(data, head, word []byte) bool {
+	if token.IsKeyword(string(word)) || dotImport.Match(head) {
+		return hasWord(data, word)
+	}
+	for off := 0; ; {
+		i := bytes.Index(data[off:], word)
+		if i < 0 {
+			return false
+		}
+		i += off
+		if end := i + len(word); (end == len(data) || !wordByte(data[end])) && behindDot(data[:i]) {
+			return true
+		}
+		off = i + 1
+	}
+}
+
+// behindDot reports whether a dot may stand before what follows head, with nothing but
+// space and comments in between.
+func behindDot(head []byte) bool {
+	before := bytes.TrimRight(head, " \t\r\n")
+	if bytes.HasSuffix(before, []byte(".")) || bytes.HasSuffix(before, []byte("*/")) {
+		return true
+	}
+	line := before[bytes.LastIndexByte(before, '\n')+1:]
+	return bytes.ContainsRune(head[len(before):], '\n') && bytes.Contains(line, []byte("//"))
+}
+
+var dotImport = regexp.MustCompile("\\.\\s*[\"`]")
 
 func wordByte(b byte) bool {
 	return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= 0x80

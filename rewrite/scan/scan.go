@@ -9,6 +9,7 @@ package scan
 
 import (
 	"context"
+	"go/ast"
 	"runtime"
 	"slices"
 	"strings"
@@ -26,6 +27,9 @@ type Need struct {
 	Idents []string
 	// Tests says whether the rule may fire in _test.go files.
 	Tests bool
+	// Syntax, if set, reports whether the rule may fire in the file by what can be seen
+	// without types and other files. A file that does not parse is not shown to it.
+	Syntax func(f *ast.File) bool
 }
 
 // TextNeed selects text files that a rule reads: those of one of Kinds that

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"go/ast"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/runtimefix/runtimefix/rewrite/scan"
@@ -41,6 +43,12 @@ func TestCandidates(t *testing.T) {
 		{"the import in a value", "package p\nconst s = `\n\"runtime\"\n`\nfunc f() { GC() }\n", false},
 		{"other import", "package p\nimport \"runtime/debug\"\nfunc f() { debug.GC() }\n", false},
 		{"part of a word", "package p\nimport \"runtime\"\nfunc f() { runtime.GCX(); aGC() }\n", false},
+		{"a comment", "package p\nimport \"runtime\"\n// GC runs rarely,\n// GC is rare\nvar n = runtime.NumCPU() /* no GC */\n", false},
+		{"a string", "package p\nimport \"runtime\"\nvar s, n = \"GC\", runtime.NumCPU()\n", false},
+		{"a field", "package p\nimport \"runtime\"\ntype t struct{ GC int }\nvar x = t{GC: runtime.NumCPU()}\n", false},
+		{"a comment behind the dot", "package p\nimport \"runtime\"\nfunc f() { runtime./* now */GC() }\n", true},
+		{"a line comment behind the dot", "package p\nimport \"runtime\"\nfunc f() {\n\truntime. // a\n\t\t// b\n\t\tGC()\n}\n", true},
+		{"a dot import of something else", "package p\nimport (\n\t. \"fmt\"\n\t\"runtime\"\n)\ntype GC int\nvar _, n = Sprint(), runtime.NumCPU()\n", true},
 		{"no import", "package p\nfunc f() { runtime.GC() }\n", false},
 		{"empty", "", false},
 	} {
@@ -57,6 +65,39 @@ func TestCandidates(t *testing.T) {
 				t.Errorf("candidate: %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// A file is shown to a need's condition when it parses, and only where all else holds.
+func TestSyntax(t *testing.T) {
+	dir := t.TempDir()
+	for name, src := range map[string]string{
+		"no.go":     "package p\nimport \"runtime\"\nfunc f() { runtime.GC() }\n",
+		"yes.go":    "package p\nimport \"runtime\"\nfunc g() { runtime.GC() }\nvar yes int\n",
+		"other.go":  "package p\nvar yes int\n",
+		"broken.go": "package p\nimport \"runtime\"\nfunc f() { runtime.GC( }\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(src), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var asked atomic.Int32 // files are read side by side
+	need := scan.Need{Rule: "gc", Import: "runtime", Idents: []string{"GC"}, Syntax: func(f *ast.File) bool {
+		asked.Add(1)
+		return len(f.Decls) == 3
+	}}
+	res, err := scan.Run(context.Background(), scan.Config{Dir: dir, Needs: []scan.Need{need}, GOOS: "linux", GOARCH: "amd64"}, []string{"./..."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range res.Packages {
+		for _, f := range p.Files {
+			got = append(got, filepath.Base(f.Path))
+		}
+	}
+	if s := strings.Join(got, " "); s != "broken.go yes.go" || asked.Load() != 2 {
+		t.Errorf("candidates: %s; asked %d times", s, asked.Load())
 	}
 }
 

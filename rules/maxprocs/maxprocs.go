@@ -36,12 +36,34 @@ It fires when runtime.GOMAXPROCS is called for its effect with the value of runt
 	serve()
 }`,
 	Needs: []rewrite.Need{
-		{Import: "runtime", Idents: []string{"GOMAXPROCS", "NumCPU"}},
+		{Import: "runtime", Idents: []string{"NumCPU"}},
+		{Import: "runtime", Idents: []string{"GOMAXPROCS"}, Syntax: sets},
 		{Import: image.AutomaxprocsPath, Idents: []string{"package"}},
 		{Import: image.AutomaxprocsPath + "/maxprocs", Idents: []string{"Set"}},
 	},
 	TextNeeds: maxprocsTextNeeds,
 	Find:      findMaxprocs,
+}
+
+// sets reports whether GOMAXPROCS is more than asked for.
+func sets(f *ast.File) bool {
+	asked, used := 0, 0
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Ident:
+			if n.Name == "GOMAXPROCS" {
+				used++
+			}
+		case *ast.CallExpr:
+			if id := syntax.LastName(n.Fun); id != nil && id.Name == "GOMAXPROCS" && len(n.Args) == 1 {
+				if lit, ok := n.Args[0].(*ast.BasicLit); ok && lit.Value == "0" {
+					asked++
+				}
+			}
+		}
+		return true
+	})
+	return used > asked
 }
 
 func findMaxprocs(s *rewrite.Snapshot) []rewrite.Finding {

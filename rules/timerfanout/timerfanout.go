@@ -34,9 +34,45 @@ time.AfterFunc(30*time.Second, func() {
 		cleanup(req)
 	}
 })`,
-	Needs: []rewrite.Need{{Import: "time", Idents: []string{"AfterFunc"}}},
+	Needs: []rewrite.Need{{Import: "time", Idents: []string{"AfterFunc"}, Syntax: inLoop}},
 	Emits: []string{"maps", "slices"},
 	Find:  timerFanouts,
+}
+
+// inLoop reports whether the result of a timer is dropped somewhere within a loop.
+func inLoop(f *ast.File) bool {
+	found := false
+	ast.Inspect(f, func(n ast.Node) bool {
+		var body *ast.BlockStmt
+		switch n := n.(type) {
+		case *ast.RangeStmt:
+			body = n.Body
+		case *ast.ForStmt:
+			body = n.Body
+		default:
+			return !found
+		}
+		ast.Inspect(body, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ExprStmt:
+				found = found || callsAfterFunc(n.X)
+			case *ast.AssignStmt:
+				found = found || callsAfterFunc(n.Rhs[0])
+			}
+			return !found
+		})
+		return !found
+	})
+	return found
+}
+
+func callsAfterFunc(x ast.Expr) bool {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	id := syntax.LastName(call.Fun)
+	return id != nil && id.Name == "AfterFunc"
 }
 
 // fewTimers is the number of elements up to which a loop is no fan-out.

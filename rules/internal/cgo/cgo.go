@@ -212,7 +212,7 @@ func BoundaryOf(p *rewrite.Package, call *ast.CallExpr) *Boundary {
 	if fn == nil || fn.Pkg() == nil {
 		return nil
 	}
-	if rewrite.ObjectKey(fn) == "(*net.UnixConn).WriteMsgUnix" {
+	if fn.Name() == "WriteMsgUnix" && rewrite.ObjectKey(fn) == "(*net.UnixConn).WriteMsgUnix" {
 		return &Boundary{Call: call, Name: fn.Name()} // descriptors go in its buffer
 	}
 	if !SyscallPackages[fn.Pkg().Path()] {
