@@ -12,7 +12,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/complaint"
 	"github.com/runtimefix/runtimefix/rewrite/internal/guard"
+	"github.com/runtimefix/runtimefix/rewrite/internal/outline"
 	"golang.org/x/tools/go/ast/inspector"
 	"golang.org/x/tools/go/packages"
 )
@@ -33,7 +35,7 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 		ID: m.ID, Path: m.PkgPath, Name: m.Name, Dir: m.Dir, Module: l.module(m), ForTest: m.ForTest,
 		Wide: l.wide[m.ID], meta: m, snap: s,
 	}
-	p.Errors = listErrors(m)
+	p.Errors = complaint.Listed(m)
 	var asts []*ast.File
 	for _, path := range m.GoFiles {
 		if !strings.HasSuffix(path, ".go") {
@@ -62,7 +64,7 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 			continue
 		}
 		if thin {
-			dropUnused(f)
+			outline.DropUnused(f)
 		}
 		file := &File{
 			Path: path, Pkg: p, AST: f, Src: src, thin: thin,

@@ -3,13 +3,11 @@ package load
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/complaint"
 	"github.com/runtimefix/runtimefix/rewrite/internal/missing"
-	"golang.org/x/tools/go/packages"
 )
 
 // libraryOf returns the C library for want of which p, or what it imports, has no
@@ -80,7 +78,7 @@ func (p *Package) uncompiled(checked map[string]bool) []Problem {
 	}
 	if !p.compiled() && slices.ContainsFunc(p.Files, func(f *File) bool { return f.Cgo }) {
 		for _, m := range p.metas() {
-			if prob, ok := complaint(m); ok {
+			if prob, ok := complaint.Compiler(m); ok {
 				prob.Message += ": checked without C types"
 				out = append(out, prob)
 				break
@@ -88,34 +86,10 @@ func (p *Package) uncompiled(checked map[string]bool) []Problem {
 		}
 	}
 	for _, m := range p.fakedDeps() {
-		if prob, ok := complaint(m); ok && !checked[m.PkgPath] {
+		if prob, ok := complaint.Compiler(m); ok && !checked[m.PkgPath] {
 			prob.Message += ": what imports " + m.PkgPath + " is checked without its C types"
 			out = append(out, prob)
 		}
 	}
 	return out
-}
-
-// errorLine matches a line of the C compiler's, cgo's or the compiler's output.
-var errorLine = regexp.MustCompile(`(?m)^(?:\./)?([^\s:][^:\n]*:\d+(?::\d+)?): (.*)$`)
-
-// complaint returns the first error in the compiler's output for m.
-func complaint(m *packages.Package) (prob Problem, ok bool) {
-	for _, e := range m.Errors {
-		if !strings.HasPrefix(e.Msg, "# ") {
-			continue
-		}
-		found := errorLine.FindAllStringSubmatch(e.Msg, -1)
-		if len(found) == 0 {
-			continue
-		}
-		i := max(0, slices.IndexFunc(found, func(line []string) bool { return strings.Contains(line[2], "error: ") }))
-		text := strings.TrimPrefix(strings.TrimPrefix(found[i][2], "fatal "), "error: ")
-		prob = Problem{Pos: parsePosition(found[i][1]), Package: m.PkgPath, Message: text}
-		if m.Dir != "" {
-			prob.Pos.Filename = filepath.Join(m.Dir, filepath.Base(prob.Pos.Filename))
-		}
-		return prob, true
-	}
-	return prob, false
 }

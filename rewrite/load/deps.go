@@ -2,9 +2,6 @@ package load
 
 import (
 	"bytes"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -12,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/outline"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -66,7 +64,7 @@ func (p *Package) DepsUsing(pkgPath string, names ...string) []DepUse {
 		}
 		v := slices.ContainsFunc(m.GoFiles, func(path string) bool {
 			src, err := p.snap.Read(path)
-			return err == nil && fileUses(src, pkgPath, names)
+			return err == nil && outline.Uses(src, pkgPath, names)
 		})
 		known.Store(m.ID+" "+m.Dir, v)
 		return v
@@ -92,44 +90,6 @@ func (p *Package) DepsImporting(pkgPath string) []DepUse {
 	})
 	slices.SortFunc(out, func(a, b DepUse) int { return strings.Compare(a.Path, b.Path) })
 	return out
-}
-
-// fileUses reports whether the Go file src names pkgPath.name for one of names.
-func fileUses(src []byte, pkgPath string, names []string) bool {
-	if !bytes.Contains(src, []byte(pkgPath)) || !slices.ContainsFunc(names, func(n string) bool { return bytes.Contains(src, []byte(n)) }) {
-		return false
-	}
-	f, _ := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution)
-	if f == nil {
-		return true // unreadable: assume the worst
-	}
-	local := ""
-	for _, spec := range f.Imports {
-		if path, err := strconv.Unquote(spec.Path.Value); err == nil && path == pkgPath {
-			local = path[strings.LastIndexByte(path, '/')+1:]
-			if spec.Name != nil {
-				local = spec.Name.Name
-			}
-		}
-	}
-	if local == "" || local == "_" {
-		return false
-	}
-	found := false
-	ast.Inspect(f, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.SelectorExpr:
-			if x, ok := n.X.(*ast.Ident); ok && x.Name == local && slices.Contains(names, n.Sel.Name) {
-				found = true
-			}
-		case *ast.Ident:
-			if local == "." && slices.Contains(names, n.Name) {
-				found = true
-			}
-		}
-		return !found
-	})
-	return found
 }
 
 // GoFilesWith returns the paths, in order, of the .go files of module m that
@@ -197,7 +157,7 @@ func (s *Snapshot) FilesUsing(m *Module, pkgPath string, names ...string) ([]str
 		files, err := s.GoFilesWith(m, strconv.Quote(pkgPath))
 		return filesGot{slices.DeleteFunc(files, func(path string) bool {
 			src, err := s.Read(path)
-			return err == nil && !fileUses(src, pkgPath, names)
+			return err == nil && !outline.Uses(src, pkgPath, names)
 		}), err}
 	})
 	return slices.Clone(got.files), got.err

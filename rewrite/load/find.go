@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite/gocommand"
+	"github.com/runtimefix/runtimefix/rewrite/internal/outline"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -185,7 +186,7 @@ func (l *Loader) importsOf(files []string) ([]string, error) {
 		}
 		l.cgo[path] = importsC(f)
 		if l.thin[path] != nil {
-			dropUnused(f)
+			outline.DropUnused(f)
 		}
 		for _, spec := range f.Imports {
 			if p, err := strconv.Unquote(spec.Path.Value); err == nil && p != "C" {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/complaint"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -99,7 +100,7 @@ func Locate(ctx context.Context, cfg Config, patterns []string) (dirs []string, 
 		}
 	}
 	for _, p := range pkgs {
-		problems = append(problems, listErrors(p)...)
+		problems = append(problems, complaint.Listed(p)...)
 		if p.Module != nil && p.Module.Main && p.Dir != "" && !slices.Contains(dirs, p.Dir) {
 			dirs = append(dirs, p.Dir)
 		}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite/gocommand"
+	"github.com/runtimefix/runtimefix/rewrite/internal/complaint"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"golang.org/x/mod/modfile"
@@ -176,7 +177,7 @@ func (l *Loader) list(dir string, patterns []string, tests bool, mode packages.L
 		l.noVendor[dir] = true
 		return l.list(dir, patterns, tests, mode)
 	}
-	if _, tried := l.modFile[dir]; err != nil && !tried && untidy(err) && l.ctx.Err() == nil {
+	if _, tried := l.modFile[dir]; err != nil && !tried && complaint.Untidy(err) && l.ctx.Err() == nil {
 		if pkgs, ok := l.listTidied(dir, patterns, tests, mode, err); ok {
 			return pkgs, nil
 		}

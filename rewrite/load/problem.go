@@ -1,13 +1,9 @@
 package load
 
 import (
-	"errors"
-	"go/token"
-	"io/fs"
-	"path/filepath"
 	"slices"
-	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/complaint"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -43,107 +39,11 @@ func (p *Package) metas() []*packages.Package {
 	return out
 }
 
-// listErrors returns the go command's complaints about p, without those that
-// the type checker here reports itself, better.
-func listErrors(p *packages.Package) []Problem {
-	var out []Problem
-	for _, e := range p.Errors {
-		if e.Kind == packages.TypeError || e.Kind == packages.ParseError {
-			continue
-		}
-		if strings.HasPrefix(e.Msg, "# ") || strings.Contains(e.Msg, "\n# ") {
-			continue // the compiler's output for a package that does not build
-		}
-		if strings.Contains(e.Msg, "build constraints exclude all Go files") {
-			continue // it has no file for this platform, as the scan knows
-		}
-		pos := parsePosition(e.Pos)
-		if pos.Filename != "" && !filepath.IsAbs(pos.Filename) {
-			// The go command writes paths relative to its directory.
-			for _, path := range slices.Concat(p.GoFiles, p.IgnoredFiles, p.OtherFiles) {
-				if filepath.Base(path) == filepath.Base(pos.Filename) {
-					pos.Filename = path
-				}
-			}
-			if !filepath.IsAbs(pos.Filename) && p.Dir != "" {
-				pos.Filename = filepath.Join(p.Dir, filepath.Base(pos.Filename))
-			}
-		}
-		out = append(out, Problem{Pos: pos, Message: e.Msg, Package: p.PkgPath})
-	}
-	return out
-}
+// Problem is complaint.Problem.
+type Problem = complaint.Problem
 
-// parsePosition reads file:line:col as go/packages writes it.
-func parsePosition(s string) token.Position {
-	var pos token.Position
-	if s == "" || s == "-" {
-		return pos
-	}
-	rest, col, ok1 := cutLastInt(s)
-	file, line, ok2 := cutLastInt(rest)
-	switch {
-	case ok1 && ok2:
-		pos = token.Position{Filename: file, Line: line, Column: col}
-	case ok1:
-		pos = token.Position{Filename: rest, Line: col}
-	default:
-		pos = token.Position{Filename: s}
-	}
-	return pos
-}
+// Dedupe is complaint.Dedupe.
+func Dedupe(list []Problem) []Problem { return complaint.Dedupe(list) }
 
-func cutLastInt(s string) (rest string, n int, ok bool) {
-	i := strings.LastIndexByte(s, ':')
-	if i < 0 {
-		return s, 0, false
-	}
-	for _, c := range s[i+1:] {
-		if c < '0' || c > '9' {
-			return s, 0, false
-		}
-		n = n*10 + int(c-'0')
-	}
-	return s[:i], n, i+1 < len(s)
-}
-
-// Problem is something that could not be checked, with the reason.
-type Problem struct {
-	Pos     token.Position // Filename "" when it concerns no file
-	Package string         // import path, "" when unknown
-	Message string
-}
-
-// Error returns the problem as file:line:col: message.
-func (p Problem) Error() string {
-	if p.Pos.Filename == "" {
-		if p.Package != "" {
-			return p.Package + ": " + p.Message
-		}
-		return p.Message
-	}
-	return p.Pos.String() + ": " + p.Message
-}
-
-// Dedupe drops problems that read the same as an earlier one.
-func Dedupe(list []Problem) []Problem {
-	seen := make(map[string]bool)
-	var out []Problem
-	for _, p := range list {
-		if text := p.Error(); !seen[text] {
-			seen[text] = true
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// Reason returns the reason in err without the file name, which the position
-// of a Problem says already.
-func Reason(err error) string {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err.Error()
-	}
-	return err.Error()
-}
+// Reason is complaint.Reason.
+func Reason(err error) string { return complaint.Reason(err) }

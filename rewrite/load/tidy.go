@@ -14,17 +14,6 @@ import (
 // A go.mod that "go mod tidy" would change keeps the go command from listing
 // anything. It is listed as tidy would leave it then, by a copy.
 
-// untidy reports whether the go command refused a go.mod or go.sum that it could
-// put in order itself.
-func untidy(err error) bool {
-	for _, s := range []string{"updates to go.mod needed", "missing go.sum entry", "go mod tidy", "to match its go.sum", "go: updating go.mod"} {
-		if strings.Contains(err.Error(), s) {
-			return true
-		}
-	}
-	return false
-}
-
 // listTidied lists patterns on copies of go.mod and go.sum that the go command
 // may change, after it refused the module as it is because of cause. ok is false
 // where that does not help.

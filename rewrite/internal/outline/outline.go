@@ -1,4 +1,5 @@
-// Package outline shows what a Go file declares without what its functions do.
+// Package outline reads single Go files without types: what they declare, without what
+// their functions do, and what they use of a package.
 package outline
 
 import (
