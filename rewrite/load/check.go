@@ -37,6 +37,7 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 	}
 	p.Errors = complaint.Listed(m)
 	var asts []*ast.File
+	size := 0 // of what has bodies
 	for _, path := range m.GoFiles {
 		if !strings.HasSuffix(path, ".go") {
 			continue
@@ -82,19 +83,13 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 		default:
 			file.ReadOnly = l.ReadOnly[path]
 		}
+		if !thin {
+			size += len(src)
+		}
 		p.Files = append(p.Files, file)
 		asts = append(asts, f)
 	}
-	p.Info = &types.Info{
-		Types:        make(map[ast.Expr]types.TypeAndValue),
-		Instances:    make(map[*ast.Ident]types.Instance),
-		Defs:         make(map[*ast.Ident]types.Object),
-		Uses:         make(map[*ast.Ident]types.Object),
-		Implicits:    make(map[ast.Node]types.Object),
-		Selections:   make(map[*ast.SelectorExpr]*types.Selection),
-		Scopes:       make(map[ast.Node]*types.Scope),
-		FileVersions: make(map[*ast.File]string),
-	}
+	p.Info = newInfo(size)
 	conf := types.Config{
 		Importer:    imp.importer(l, m),
 		FakeImportC: true,
@@ -123,6 +118,21 @@ func (l *Loader) checkWith(s *Snapshot, m *packages.Package, imp *exports) *Pack
 	p.Inspector = inspector.New(asts)
 	p.Errors = Dedupe(p.Errors)
 	return p
+}
+
+// newInfo returns maps for the types in size bytes of source, as big as they get in
+// nats-server and this program: to let them grow takes a twelfth of the whole run.
+func newInfo(size int) *types.Info {
+	return &types.Info{
+		Types:        make(map[ast.Expr]types.TypeAndValue, size/12),
+		Instances:    make(map[*ast.Ident]types.Instance),
+		Defs:         make(map[*ast.Ident]types.Object, size/90),
+		Uses:         make(map[*ast.Ident]types.Object, size/17),
+		Implicits:    make(map[ast.Node]types.Object),
+		Selections:   make(map[*ast.SelectorExpr]*types.Selection, size/75),
+		Scopes:       make(map[ast.Node]*types.Scope, size/100),
+		FileVersions: make(map[*ast.File]string),
+	}
 }
 
 // maxEdited is the size in bytes of the biggest file that is changed: nobody writes
