@@ -7,6 +7,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/heat"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/internal/web"
 )
 
 var (
@@ -54,7 +55,7 @@ func operatorAction(call rewrite.Call, h heat.Heat) bool {
 			id := syntax.LastName(c.Fun)
 			return id != nil && redirects.MatchString(id.Name)
 		})
-		if sends || actionRoutes.MatchString(spelled(name)) || routed(place.Pkg, fn, actionRoutes) {
+		if sends || actionRoutes.MatchString(spelled(name)) || web.Routed(place.Pkg, fn, actionRoutes) {
 			return true
 		}
 	}

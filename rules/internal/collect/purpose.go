@@ -2,8 +2,6 @@ package collect
 
 import (
 	"go/ast"
-	"go/constant"
-	"go/types"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,7 +46,7 @@ func isEndpoint(call rewrite.Call) bool {
 		return false
 	}
 	d, declared := fn.Node().(*ast.FuncDecl)
-	return collectsFirst(p, syntax.BodyOf(fn.Node()), call.At) || declared && asksFor.MatchString(d.Name.Name) || routed(p, fn, asksFor)
+	return collectsFirst(p, syntax.BodyOf(fn.Node()), call.At) || declared && asksFor.MatchString(d.Name.Name) || web.Routed(p, fn, asksFor)
 }
 
 // onRequest reports whether fn, a declared function or a literal, is a handler.
@@ -58,21 +56,6 @@ func onRequest(p *rewrite.Package, fn ast.Node) bool {
 		return web.IsHandler(syntax.SignatureOf(p, n))
 	case *ast.FuncDecl:
 		return heat.IsHandlerDecl(p, n)
-	}
-	return false
-}
-
-// routed reports whether the handler at fn is handed to a call with a constant
-// that matches, as its route does.
-func routed(p *rewrite.Package, fn inspector.Cursor, re *regexp.Regexp) bool {
-	n, ok := fn.Node().(*ast.FuncDecl)
-	if !ok {
-		return routes(p, fn.Parent(), re)
-	}
-	for _, r := range p.Snapshot().Refs(rewrite.ObjectKey(p.Info.Defs[n.Name].(*types.Func))) {
-		if routes(r.Pkg, r.Expr().Parent(), re) {
-			return true
-		}
 	}
 	return false
 }
@@ -113,24 +96,6 @@ func writesReply(p *rewrite.Package, n ast.Node) bool {
 		return sel.Sel.Name != "Header"
 	}
 	return slices.ContainsFunc(call.Args, isWriter)
-}
-
-// routes reports whether the call at c, or the one that a conversion there is an
-// argument of, has a constant that matches.
-func routes(p *rewrite.Package, c inspector.Cursor, re *regexp.Regexp) bool {
-	call, ok := c.Node().(*ast.CallExpr)
-	if ok && p.Info.Types[call.Fun].IsType() {
-		call, ok = c.Parent().Node().(*ast.CallExpr) // http.HandlerFunc(f)
-	}
-	if !ok {
-		return false
-	}
-	for _, arg := range call.Args {
-		if v := p.Info.Types[arg].Value; v != nil && v.Kind() == constant.String && re.MatchString(constant.StringVal(v)) {
-			return true
-		}
-	}
-	return false
 }
 
 // onlyCollects reports whether every statement of body collects, logs, writes a

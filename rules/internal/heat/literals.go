@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -75,7 +76,25 @@ func (f *heatFinder) literalUse(p *rewrite.Package, lit inspector.Cursor, depth 
 	case isScraped(fn):
 		return Heat{Kind: Recurring, Why: "for every scrape"}, false
 	}
-	return f.passed(p, c.Parent(), c.ParentEdgeIndex(), depth)
+	h, on = f.passed(p, c.Parent(), c.ParentEdgeIndex(), depth)
+	if !on && h.Kind == unknownHeat && isGauge(p, lit.Node().(*ast.FuncLit), fn) {
+		return Heat{Kind: Recurring, Why: "whenever the gauge is read"}, false
+	}
+	return h, on
+}
+
+// gaugeName matches functions, and packages, that make metrics.
+var gaugeName = regexp.MustCompile(`(?i)gauge|^(?:metrics?|stats?)$`)
+
+// isGauge reports whether the function literal is the value of a metric that fn
+// makes and whoever collects the metrics asks for: it takes nothing and gives a number.
+func isGauge(p *rewrite.Package, lit *ast.FuncLit, fn *types.Func) bool {
+	sig := syntax.SignatureOf(p, lit)
+	if sig == nil || sig.Params().Len() > 0 || sig.Results().Len() != 1 || fn.Pkg() == nil {
+		return false
+	}
+	t, ok := sig.Results().At(0).Type().Underlying().(*types.Basic)
+	return ok && t.Info()&types.IsNumeric != 0 && (gaugeName.MatchString(fn.Name()) || gaugeName.MatchString(fn.Pkg().Name()))
 }
 
 // namedLiteral returns the heat of a function literal that a variable names, a
