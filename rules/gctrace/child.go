@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
@@ -42,8 +43,8 @@ func (x *goTrace) othersSet() bool {
 // traceOnly reports whether the value sets nothing but the trace.
 func traceOnly(p *rewrite.Package, value ast.Expr) bool {
 	s, ok := syntax.ConstString(p, value)
-	g := readGodebug(strings.TrimPrefix(s, "GODEBUG="))
-	return ok && g.setting != "" && g.rest == ""
+	g := godebug.Read(strings.TrimPrefix(s, "GODEBUG="))
+	return ok && g.Setting != "" && g.Rest == ""
 }
 
 // conditional reports whether an if, switch or select stands around the literal

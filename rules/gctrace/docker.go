@@ -9,6 +9,7 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
 	"github.com/runtimefix/runtimefix/rules/internal/dockerfile"
 	"github.com/runtimefix/runtimefix/rules/internal/span"
 )
@@ -35,13 +36,13 @@ func dockerTraces(t *rewrite.TextFile, hides func() bool) []traceSite {
 				}
 			}
 			if in.Pairs == nil && strings.Contains(in.Node.Original, "GODEBUG") {
-				if g := readGodebug(rawGodebug(in.Node)); g.on() {
+				if g := godebug.Read(rawGodebug(in.Node)); g.On() {
 					out = append(out, traceSite{file: t, off: x.start(in), end: x.start(in) + len(in.Name), value: g, where: "the image", names: names, why: "the instruction is written in an unusual way; remove gctrace by hand"})
 				}
 			}
 		case "onbuild":
 			if inner := dockerfile.OnlyChild(in.Node); inner != nil && strings.EqualFold(inner.Value, "env") {
-				if g := readGodebug(rawGodebug(inner)); g.on() {
+				if g := godebug.Read(rawGodebug(inner)); g.On() {
 					out = append(out, traceSite{file: t, off: x.start(in), end: x.start(in) + len(in.Name), value: g, where: "images built from this one", names: names, why: "the instruction is for other images; remove gctrace by hand"})
 				}
 			}
@@ -63,7 +64,7 @@ func dockerTraces(t *rewrite.TextFile, hides func() bool) []traceSite {
 	hidden := x.hidden(env, hides)
 	for i := len(env) - 1; i >= 0; i-- {
 		site, refers := x.env(env[:i+1], hidden[i])
-		if site.value.on() {
+		if site.value.On() {
 			out = append(out, site)
 		}
 		if !refers {
@@ -87,7 +88,7 @@ func (v dockerEnv) raw() string {
 // more reports whether the variable has more than the trace.
 func (v dockerEnv) more() bool {
 	inner, _ := span.PlainValue(v.raw())
-	return readGodebug(v.raw()[inner.Off:inner.End]).rest != ""
+	return godebug.Read(v.raw()[inner.Off:inner.End]).Rest != ""
 }
 
 type dockerTracer struct {
@@ -139,15 +140,15 @@ func (x *dockerTracer) env(env []dockerEnv, earlier bool) (site traceSite, refer
 	site = traceSite{file: x.t, off: place.Off, end: place.End, where: "the image", names: x.names}
 	inner, plain := span.PlainValue(raw.Text)
 	value := raw.At(inner)
-	site.value = readGodebug(value.Text)
+	site.value = godebug.Read(value.Text)
 	if !plain {
-		site.value.hidden, site.value.setting = hiddenTrace.FindString(value.Text), ""
+		site.value.Hidden, site.value.Setting = godebug.HiddenTrace.FindString(value.Text), ""
 		return site, refers
 	}
-	if site.value.setting == "" {
+	if site.value.Setting == "" {
 		return site, refers
 	}
-	at := value.File(site.value.at)
+	at := value.File(site.value.At)
 	site.off, site.end = at.Off, at.End
 	fix, err := x.envFix(env, value, site.value, earlier)
 	if err != nil {
@@ -160,19 +161,19 @@ func (x *dockerTracer) env(env []dockerEnv, earlier bool) (site traceSite, refer
 
 // envFix removes the trace from the value, that of the last of env, and the variable
 // or the whole instruction when nothing else is in it.
-func (x *dockerTracer) envFix(env []dockerEnv, value span.FileText, g godebugValue, earlier bool) (*rewrite.Fix, error) {
+func (x *dockerTracer) envFix(env []dockerEnv, value span.FileText, g godebug.Value, earlier bool) (*rewrite.Fix, error) {
 	v := env[len(env)-1]
 	var edits []span.TextEdit
-	message := "remove " + g.setting + " from GODEBUG"
-	drop := g.rest == "" && !earlier
+	message := "remove " + g.Setting + " from GODEBUG"
+	drop := g.Rest == "" && !earlier
 	switch {
 	case drop:
 		message = "remove GODEBUG"
 		edits = x.d.DropPair(v.in, v.i, aboutTrace)
-	case v.in.Pairs[v.i].Whole.Off+len("GODEBUG")+1 != v.in.Pairs[v.i].Value.Off && g.rest == "":
+	case v.in.Pairs[v.i].Whole.Off+len("GODEBUG")+1 != v.in.Pairs[v.i].Value.Off && g.Rest == "":
 		return nil, errors.New("the old form of ENV takes no empty value")
 	default:
-		for _, c := range g.cuts {
+		for _, c := range g.Cuts {
 			edits = append(edits, value.Cut(c)...)
 		}
 	}
@@ -184,7 +185,7 @@ func (x *dockerTracer) envFix(env []dockerEnv, value span.FileText, g godebugVal
 			return value, true
 		}
 		inner, _ := span.PlainValue(value)
-		return value[:inner.Off] + g.rest + value[inner.End:], !drop
+		return value[:inner.Off] + g.Rest + value[inner.End:], !drop
 	}); err != nil {
 		return nil, err
 	}
@@ -229,8 +230,8 @@ func (x *dockerTracer) withEarlier(env []dockerEnv, edits []span.TextEdit, hold 
 // than a trace.
 func (x *dockerTracer) dropped(w dockerEnv) (edits []span.TextEdit, ok bool) {
 	inner, plain := span.PlainValue(w.raw())
-	g := readGodebug(w.raw()[inner.Off:inner.End])
-	if !plain || g.setting == "" || g.rest != "" {
+	g := godebug.Read(w.raw()[inner.Off:inner.End])
+	if !plain || g.Setting == "" || g.Rest != "" {
 		return nil, false
 	}
 	if edits = x.d.DropPair(w.in, w.i, aboutTrace); len(edits) == 0 {
@@ -261,13 +262,13 @@ func (x *dockerTracer) args(v dockerEnv) []traceSite {
 				continue
 			}
 			def = strings.Trim(def, `"'`)
-			g := readGodebug(def)
+			g := godebug.Read(def)
 			if strings.Contains(value, "gctrace=$"+name) || strings.Contains(value, "gctrace=${"+name) {
 				if n, err := strconv.Atoi(def); err == nil && n > 0 {
-					g = readGodebug("gctrace=" + def)
+					g = godebug.Read("gctrace=" + def)
 				}
 			}
-			if !g.on() {
+			if !g.On() {
 				continue
 			}
 			at := in.Text.File(w)

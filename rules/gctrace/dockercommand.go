@@ -8,6 +8,8 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/gctrace/command"
+	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
 	"github.com/runtimefix/runtimefix/rules/internal/dockerfile"
 	"github.com/runtimefix/runtimefix/rules/internal/span"
 )
@@ -35,15 +37,7 @@ func (x *dockerTracer) command(in *dockerfile.Instruction) []traceSite {
 	switch {
 	case node == nil:
 	case in.Node.Attributes["json"]:
-		for n, prev := node, ""; n != nil; n, prev = n.Next, n.Value {
-			if v, ok := strings.CutPrefix(n.Value, "GODEBUG="); ok && strings.HasSuffix(prev, "env") {
-				if g := readGodebug(v); g.on() {
-					out = append(out, traceSite{file: x.t, off: x.start(in), end: x.start(in) + len(in.Name), value: g, where: where, names: x.names, why: "it is part of a list of arguments" + byHand})
-				}
-			} else {
-				report(n.Value, "it is part of a list of arguments")
-			}
-		}
+		out = append(out, x.words(in, node, where, safety, effect)...)
 	case len(in.Node.Heredocs) > 0:
 		if !slices.Contains([]string{"", "sh", "bash"}, shellOf(in)) {
 			break
@@ -59,6 +53,42 @@ func (x *dockerTracer) command(in *dockerfile.Instruction) []traceSite {
 		}
 		s := &script{t: x.t, text: in.Text.At(span.Span{Off: len(text) - len(node.Value), End: len(text)}), where: where, names: x.names, safety: safety, effect: effect, hides: x.hides}
 		out = append(out, s.traces()...)
+	}
+	return out
+}
+
+// words returns the sites in the words of a command that is a list, from node on.
+func (x *dockerTracer) words(in *dockerfile.Instruction, node *parser.Node, where string, safety rewrite.Safety, effect string) []traceSite {
+	const byHand = "it is part of a list of arguments; remove gctrace by hand"
+	var words []string
+	for n := node; n != nil; n = n.Next {
+		words = append(words, n.Value)
+	}
+	var out []traceSite
+	for i, role := range command.Roles(words) {
+		switch value, ok := strings.CutPrefix(words[i], "GODEBUG="); role {
+		case command.Variable:
+			if g := godebug.Read(value); ok && g.On() {
+				out = append(out, traceSite{file: x.t, off: x.start(in), end: x.start(in) + len(in.Name), value: g, where: where, names: x.names, why: byHand})
+			}
+		case command.Script:
+			s := &script{t: x.t, where: where, names: x.names, safety: safety, effect: effect, hides: x.hides}
+			text, quoted := in.Text.Text, `"`+words[i]+`"`
+			at := strings.Index(text, quoted)
+			placed := strings.Count(text, quoted) == 1 && !strings.ContainsAny(words[i], "\"\\")
+			if placed {
+				s.text = in.Text.At(span.Span{Off: at + 1, End: at + len(quoted) - 1})
+			} else {
+				s.text = span.WholeText([]byte(words[i]), span.Span{Off: 0, End: len(words[i])})
+			}
+			for _, site := range s.traces() {
+				if !placed {
+					site.off, site.end = x.start(in), x.start(in)+len(in.Name)
+					site.fix, site.why = nil, byHand
+				}
+				out = append(out, site)
+			}
+		}
 	}
 	return out
 }

@@ -4,15 +4,14 @@ package gctrace
 import (
 	"cmp"
 	"path"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
+	"github.com/runtimefix/runtimefix/rules/gctrace/survey"
 	"github.com/runtimefix/runtimefix/rules/internal/manifest"
 	"github.com/runtimefix/runtimefix/rules/internal/rule"
-	"github.com/runtimefix/runtimefix/rules/internal/span"
 )
 
 var Rule = &rule.Rule{
@@ -38,7 +37,7 @@ It fires when a GODEBUG value has an element gctrace=N with N above zero in a Do
 	Needs: []rewrite.Need{{Idents: []string{"gctrace"}}},
 	TextNeeds: []rewrite.TextNeed{{
 		Kinds:    traceFileKinds,
-		Contains: append([]string{"gctrace"}, otherTraces...),
+		Contains: append([]string{"gctrace"}, godebug.OtherTraces...),
 	}},
 	Find: findGctrace,
 }
@@ -48,10 +47,6 @@ var traceFileKinds = []rewrite.TextKind{
 	rewrite.Dockerfile, rewrite.YAML, rewrite.JSON, rewrite.HelmTemplate, rewrite.Systemd, rewrite.Supervisor,
 	rewrite.EnvFile, rewrite.Procfile, rewrite.Shell, rewrite.Makefile, rewrite.TOML, rewrite.HCL, rewrite.Plist,
 }
-
-// otherTraces are the other GODEBUG settings that make the runtime write to
-// standard error as long as they are on (runtime/extern.go).
-var otherTraces = []string{"schedtrace", "scheddetail", "scavtrace", "gcpacertrace", "inittrace", "checkfinalizers"}
 
 func findGctrace(s *rewrite.Snapshot) []rewrite.Finding {
 	out := goTraces(s)
@@ -69,12 +64,12 @@ func textTraces(s *rewrite.Snapshot) []traceSite {
 		find func(t *rewrite.TextFile, hides func() bool) []traceSite
 		// hides reports whether o is a file whose GODEBUG may show where that of t
 		// goes.
-		hides func(s *rewrite.Snapshot, t *rewrite.TextFile, o otherFile) bool
+		hides func(s *rewrite.Snapshot, t *rewrite.TextFile, o survey.File) bool
 	}{
 		{rewrite.Dockerfile, dockerTraces, baseOfImage},
 		{rewrite.Systemd, unitTraces, sameUnit},
 		{rewrite.Supervisor, func(t *rewrite.TextFile, hides func() bool) []traceSite {
-			if surveyOf(s, t.Path).envFiles[path.Base(t.Path)] {
+			if survey.Of(s, t.Path).EnvFiles[path.Base(t.Path)] {
 				return namedEnvTraces(t, hides)
 			}
 			return supervisorTraces(t, hides)
@@ -83,7 +78,7 @@ func textTraces(s *rewrite.Snapshot) []traceSite {
 			if rewrite.NamesShell(t.Src) {
 				return shellTraces(t, hides)
 			}
-			if surveyOf(s, t.Path).envFiles[path.Base(t.Path)] && path.Base(t.Path) != ".env" {
+			if survey.Of(s, t.Path).EnvFiles[path.Base(t.Path)] && path.Base(t.Path) != ".env" {
 				return namedEnvTraces(t, hides)
 			}
 			return settingTraces(t, envFileFormat, hides)
@@ -97,141 +92,18 @@ func textTraces(s *rewrite.Snapshot) []traceSite {
 	} {
 		for _, t := range s.TextsOf("gctrace", kind.kind) {
 			out = append(out, kind.find(t, func() bool {
-				return setElsewhere(s, t.Path, func(o otherFile) bool { return kind.hides(s, t, o) })
+				return survey.SetElsewhere(s, t.Path, func(o survey.File) bool { return kind.hides(s, t, o) })
 			})...)
 		}
 	}
 	return out
 }
 
-// godebugValue is a value of GODEBUG with respect to traces.
-type godebugValue struct {
-	// setting is the element that switches the trace of collections on,
-	// "gctrace=1" say, and at its place in the value; "" when it is off.
-	setting string
-	at      span.Span
-	// cuts are the ranges to be removed, each with one comma, and rest is what
-	// stays of the value.
-	cuts []span.Span
-	rest string
-	// hidden is an element that may switch the trace on inside of an expansion,
-	// as in ${GODEBUG:-gctrace=1}.
-	hidden string
-	// others are the elements that switch other traces on.
-	others []string
-}
-
-// on reports whether there is anything to say about the value.
-func (g godebugValue) on() bool { return g.setting != "" || g.hidden != "" || len(g.others) > 0 }
-
-// readGodebug reads a value of GODEBUG as the runtime does: elements apart by
-// commas, of which later ones win, with decimal numbers (parsegodebug in
-// runtime/runtime1.go). Elements with an expansion of a shell, Dockerfile or
-// template are left alone.
-func readGodebug(value string) godebugValue {
-	var g godebugValue
-	list := elementsOf(value)
-	traces := make(map[string]string) // the element in effect by name
-	for _, e := range list {
-		if strings.ContainsAny(e.text, "$`{") {
-			if hiddenTrace.MatchString(e.text) {
-				g.hidden = e.text
-			}
-			continue
-		}
-		name, v, ok := e.number()
-		if !ok {
-			continue
-		}
-		switch {
-		case name == "gctrace" && v > 0:
-			g.setting, g.at = e.text, e.Span
-		case name == "gctrace":
-			g.setting = ""
-		case slices.Contains(otherTraces, name) && v > 0:
-			traces[name] = e.text
-		case slices.Contains(otherTraces, name):
-			delete(traces, name)
-		}
-	}
-	for _, name := range otherTraces {
-		if traces[name] != "" {
-			g.others = append(g.others, traces[name])
-		}
-	}
-	g.rest = value
-	if g.setting != "" {
-		g.rest, g.cuts = withoutTrace(value, list)
-	}
-	return g
-}
-
-// godebugElement is one name=value of GODEBUG and its place in the value.
-type godebugElement struct {
-	span.Span
-	text string
-}
-
-// number returns the element's name and number. ok is false where the runtime
-// reads none.
-func (e godebugElement) number() (name string, n int64, ok bool) {
-	name, digits, ok := strings.Cut(e.text, "=")
-	if !ok {
-		return "", 0, false
-	}
-	n, err := strconv.ParseInt(digits, 10, 32)
-	return name, n, err == nil
-}
-
-// elementsOf cuts value at its commas, save those within an expansion.
-func elementsOf(value string) (list []godebugElement) {
-	begin, depth := 0, 0
-	for i := 0; i <= len(value); i++ {
-		if i < len(value) {
-			switch value[i] {
-			case '{', '(':
-				depth++
-			case '}', ')':
-				depth--
-			}
-			if value[i] != ',' || depth > 0 {
-				continue
-			}
-		}
-		list = append(list, godebugElement{span.Span{Off: begin, End: i}, value[begin:i]})
-		begin = i + 1
-	}
-	return list
-}
-
-// withoutTrace returns value, made of list, without the elements that switch the
-// trace on, and what is cut for that.
-func withoutTrace(value string, list []godebugElement) (rest string, cuts []span.Span) {
-	var kept []string
-	for _, e := range list {
-		if name, v, ok := e.number(); !ok || name != "gctrace" || v <= 0 {
-			kept = append(kept, e.text)
-			continue
-		}
-		cut := e.Span
-		switch {
-		case len(kept) > 0:
-			cut.Off-- // the comma before it
-		case cut.End < len(value):
-			cut.End++ // the comma behind it
-		}
-		cuts = append(cuts, cut)
-	}
-	return strings.Join(kept, ","), cuts
-}
-
-var hiddenTrace = regexp.MustCompile(`gctrace=0*[1-9]`)
-
 // traceSite is one place in a text file that switches a trace on.
 type traceSite struct {
 	file     *rewrite.TextFile
 	off, end int
-	value    godebugValue
+	value    godebug.Value
 	// where says whose environment it is: "the image", "the container x".
 	where string
 	// names are the names of what it belongs to, a stage, service or target.
@@ -244,24 +116,24 @@ type traceSite struct {
 // findings returns what is to be reported at the site. The fix is withheld
 // where somebody may want the trace.
 func (x traceSite) findings(s *rewrite.Snapshot) []rewrite.Finding {
-	if x.value.setting == "" && x.value.hidden == "" {
+	if x.value.Setting == "" && x.value.Hidden == "" {
 		return otherTraceFindings(x)
 	}
 	if namesTrace(s.Rel(x.file.Path)) || slices.ContainsFunc(x.names, namesTrace) {
 		return nil
 	}
-	setting := cmp.Or(x.value.setting, x.value.hidden)
+	setting := cmp.Or(x.value.Setting, x.value.Hidden)
 	f := rewrite.Finding{
 		Pos: x.file.Pos(x.off), End: x.file.Pos(x.end),
 		Message: "GODEBUG=" + setting + " in the environment of " + x.where + ": the runtime writes a line to standard error for every garbage collection",
 	}
-	rel, how, read := traceReader(s, x.file.Path, x.names)
+	rel, how, read := survey.ReaderOf(s, x.file.Path, x.names)
 	why, fix := cmp.Or(traceWanted(s, x.file, x.names...), read, x.why), x.fix
-	if why == "" && how == maybeRead {
-		fix, why = lowered(fix, rel)
+	if why == "" && how == survey.MaybeRead {
+		fix, why = survey.Lowered(fix, rel)
 	}
 	switch {
-	case x.value.setting == "":
+	case x.value.Setting == "":
 		f.NoFix = "the value depends on another variable; remove gctrace by hand"
 	case why != "":
 		f.NoFix = why
@@ -273,10 +145,10 @@ func (x traceSite) findings(s *rewrite.Snapshot) []rewrite.Finding {
 
 func otherTraceFindings(x traceSite) []rewrite.Finding {
 	var out []rewrite.Finding
-	if len(x.value.others) > 0 {
+	if len(x.value.Others) > 0 {
 		out = append(out, rewrite.Finding{
 			Pos: x.file.Pos(x.off), End: x.file.Pos(x.end),
-			Message: "GODEBUG=" + strings.Join(x.value.others, ",") + " in the environment of " + x.where + ": the runtime writes traces to standard error",
+			Message: "GODEBUG=" + strings.Join(x.value.Others, ",") + " in the environment of " + x.where + ": the runtime writes traces to standard error",
 			NoFix:   "only gctrace is removed; remove it by hand if nobody reads the trace",
 		})
 	}
@@ -304,16 +176,11 @@ func traceWanted(s *rewrite.Snapshot, file *rewrite.TextFile, names ...string) s
 	return ""
 }
 
-// traceLine matches a pattern or format for a line of the trace, "gc 1 @0.01s"
-// and so on, as programs write it: behind "gc" and a blank stands an escape, a
-// class, a group or a verb. It does not match itself.
-var traceLine = regexp.MustCompile(`\bgc[ ](\(|\\|\[|%|#\?)[^@\r\n]{0,40}@`)
-
 // namesTrace reports whether a name says that tracing the collector is the
 // purpose of what it names.
 func namesTrace(name string) bool {
 	lower := strings.ToLower(name)
-	return slices.ContainsFunc([]string{"gctrace", "gc-trace", "gc_trace", "gclog", "gc-log", "gc_log"}, func(s string) bool { return strings.Contains(lower, s) })
+	return slices.ContainsFunc([]string{"gctrace", "gc-trace", "gc_trace", "trace-gc", "trace_gc", "gclog", "gc-log", "gc_log"}, func(s string) bool { return strings.Contains(lower, s) })
 }
 
 // isCIPath reports whether rel, a path within its repository, belongs to a

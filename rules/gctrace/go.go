@@ -11,6 +11,8 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
+	"github.com/runtimefix/runtimefix/rules/gctrace/survey"
 	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/manifest"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -64,8 +66,8 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	case !isPair:
 		return rewrite.Finding{}, false
 	}
-	g := readGodebug(value)
-	if g.setting == "" || ownReader(x.p) {
+	g := godebug.Read(value)
+	if g.Setting == "" || survey.OwnReader(x.p) {
 		return rewrite.Finding{}, false
 	}
 	var fix *rewrite.Fix
@@ -73,8 +75,8 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	switch {
 	case setenv != nil:
 		fix, why = x.setenvFix(setenv, g)
-	case container && g.rest != "":
-		fix, why = x.valueFix(g.rest)
+	case container && g.Rest != "":
+		fix, why = x.valueFix(g.Rest)
 	case container:
 		why = "another GODEBUG, from envFrom or the image, may show where the variable goes; remove it by hand"
 	default:
@@ -92,14 +94,14 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	}
 	f := rewrite.Finding{
 		Pos: x.lit.Pos(), End: x.lit.End(),
-		Message: "GODEBUG=" + g.setting + " in the environment of " + whose + " writes a line to standard error for every garbage collection",
+		Message: "GODEBUG=" + g.Setting + " in the environment of " + whose + " writes a line to standard error for every garbage collection",
 	}
 	rel := x.s.Rel(x.file.Path)
 	decl := ""
 	if d := syntax.EnclosingDecl(x.cur); d != nil {
 		decl = d.Name.Name
 	}
-	if namesTrace(rel) || namesTrace(decl) {
+	if namesTrace(rel) || namesTrace(decl) || x.switched() {
 		return rewrite.Finding{}, false
 	}
 	if word := cmp.Or(manifest.DevelopmentWord(rel), manifest.DevelopmentWord(decl)); word != "" {
@@ -109,9 +111,9 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 		why = x.wanted()
 	}
 	if why == "" {
-		reader, how, read := traceReader(x.s, x.file.Path, x.spoken())
-		if why = read; how == maybeRead {
-			fix, why = lowered(fix, reader)
+		reader, how, read := survey.ReaderOf(x.s, x.file.Path, x.spoken())
+		if why = read; how == survey.MaybeRead {
+			fix, why = survey.Lowered(fix, reader)
 		}
 	}
 	if why != "" || fix == nil {
@@ -145,6 +147,18 @@ func (x *goTrace) wanted() string {
 		return "the child's standard error is read, maybe for the trace; remove gctrace by hand if it is not"
 	}
 	return ""
+}
+
+// switched reports whether the trace hangs on a condition that says it is asked
+// for.
+func (x *goTrace) switched() bool {
+	for c := range x.cur.Enclosing((*ast.IfStmt)(nil)) {
+		n := c.Node().(*ast.IfStmt)
+		if n.Body.Pos() <= x.lit.Pos() && x.lit.Pos() < n.Body.End() && switchName.MatchString(types.ExprString(n.Cond)) {
+			return true
+		}
+	}
+	return false
 }
 
 // spoken returns the strings of the function around the literal, which name the
@@ -198,9 +212,9 @@ func (x *goTrace) calls(call *ast.CallExpr, pkg string, names ...string) bool {
 	return false
 }
 
-func (x *goTrace) setenvFix(call *ast.CallExpr, g godebugValue) (*rewrite.Fix, string) {
-	if g.rest != "" || x.othersSet() {
-		return x.valueFix(g.rest)
+func (x *goTrace) setenvFix(call *ast.CallExpr, g godebug.Value) (*rewrite.Fix, string) {
+	if g.Rest != "" || x.othersSet() {
+		return x.valueFix(g.Rest)
 	}
 	cur := x.cur.Parent()
 	for cur.Node() != call {
@@ -236,7 +250,7 @@ func (x *goTrace) valueFix(text string) (*rewrite.Fix, string) {
 
 // elementFix takes the element out of a list of variables. It reports whether
 // the operand is an element of one.
-func (x *goTrace) elementFix(whole inspector.Cursor, g godebugValue) (fix *rewrite.Fix, why string, ok bool) {
+func (x *goTrace) elementFix(whole inspector.Cursor, g godebug.Value) (fix *rewrite.Fix, why string, ok bool) {
 	switch n := whole.Parent().Node().(type) {
 	case *ast.CallExpr:
 		if !syntax.IsBuiltin(x.p, n, "append") || !isStrings(x.p.Info.TypeOf(n)) || n.Args[0] == whole.Node() {
@@ -245,8 +259,8 @@ func (x *goTrace) elementFix(whole inspector.Cursor, g godebugValue) (fix *rewri
 		if !x.isEnviron(n.Args[0]) && !x.becomesEnv(whole.Parent()) {
 			return nil, "it is not visible whose environment the list is; remove gctrace by hand", true
 		}
-		if g.rest != "" || x.othersSet() || x.maybeNil(n.Args[0]) {
-			fix, why = x.valueFix("GODEBUG=" + g.rest)
+		if g.Rest != "" || x.othersSet() || x.maybeNil(n.Args[0]) {
+			fix, why = x.valueFix("GODEBUG=" + g.Rest)
 			return fix, why, true
 		}
 		if len(n.Args) == 2 {
@@ -261,8 +275,8 @@ func (x *goTrace) elementFix(whole inspector.Cursor, g godebugValue) (fix *rewri
 		if !x.becomesEnv(whole.Parent()) {
 			return nil, "it is not visible whose environment the list is; remove gctrace by hand", true
 		}
-		if g.rest != "" || x.othersSet() {
-			fix, why = x.valueFix("GODEBUG=" + g.rest)
+		if g.Rest != "" || x.othersSet() {
+			fix, why = x.valueFix("GODEBUG=" + g.Rest)
 			return fix, why, true
 		}
 		// The literal stays when it becomes empty: a nil Env is the parent's whole

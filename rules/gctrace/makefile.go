@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
+	"github.com/runtimefix/runtimefix/rules/gctrace/hcl"
 	"github.com/runtimefix/runtimefix/rules/internal/span"
 )
 
@@ -85,7 +87,7 @@ func shellOfMake(text string) string {
 					b[i] = '}'
 					break
 				}
-				if !isWordByte(b[i]) || b[i] == '-' {
+				if !hcl.IsWordByte(b[i]) || b[i] == '-' {
 					b[i] = '_'
 				}
 			}
@@ -123,8 +125,8 @@ func (m *makefile) assignment(off int, line string, begin int, fields []string) 
 	}
 	raw := strings.TrimSpace(line[begin:end])
 	trimmed := strings.Trim(raw, `"'`)
-	g := readGodebug(trimmed)
-	if !g.on() {
+	g := godebug.Read(trimmed)
+	if !g.On() {
 		return
 	}
 	name := off + strings.Index(line, "GODEBUG")
@@ -138,7 +140,7 @@ func (m *makefile) assignment(off int, line string, begin int, fields []string) 
 		}
 	}
 	switch {
-	case g.setting == "":
+	case g.Setting == "":
 	case m.ifs > 0 || strings.HasSuffix(strings.TrimRight(line[:begin-1], " \t"), "?"):
 		site.why = onCondition
 	case strings.Contains(line, `\`):
@@ -155,7 +157,7 @@ func (m *makefile) assignment(off int, line string, begin int, fields []string) 
 func (m *makefile) more(line span.Span) bool {
 	for _, at := range makeAssignment.FindAllIndex(m.t.Src, -1) {
 		value := m.t.Src[at[1]:span.LineEnd(m.t.Src, at[0])]
-		if at[0] != line.Off && readGodebug(strings.Trim(strings.TrimSpace(string(value)), `"'`)).rest != "" {
+		if at[0] != line.Off && godebug.Read(strings.Trim(strings.TrimSpace(string(value)), `"'`)).Rest != "" {
 			return true
 		}
 	}
@@ -164,8 +166,8 @@ func (m *makefile) more(line span.Span) bool {
 
 // fix removes the trace from the value, or the line when nothing else is in it
 // and nothing in the file asks for the variable; or says why it cannot.
-func (m *makefile) fix(line span.Span, value span.FileText, g godebugValue, comment bool) (*rewrite.Fix, string) {
-	if g.rest == "" && !makeReference.Match(m.t.Src) && !m.more(line) {
+func (m *makefile) fix(line span.Span, value span.FileText, g godebug.Value, comment bool) (*rewrite.Fix, string) {
+	if g.Rest == "" && !makeReference.Match(m.t.Src) && !m.more(line) {
 		if comment && !aboutTrace(string(m.t.Src[value.Offs[len(value.Offs)-1]:line.End])) {
 			return nil, "a comment stands behind it; remove gctrace by hand"
 		}
@@ -173,10 +175,10 @@ func (m *makefile) fix(line span.Span, value span.FileText, g godebugValue, comm
 		return span.SpliceFix(m.t, "remove GODEBUG"+makeEffect, rewrite.Unsafe, cut, []span.TextEdit{{Span: cut}}), ""
 	}
 	var edits []span.TextEdit
-	for _, c := range g.cuts {
+	for _, c := range g.Cuts {
 		edits = append(edits, value.Cut(c)...)
 	}
-	return span.SpliceFix(m.t, "remove "+g.setting+" from GODEBUG"+makeEffect, rewrite.Unsafe, line, edits), ""
+	return span.SpliceFix(m.t, "remove "+g.Setting+" from GODEBUG"+makeEffect, rewrite.Unsafe, line, edits), ""
 }
 
 // makeReference matches what asks for GODEBUG in a Makefile, makeAssignment what

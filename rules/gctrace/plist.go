@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
 	"github.com/runtimefix/runtimefix/rules/internal/span"
 )
 
@@ -74,13 +75,13 @@ func plistTraces(t *rewrite.TextFile) []traceSite {
 		}
 		value, isArgument := strings.CutPrefix(x.text, "GODEBUG=")
 		isValue := i > 0 && list[i-1].name == "key" && list[i-1].up == x.up && list[i-1].text == "GODEBUG"
-		g := readGodebug(value)
-		if !isArgument && !isValue || !g.on() {
+		g := godebug.Read(value)
+		if !isArgument && !isValue || !g.On() {
 			continue
 		}
 		site := traceSite{file: t, off: x.inner.Off, end: x.inner.End, value: g, where: "the job", names: []string{label}}
 		switch {
-		case g.setting == "":
+		case g.Setting == "":
 		case isArgument:
 			site.why = "it is part of a command; remove gctrace by hand"
 		default:
@@ -97,21 +98,21 @@ func plistTraces(t *rewrite.TextFile) []traceSite {
 
 // plistFix removes the trace from the i-th element, or the variable, or the
 // whole environment when nothing else is in it.
-func plistFix(t *rewrite.TextFile, list []plistElement, i int, g godebugValue) (*rewrite.Fix, error) {
+func plistFix(t *rewrite.TextFile, list []plistElement, i int, g godebug.Value) (*rewrite.Fix, error) {
 	x := list[i]
 	if string(t.Src[x.inner.Off:x.inner.End]) != x.text || x.up < 1 {
 		return nil, errors.New("the value is written in an unusual way")
 	}
 	dict := list[x.up]
-	safety, message := rewrite.Safe, "remove "+g.setting+" from GODEBUG"
+	safety, message := rewrite.Safe, "remove "+g.Setting+" from GODEBUG"
 	if list[x.up-1].text != "EnvironmentVariables" {
 		return nil, errors.New("it is not in EnvironmentVariables")
 	}
 	var edits []span.TextEdit
 	gone := map[int]bool{}
-	if g.rest != "" {
+	if g.Rest != "" {
 		in := span.WholeText(t.Src, x.inner)
-		for _, c := range g.cuts {
+		for _, c := range g.Cuts {
 			edits = append(edits, in.Cut(c)...)
 		}
 	} else {
@@ -139,7 +140,7 @@ func plistFix(t *rewrite.TextFile, list []plistElement, i int, g godebugValue) (
 		if !gone[k] && k != i {
 			want = append(want, y.name+" "+strings.TrimSpace(y.text))
 		} else if !gone[k] {
-			want = append(want, y.name+" "+g.rest)
+			want = append(want, y.name+" "+g.Rest)
 		}
 	}
 	for _, y := range plistElements(span.Spliced(t.Src, edits)) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/gctrace/command"
+	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
 	"github.com/runtimefix/runtimefix/rules/internal/span"
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -28,7 +30,12 @@ type script struct {
 	// hides reports whether another value would show in the script's environment;
 	// nil where none can.
 	hides func() bool
-	sites []shellSite
+	// src is what text is a part of, and splice makes the fix of edits to it, which
+	// hold as long as nothing else changes in the range. They are nil where that
+	// is the file.
+	src    []byte
+	splice func(message string, hold span.Span, edits []span.TextEdit) (*rewrite.Fix, error)
+	sites  []shellSite
 }
 
 // parseShell parses text as the shells do that people write scripts for.
@@ -121,7 +128,7 @@ func (s *script) traces() []traceSite {
 			out = append(out, site)
 		}
 	}
-	return out
+	return append(out, s.nested()...)
 }
 
 // passesVariable reports whether word, an argument of command behind prev, sets
@@ -133,6 +140,14 @@ func passesVariable(command, prev, word string) bool {
 		return slices.Contains([]string{"env", "sudo", "doas", "exec", "nohup"}, base) || prev == "-e" || prev == "--env" || prev == "env" || strings.HasSuffix(prev, "/env")
 	}
 	return strings.HasPrefix(word, "--env=GODEBUG=") || strings.HasPrefix(word, "-eGODEBUG=")
+}
+
+// whole returns the bytes that the text is a part of.
+func (s *script) whole() []byte {
+	if s.src != nil {
+		return s.src
+	}
+	return s.t.Src
 }
 
 // span returns the range of n in the text.
@@ -168,16 +183,16 @@ func (s *script) value(x shellSite) (span.FileText, bool) {
 // site describes x, unless it is none.
 func (s *script) site(x shellSite) (traceSite, bool) {
 	value, plain := s.value(x)
-	g := readGodebug(value.Text)
+	g := godebug.Read(value.Text)
 	if !plain {
-		g = godebugValue{hidden: hiddenTrace.FindString(value.Text)}
+		g = godebug.Value{Hidden: godebug.HiddenTrace.FindString(value.Text)}
 	}
-	if !g.on() || s.inert(x) {
+	if !g.On() || s.inert(x) {
 		return traceSite{}, false
 	}
 	at := value.File(span.Span{Off: 0, End: len(value.Text)})
-	if g.setting != "" {
-		at = value.File(g.at)
+	if g.Setting != "" {
+		at = value.File(g.At)
 	}
 	site := traceSite{file: s.t, off: at.Off, end: at.End, value: g, where: s.where, names: s.names}
 	for _, n := range x.around {
@@ -185,7 +200,7 @@ func (s *script) site(x shellSite) (traceSite, bool) {
 			site.names = append(slices.Clone(site.names), fn.Name.Value)
 		}
 	}
-	if g.setting == "" {
+	if g.Setting == "" {
 		return site, true
 	}
 	if site.why = s.wanted(x); site.why != "" {
@@ -201,7 +216,8 @@ func (s *script) site(x shellSite) (traceSite, bool) {
 }
 
 // inert reports whether the trace is of a command of development (go test, go
-// build), or hangs on a condition that names debugging or tracing.
+// build), hangs on a condition that names debugging or tracing, or goes to what is
+// named for it.
 func (s *script) inert(x shellSite) bool {
 	for i, n := range x.around {
 		switch n := n.(type) {
@@ -219,7 +235,16 @@ func (s *script) inert(x shellSite) bool {
 					return true
 				}
 			}
+		case *syntax.Stmt:
+			for _, r := range n.Redirs {
+				if r.Word != nil && keepsTrace.MatchString(s.source(r.Word)) {
+					return true
+				}
+			}
 		case *syntax.BinaryCmd:
+			if (n.Op == syntax.Pipe || n.Op == syntax.PipeAll) && keepsTrace.MatchString(s.source(n.Y)) {
+				return true
+			}
 			if int(n.X.End().Offset()) <= s.span(x.around[len(x.around)-1]).Off && s.isTest(n.X) && switchName.MatchString(s.source(n.X)) {
 				return true
 			}
@@ -239,6 +264,9 @@ func (s *script) inert(x shellSite) bool {
 }
 
 var switchName = regexp.MustCompile(`(?i)debug|trace|verbose|\bgc|profil|bench|test_|dev\b`)
+
+// keepsTrace matches what the trace is written to or looked for in.
+var keepsTrace = regexp.MustCompile(`(?i)gc.?(?:trace|log|stats)|\bgc\b`)
 
 // isTest reports whether the statement is [ ... ], [[ ... ]] or test.
 func (s *script) isTest(n *syntax.Stmt) bool {
@@ -289,14 +317,14 @@ func (s *script) wanted(x shellSite) string {
 
 // fix removes the trace: from the value, or the assignment, or its whole
 // statement.
-func (s *script) fix(x shellSite, value span.FileText, g godebugValue) (*rewrite.Fix, error) {
+func (s *script) fix(x shellSite, value span.FileText, g godebug.Value) (*rewrite.Fix, error) {
 	var edits []span.TextEdit
 	skip := make(map[syntax.Node]bool) // what goes
 	message := "remove GODEBUG"
 	switch {
-	case g.rest != "" || s.keeps(x):
-		message = "remove " + g.setting + " from GODEBUG"
-		for _, c := range g.cuts {
+	case g.Rest != "" || s.keeps(x):
+		message = "remove " + g.Setting + " from GODEBUG"
+		for _, c := range g.Cuts {
 			edits = append(edits, value.Cut(c)...)
 		}
 	case x.word != nil:
@@ -315,12 +343,15 @@ func (s *script) fix(x shellSite, value span.FileText, g godebugValue) (*rewrite
 	}
 	// The new text of the script, for the check, is what the edits leave of it.
 	after, err := parseShell(s.edited(edits))
-	if err != nil || !slices.Equal(shellWords(s.file, skip), shellWords(after, nil)) {
+	if err != nil || !slices.Equal(command.ShellWords(s.file, skip), command.ShellWords(after, nil)) {
 		return nil, errors.New("more than that would change")
 	}
 	hold := span.Span{Off: edits[0].Off, End: edits[len(edits)-1].End}
 	whole := s.text.File(s.span(x.around[len(x.around)-1]))
 	hold = span.Span{Off: min(hold.Off, whole.Off), End: max(hold.End, whole.End)}
+	if s.splice != nil {
+		return s.splice(message+s.effect, hold, edits)
+	}
 	return span.SpliceFix(s.t, message+s.effect, s.safety, hold, edits), nil
 }
 
@@ -328,9 +359,9 @@ func (s *script) fix(x shellSite, value span.FileText, g godebugValue) (*rewrite
 // breaks included, unless comments stand between its pieces.
 func (s *script) remove(r span.Span) []span.TextEdit {
 	at := s.text.File(r)
-	if bytes.ContainsRune(s.t.Src[at.Off:at.End], '#') {
+	if bytes.ContainsRune(s.whole()[at.Off:at.End], '#') {
 		// The blanks before what follows are its indentation.
-		return slices.DeleteFunc(s.text.Cut(r), func(e span.TextEdit) bool { return span.Blank(s.t.Src[e.Off:e.End]) })
+		return slices.DeleteFunc(s.text.Cut(r), func(e span.TextEdit) bool { return span.Blank(s.whole()[e.Off:e.End]) })
 	}
 	return []span.TextEdit{{Span: at}}
 }
@@ -432,7 +463,7 @@ func (s *script) dropStmt(around []syntax.Node, skip map[syntax.Node]bool) ([]sp
 	before, after := text[begin:at.Off], bytes.TrimSpace(text[end:stop])
 	switch {
 	case s.lines && span.Blank(before) && (len(after) == 0 || after[0] == '#' && aboutTrace(string(after))):
-		return []span.TextEdit{{Span: span.CutLines(s.t.Src, s.text.File(span.Span{Off: at.Off, End: end}), "#", aboutTrace)}}, nil
+		return []span.TextEdit{{Span: span.CutLines(s.whole(), s.text.File(span.Span{Off: at.Off, End: end}), "#", aboutTrace)}}, nil
 	case stmt.Semicolon.IsValid() && len(after) > 0 && after[0] != '#':
 		for end < len(text) && (text[end] == ' ' || text[end] == '\t') {
 			end++

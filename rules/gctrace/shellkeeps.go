@@ -1,6 +1,9 @@
 package gctrace
 
-import "mvdan.cc/sh/v3/syntax"
+import (
+	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
+	"mvdan.cc/sh/v3/syntax"
+)
 
 // keeps reports whether the name has to stay where x goes: another value would
 // show, or the script asks for it.
@@ -10,7 +13,7 @@ func (s *script) keeps(x shellSite) bool {
 		if o.assign == x.assign && o.word == x.word || o.word != nil || s.isPrefix(o) {
 			continue
 		}
-		if value, plain := s.value(o); !plain || readGodebug(value.Text).rest != "" {
+		if value, plain := s.value(o); !plain || godebug.Read(value.Text).Rest != "" {
 			return true
 		}
 	}

@@ -10,28 +10,13 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rewrite/yamledit"
+	"github.com/runtimefix/runtimefix/rules/gctrace/survey"
 	"go.yaml.in/yaml/v3"
 )
 
 // An entry for GODEBUG hides others of that name: those of envFrom and env_file,
 // of the image, of a base that a patch is laid over, of an earlier line. Where
 // there may be one the name stays, with what else it had or empty.
-
-// debugSetting matches a GODEBUG with its value, on one line or, as in a list of
-// variables, on two.
-var debugSetting = regexp.MustCompile(`GODEBUG["']?(?:[ \t]*[:=,][ \t]*|[ \t]*\r?\n[ \t]*(?:-[ \t]*)?["']?value["']?:[ \t]*|[ \t]+)["']?([a-z0-9]+=[^\s"'}]*)`)
-
-// otherSetting reports whether data sets GODEBUG to more than the trace.
-func otherSetting(data []byte) bool {
-	for _, m := range debugSetting.FindAllSubmatch(data, -1) {
-		for elem := range strings.SplitSeq(string(m[1]), ",") {
-			if !strings.HasPrefix(elem, "gctrace=") {
-				return true
-			}
-		}
-	}
-	return false
-}
 
 // uncovers reports whether another GODEBUG may show where entry is taken out of
 // its environment; name is that of the container or service.
@@ -87,12 +72,12 @@ func (y *yamlTraces) remoteBase() bool {
 	return false
 }
 
-// setElsewhere reports whether a Dockerfile of the repository sets GODEBUG to
+// survey.SetElsewhere reports whether a Dockerfile of the repository sets GODEBUG to
 // something else, or another manifest does that speaks of the same object or
 // service.
 func (y *yamlTraces) setElsewhere(doc *yaml.Node, name string) bool {
-	return setElsewhere(y.s, y.t.Path, func(o otherFile) bool {
-		return isDockerfileName(filepath.Base(o.path)) || sameObject(doc, name, o.data)
+	return survey.SetElsewhere(y.s, y.t.Path, func(o survey.File) bool {
+		return survey.IsDockerfileName(filepath.Base(o.Path)) || sameObject(doc, name, o.Data)
 	})
 }
 
@@ -108,12 +93,12 @@ func sameObject(doc *yaml.Node, name string, data []byte) bool {
 
 // baseOfImage reports whether o is the Dockerfile of an image that the one of t
 // is built from.
-func baseOfImage(_ *rewrite.Snapshot, t *rewrite.TextFile, o otherFile) bool {
-	base := strings.ToLower(filepath.Base(o.path))
-	if !isDockerfileName(base) {
+func baseOfImage(_ *rewrite.Snapshot, t *rewrite.TextFile, o survey.File) bool {
+	base := strings.ToLower(filepath.Base(o.Path))
+	if !survey.IsDockerfileName(base) {
 		return false
 	}
-	names := []string{filepath.Base(filepath.Dir(o.path)), strings.TrimPrefix(base, "dockerfile."), strings.TrimSuffix(base, ".dockerfile")}
+	names := []string{filepath.Base(filepath.Dir(o.Path)), strings.TrimPrefix(base, "dockerfile."), strings.TrimSuffix(base, ".dockerfile")}
 	for _, m := range fromImage.FindAllSubmatch(t.Src, -1) {
 		image, _, _ := strings.Cut(path.Base(string(m[1])), ":")
 		if strings.ContainsAny(image, "$") || slices.Contains(names, image) {
@@ -127,52 +112,29 @@ var fromImage = regexp.MustCompile(`(?im)^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(\S+)`
 
 // imageOf reports whether o is the Dockerfile of an image that t is put into: it
 // stands beside t or names it.
-func imageOf(_ *rewrite.Snapshot, t *rewrite.TextFile, o otherFile) bool {
-	return isDockerfileName(filepath.Base(o.path)) && (filepath.Dir(o.path) == filepath.Dir(t.Path) || bytes.Contains(o.data, []byte(filepath.Base(t.Path))))
+func imageOf(_ *rewrite.Snapshot, t *rewrite.TextFile, o survey.File) bool {
+	return survey.IsDockerfileName(filepath.Base(o.Path)) && (filepath.Dir(o.Path) == filepath.Dir(t.Path) || bytes.Contains(o.Data, []byte(filepath.Base(t.Path))))
 }
 
 // anyImage reports whether o is a Dockerfile: t may start any image.
-func anyImage(_ *rewrite.Snapshot, _ *rewrite.TextFile, o otherFile) bool {
-	return isDockerfileName(filepath.Base(o.path))
+func anyImage(_ *rewrite.Snapshot, _ *rewrite.TextFile, o survey.File) bool {
+	return survey.IsDockerfileName(filepath.Base(o.Path))
 }
 
 // sameUnit reports whether o belongs to the unit that t does: the unit itself, a
 // drop-in of it or of all units, a Dockerfile where t is a container.
-func sameUnit(_ *rewrite.Snapshot, t *rewrite.TextFile, o otherFile) bool {
-	name, other := unitName(t.Path), unitName(o.path)
+func sameUnit(_ *rewrite.Snapshot, t *rewrite.TextFile, o survey.File) bool {
+	name, other := survey.UnitName(t.Path), survey.UnitName(o.Path)
 	if other == "" {
-		return strings.HasSuffix(t.Path, ".container") && isDockerfileName(filepath.Base(o.path))
+		return strings.HasSuffix(t.Path, ".container") && survey.IsDockerfileName(filepath.Base(o.Path))
 	}
 	// Two whole units of a name are alternatives.
-	layered := filepath.Ext(t.Path) == ".conf" || filepath.Ext(o.path) == ".conf"
+	layered := filepath.Ext(t.Path) == ".conf" || filepath.Ext(o.Path) == ".conf"
 	return layered && (name == other || name == "service" || other == "service")
-}
-
-// unitName returns the name of the unit that the file p is of, without instance
-// and kind; "" when it is of none.
-func unitName(p string) string {
-	base := filepath.Base(p)
-	if filepath.Ext(base) == ".conf" {
-		dir, ok := strings.CutSuffix(filepath.Base(filepath.Dir(p)), ".d")
-		if !ok {
-			return ""
-		}
-		base = dir
-	}
-	for _, kind := range []string{".service", ".container"} {
-		if name, ok := strings.CutSuffix(base, kind); ok {
-			name, _, _ = strings.Cut(name, "@")
-			return name
-		}
-	}
-	if base == "service" {
-		return base // service.d is laid over all services
-	}
-	return ""
 }
 
 // envBeside reports whether o may set what t hides: a file of settings beside t or
 // a Dockerfile there, or whoever names t.
-func envBeside(_ *rewrite.Snapshot, t *rewrite.TextFile, o otherFile) bool {
-	return filepath.Dir(o.path) == filepath.Dir(t.Path) || bytes.Contains(o.data, []byte(filepath.Base(t.Path)))
+func envBeside(_ *rewrite.Snapshot, t *rewrite.TextFile, o survey.File) bool {
+	return filepath.Dir(o.Path) == filepath.Dir(t.Path) || bytes.Contains(o.Data, []byte(filepath.Base(t.Path)))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
 	"github.com/runtimefix/runtimefix/rules/internal/dockerfile"
 	"github.com/runtimefix/runtimefix/rules/internal/span"
 )
@@ -300,18 +301,18 @@ func settingTraces(t *rewrite.TextFile, format envFormat, hides func() bool) []t
 				continue // another one takes its place
 			}
 			value := x.value.At(item.value)
-			g := readGodebug(value.Text)
-			if !g.on() {
+			g := godebug.Read(value.Text)
+			if !g.On() {
 				continue
 			}
 			at := x.value.File(item.whole)
 			site := traceSite{file: t, off: at.Off, end: at.End, value: g, where: format.where, names: []string{x.section}}
 			switch {
-			case g.setting == "":
+			case g.Setting == "":
 			case !item.plain:
 				site.why = "the value is quoted in an unusual way; remove gctrace by hand"
 			default:
-				at := value.File(g.at)
+				at := value.File(g.At)
 				site.off, site.end = at.Off, at.End
 				others := places[:len(places)-1]
 				if x.section != "supervisord" {
@@ -319,8 +320,8 @@ func settingTraces(t *rewrite.TextFile, format envFormat, hides func() bool) []t
 				}
 				earlier := slices.ContainsFunc(others, func(p place) bool {
 					v := list[p.i].items[p.k].value
-					return readGodebug(list[p.i].value.Text[v.Off:v.End]).rest != ""
-				}) || g.rest == "" && hides()
+					return godebug.Read(list[p.i].value.Text[v.Off:v.End]).Rest != ""
+				}) || g.Rest == "" && hides()
 				fix, err := settingFix(t, format, list, i, k, g, earlier)
 				if err != nil {
 					site.why = err.Error() + "; remove gctrace by hand"
@@ -330,12 +331,14 @@ func settingTraces(t *rewrite.TextFile, format envFormat, hides func() bool) []t
 			out = append(out, site)
 		}
 		if format.systemd && strings.HasPrefix(x.key, "Exec") {
-			for _, w := range dockerfile.Words(x.value.Text, 0, '\\') {
-				v, ok := strings.CutPrefix(strings.Trim(x.value.Text[w.Off:w.End], `"'`), "GODEBUG=")
-				if g := readGodebug(v); ok && g.on() {
-					at := x.value.File(w)
-					out = append(out, traceSite{file: t, off: at.Off, end: at.End, value: g, where: format.where, why: "it is part of a command; remove gctrace by hand"})
+			run := &script{t: t, text: x.value, where: format.where, safety: rewrite.Safe, hides: hides}
+			for _, site := range run.traces() {
+				if slices.ContainsFunc(list, func(y setting) bool {
+					return slices.ContainsFunc(y.items, func(item envItem) bool { return item.name == "GODEBUG" })
+				}) {
+					site.fix, site.why = nil, "the unit sets GODEBUG in its environment, too; remove gctrace by hand"
 				}
+				out = append(out, site)
 			}
 		}
 	}
@@ -345,15 +348,15 @@ func settingTraces(t *rewrite.TextFile, format envFormat, hides func() bool) []t
 // settingFix removes the trace from the k-th item of the i-th setting. With
 // earlier, the variable stays with an empty value, so that none from before
 // comes back.
-func settingFix(t *rewrite.TextFile, format envFormat, list []setting, i, k int, g godebugValue, earlier bool) (*rewrite.Fix, error) {
+func settingFix(t *rewrite.TextFile, format envFormat, list []setting, i, k int, g godebug.Value, earlier bool) (*rewrite.Fix, error) {
 	x := list[i]
 	var edits []span.TextEdit
-	drop := g.rest == "" && !earlier
-	message := "remove " + g.setting + " from GODEBUG" + format.effect
+	drop := g.Rest == "" && !earlier
+	message := "remove " + g.Setting + " from GODEBUG" + format.effect
 	switch {
 	case !drop:
 		value := x.value.At(x.items[k].value)
-		for _, c := range g.cuts {
+		for _, c := range g.Cuts {
 			edits = append(edits, value.Cut(c)...)
 		}
 	case len(x.items) == 1:
@@ -385,7 +388,7 @@ func settingFix(t *rewrite.TextFile, format envFormat, list []setting, i, k int,
 		if a != i || b != k {
 			return text, true
 		}
-		return g.rest, !drop
+		return g.Rest, !drop
 	})
 	if !slices.Equal(want, settingContents(format.read(span.Spliced(t.Src, edits)), nil)) {
 		return nil, errors.New("more than that would change")
@@ -436,7 +439,7 @@ func tomlTraces(t *rewrite.TextFile) []traceSite {
 			continue
 		}
 		v = v[1 : 1+strings.IndexByte(v[1:], v[0])]
-		if g := readGodebug(v); g.on() {
+		if g := godebug.Read(v); g.On() {
 			at := off + bytes.Index(t.Src[off:], []byte("GODEBUG"))
 			out = append(out, traceSite{file: t, off: at, end: at + len("GODEBUG"), value: g, where: "the application", why: "TOML files are not edited; remove gctrace by hand"})
 		}

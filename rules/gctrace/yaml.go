@@ -8,6 +8,8 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rewrite/yamledit"
+	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
+	"github.com/runtimefix/runtimefix/rules/gctrace/survey"
 	"github.com/runtimefix/runtimefix/rules/internal/manifest"
 	"go.yaml.in/yaml/v3"
 )
@@ -49,11 +51,11 @@ func templateTraces(t *rewrite.TextFile) []traceSite {
 	off, prev := 0, ""
 	for line := range strings.Lines(string(t.Src)) {
 		text := strings.TrimSpace(line)
-		m := hiddenTrace.FindStringIndex(line)
+		m := godebug.HiddenTrace.FindStringIndex(line)
 		if m != nil && text[0] != '#' && strings.Contains(prev+line, "GODEBUG") {
 			out = append(out, traceSite{
 				file: t, off: off + m[0], end: off + m[1],
-				value: godebugValue{setting: line[m[0]:m[1]]},
+				value: godebug.Value{Setting: line[m[0]:m[1]]},
 				where: "the containers of a template",
 				why:   "the file is a template; remove gctrace by hand",
 			})
@@ -141,65 +143,12 @@ func (y *yamlTraces) isShared(coll *yaml.Node) bool {
 	return key != nil && slices.Contains([]string{"data", "stringData", "literals"}, key.Value)
 }
 
-// commandKeys are the keys of what a shell or an exec call gets.
-var commandKeys = []string{"command", "args", "entrypoint", "cmd", "script", "run", "before_script", "after_script", "patch", "patchesStrategicMerge"}
-
-// command reports the scalar n if it is a command, or one of its words, that
-// sets GODEBUG, or a patch that does.
-func (y *yamlTraces) command(doc, n *yaml.Node) {
-	if !strings.Contains(n.Value, "GODEBUG") || !strings.Contains(n.Value, "trace") {
-		return
-	}
-	holder := n
-	if up := y.f.Parent(n); up != nil && up.Kind == yaml.SequenceNode {
-		holder = up
-	}
-	key := y.f.Key(holder)
-	if key == nil || !slices.Contains(commandKeys, key.Value) {
-		return
-	}
-	if isPatch(key.Value) && y.patch(n) {
-		return
-	}
-	for line := range strings.Lines(n.Value) {
-		if strings.HasPrefix(strings.TrimSpace(line), "#") {
-			continue
-		}
-		_, rest, ok := strings.Cut(line, "GODEBUG=")
-		if !ok {
-			if !isPatch(key.Value) {
-				continue
-			}
-			rest = strings.TrimSpace(line)
-			if _, v, ok := strings.Cut(rest, "value:"); ok {
-				rest = strings.TrimSpace(v)
-			}
-		}
-		rest = strings.TrimLeft(rest, `"'`)
-		if i := strings.IndexAny(rest, " \t\r\n\"';|&"); i >= 0 {
-			rest = rest[:i]
-		}
-		g := readGodebug(rest)
-		if !g.on() {
-			continue
-		}
-		off, end := manifest.NodeSpan(y.f, n)
-		x := traceSite{file: y.t, off: off, end: end, value: g, why: "it is part of a command; remove gctrace by hand"}
-		if isPatch(key.Value) {
-			x.why = "it is part of a patch in a string; remove gctrace by hand"
-		}
-		x.where, x.names, _ = y.describe(doc, n)
-		y.sites = append(y.sites, x)
-		return
-	}
-}
-
 // add notes that value, which begins at byte base of the scalar node, sets
 // GODEBUG. entry is what goes when nothing of the value is left: the item or
 // the key.
 func (y *yamlTraces) add(doc, entry, node *yaml.Node, base int, value string) {
-	g := readGodebug(value)
-	if !g.on() {
+	g := godebug.Read(value)
+	if !g.On() {
 		return
 	}
 	x := traceSite{file: y.t, value: g}
@@ -209,7 +158,7 @@ func (y *yamlTraces) add(doc, entry, node *yaml.Node, base int, value string) {
 	if x.where, x.names, deployed = y.describe(doc, entry); !deployed {
 		safety = rewrite.Unsafe
 	}
-	if g.setting != "" {
+	if g.Setting != "" {
 		x.fix, x.why = y.fix(doc, entry, node, base, g, safety, lastOf(x.names))
 	}
 	y.sites = append(y.sites, x)
@@ -217,7 +166,7 @@ func (y *yamlTraces) add(doc, entry, node *yaml.Node, base int, value string) {
 
 // fix removes the trace g from the scalar node, as add says, or says why it
 // cannot; name is that of the container or service.
-func (y *yamlTraces) fix(doc, entry, node *yaml.Node, base int, g godebugValue, safety rewrite.Safety, name string) (*rewrite.Fix, string) {
+func (y *yamlTraces) fix(doc, entry, node *yaml.Node, base int, g godebug.Value, safety rewrite.Safety, name string) (*rewrite.Fix, string) {
 	holder := y.f.Parent(entry)
 	operation := entry
 	if !isOperation(operation) {
@@ -235,17 +184,17 @@ func (y *yamlTraces) fix(doc, entry, node *yaml.Node, base int, g godebugValue, 
 	case entry.Kind == yaml.MappingNode && len(entry.Content) != 4:
 		return nil, "the entry says more than name and value; remove gctrace by hand"
 	}
-	message := "remove " + g.setting + " and keep the other settings"
+	message := "remove " + g.Setting + " and keep the other settings"
 	var list []yamledit.Splice
 	var err error
-	if g.rest == "" && !y.keeps(doc, entry, holder, name) {
+	if g.Rest == "" && !y.keeps(doc, entry, holder, name) {
 		message = "remove GODEBUG from the environment"
 		list, err = y.f.Remove(entry, yamledit.Options{Comment: aboutTrace, Prune: safety == rewrite.Safe && !isOperation(entry)})
 	} else {
-		if g.rest == "" {
+		if g.Rest == "" {
 			message = "empty GODEBUG"
 		}
-		list, err = y.f.Substitute(node, base, len(node.Value), g.rest)
+		list, err = y.f.Substitute(node, base, len(node.Value), g.Rest)
 	}
 	if safety == rewrite.Unsafe {
 		message += "; the trace ends wherever the setting is used"
@@ -267,9 +216,10 @@ func (y *yamlTraces) fix(doc, entry, node *yaml.Node, base int, g godebugValue, 
 func (y *yamlTraces) keeps(doc, entry, holder *yaml.Node, name string) bool {
 	if isOperation(entry) {
 		return holder == nil || len(holder.Content) < 2 || !strings.HasSuffix(yamledit.Text(entry, "path"), "/env/-") ||
-			setElsewhere(y.s, y.t.Path, func(otherFile) bool { return true })
+			survey.SetElsewhere(y.s, y.t.Path, func(survey.File) bool { return true })
 	}
-	return y.isShared(holder) || y.uncovers(doc, entry, name)
+	beside := entry.Kind == yaml.ScalarNode && holder.Kind == yaml.SequenceNode && !y.isEnvironment(holder) && y.setBeside(entry)
+	return y.isShared(holder) || beside || y.uncovers(doc, entry, name)
 }
 
 // lastOf returns the last of names, that of the container or service.

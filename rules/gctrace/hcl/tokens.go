@@ -1,4 +1,5 @@
-package gctrace
+// Package hcl splits files of HCL (Nomad, Terraform) into tokens.
+package hcl
 
 import (
 	"bytes"
@@ -7,17 +8,17 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/span"
 )
 
-// hclToken is a token of HCL: a word, a string with its quotes, a here-document,
+// Token is a token of HCL: a word, a string with its quotes, a here-document,
 // a line break, or a character of punctuation. Comments are none.
-type hclToken struct {
-	kind byte // 'w', 's', 'h', '\n' or the character itself
-	at   span.Span
-	text string
+type Token struct {
+	Kind byte // 'w', 's', 'h', '\n' or the character itself
+	At   span.Span
+	Text string
 }
 
-// hclTokens splits src, a file of HCL; nil where it does not read like one.
-func hclTokens(src []byte) []hclToken {
-	var out []hclToken
+// Tokens splits src, a file of HCL; nil where it does not read like one.
+func Tokens(src []byte) []Token {
+	var out []Token
 	for i := 0; i < len(src); {
 		c := src[i]
 		end := i + 1
@@ -40,34 +41,35 @@ func hclTokens(src []byte) []hclToken {
 			i += n + 4
 			continue
 		case c == '"':
-			if end = hclString(src, i); end < 0 {
+			if end = stringEnd(src, i); end < 0 {
 				return nil
 			}
 			kind = 's'
 		case bytes.HasPrefix(src[i:], []byte("<<")):
-			if end = hclHeredoc(src, i); end < 0 {
+			if end = heredocEnd(src, i); end < 0 {
 				return nil
 			}
 			kind = 'h'
-		case isWordByte(c):
-			for end < len(src) && (isWordByte(src[end]) || src[end] == '.') {
+		case IsWordByte(c):
+			for end < len(src) && (IsWordByte(src[end]) || src[end] == '.') {
 				end++
 			}
 			kind = 'w'
 		}
-		out = append(out, hclToken{kind, span.Span{Off: i, End: end}, string(src[i:end])})
+		out = append(out, Token{kind, span.Span{Off: i, End: end}, string(src[i:end])})
 		i = end
 	}
 	return out
 }
 
-func isWordByte(c byte) bool {
+// IsWordByte reports whether c may be part of a word.
+func IsWordByte(c byte) bool {
 	return c == '_' || c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
 }
 
-// hclString returns the end of the string that begins at i, -1 where it has none
+// stringEnd returns the end of the string that begins at i, -1 where it has none
 // on its line. Templates in it may hold strings of their own.
-func hclString(src []byte, i int) int {
+func stringEnd(src []byte, i int) int {
 	depth := 0
 	for j := i + 1; j < len(src) && src[j] != '\n'; j++ {
 		switch {
@@ -78,7 +80,7 @@ func hclString(src []byte, i int) int {
 		case src[j] == '}' && depth > 0:
 			depth--
 		case src[j] == '"' && depth > 0:
-			end := hclString(src, j)
+			end := stringEnd(src, j)
 			if end < 0 {
 				return -1
 			}
@@ -90,9 +92,9 @@ func hclString(src []byte, i int) int {
 	return -1
 }
 
-// hclHeredoc returns the end of the here-document that begins at i: behind its
+// heredocEnd returns the end of the here-document that begins at i: behind its
 // closing mark.
-func hclHeredoc(src []byte, i int) int {
+func heredocEnd(src []byte, i int) int {
 	eol := span.LineEnd(src, i)
 	mark := strings.TrimPrefix(strings.TrimSpace(string(src[i+2:eol])), "-")
 	if mark == "" || strings.ContainsAny(mark, " \t") {

@@ -1,4 +1,4 @@
-package gctrace
+package survey
 
 import (
 	"go/ast"
@@ -71,18 +71,18 @@ func nameWords(text string) map[string]bool {
 	return out
 }
 
-// reading says how a reader of the trace bears on a place that switches it on.
-type reading int
+// Reading says how a reader of the trace bears on a place that switches it on.
+type Reading int
 
 const (
-	notRead   reading = iota
-	maybeRead         // nothing says whose trace it reads
+	notRead   Reading = iota
+	MaybeRead         // nothing says whose trace it reads
 	isRead
 )
 
 // of says whether r reads the trace of the program that the file rel configures;
 // words are those of its path and names.
-func (r *reader) of(rel string, words map[string]bool) reading {
+func (r *reader) of(rel string, words map[string]bool) Reading {
 	dir := path.Dir(r.rel)
 	if strings.HasSuffix(r.rel, "_test.go") {
 		if path.Dir(rel) == dir {
@@ -99,14 +99,14 @@ func (r *reader) of(rel string, words map[string]bool) reading {
 	if !r.several || r.program != "" && strings.HasPrefix(rel, r.program+"/") || r.program != "" && words[path.Base(r.program)] {
 		return isRead
 	}
-	return maybeRead
+	return MaybeRead
 }
 
-// traceReader returns the file of the repository that parses the trace that file
+// ReaderOf returns the file of the repository that parses the trace that file
 // p switches on, and how sure that is; names are those of what it belongs to.
 // Where the repository cannot be searched it returns why.
-func traceReader(s *rewrite.Snapshot, p string, names []string) (rel string, how reading, why string) {
-	v := surveyOf(s, p)
+func ReaderOf(s *rewrite.Snapshot, p string, names []string) (rel string, how Reading, why string) {
+	v := Of(s, p)
 	if v.err != nil {
 		return "", isRead, "the repository could not be searched for readers of the trace: " + v.err.Error()
 	}
@@ -126,9 +126,9 @@ func traceReader(s *rewrite.Snapshot, p string, names []string) (rel string, how
 	return rel, how, why
 }
 
-// ownReader reports whether the package parses the trace, tests aside: it starts
+// OwnReader reports whether the package parses the trace, tests aside: it starts
 // its child with the trace to read it.
-func ownReader(p *rewrite.Package) bool {
+func OwnReader(p *rewrite.Package) bool {
 	return slices.ContainsFunc(p.Files, func(f *rewrite.File) bool {
 		return !f.Test && syntax.ContainsNode(f.AST, func(n ast.Node) bool {
 			lit, ok := n.(*ast.BasicLit)
@@ -137,9 +137,9 @@ func ownReader(p *rewrite.Package) bool {
 	})
 }
 
-// lowered returns fix with its class lowered by one, because rel may read the
+// Lowered returns fix with its class lowered by one, because rel may read the
 // trace; nil and the reason when that leaves none.
-func lowered(fix *rewrite.Fix, rel string) (*rewrite.Fix, string) {
+func Lowered(fix *rewrite.Fix, rel string) (*rewrite.Fix, string) {
 	if fix == nil || fix.Safety != rewrite.Safe {
 		return nil, rel + " parses a trace, maybe this one; remove gctrace by hand if it does not"
 	}
@@ -148,3 +148,8 @@ func lowered(fix *rewrite.Fix, rel string) (*rewrite.Fix, string) {
 	out.Message += "; " + rel + " parses a trace, maybe this one"
 	return &out, ""
 }
+
+// traceLine matches a pattern or format for a line of the trace, "gc 1 @0.01s"
+// and so on, as programs write it: behind "gc" and a blank stands an escape, a
+// class, a group or a verb. It does not match itself.
+var traceLine = regexp.MustCompile(`\bgc[ ](\(|\\|\[|%|#\?)[^@\r\n]{0,40}@`)

@@ -1,4 +1,4 @@
-package gctrace
+package godebug
 
 import (
 	"reflect"
@@ -7,7 +7,7 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/span"
 )
 
-func TestReadGodebug(t *testing.T) {
+func TestRead(t *testing.T) {
 	for _, test := range []struct {
 		value, setting, rest string
 		cuts                 []span.Span
@@ -29,19 +29,19 @@ func TestReadGodebug(t *testing.T) {
 		{value: "{{ .Values.debug }},gctrace=1", setting: "gctrace=1", rest: "{{ .Values.debug }}", cuts: []span.Span{{Off: 19, End: 29}}},
 		{value: "schedtrace=1000,scheddetail=0,inittrace=1", rest: "schedtrace=1000,scheddetail=0,inittrace=1", others: []string{"schedtrace=1000", "inittrace=1"}},
 	} {
-		g := readGodebug(test.value)
-		if g.setting != test.setting || g.rest != test.rest || !reflect.DeepEqual(g.cuts, test.cuts) || g.hidden != test.hidden || !reflect.DeepEqual(g.others, test.others) {
+		g := Read(test.value)
+		if g.Setting != test.setting || g.Rest != test.rest || !reflect.DeepEqual(g.Cuts, test.cuts) || g.Hidden != test.hidden || !reflect.DeepEqual(g.Others, test.others) {
 			t.Errorf("%s: %+v", test.value, g)
 		}
-		if g.setting != "" && test.value[g.at.Off:g.at.End] != g.setting {
-			t.Errorf("%s: at %v", test.value, g.at)
+		if g.Setting != "" && test.value[g.At.Off:g.At.End] != g.Setting {
+			t.Errorf("%s: at %v", test.value, g.At)
 		}
 		edits := make([]span.TextEdit, 0)
-		for _, c := range g.cuts {
+		for _, c := range g.Cuts {
 			edits = append(edits, span.TextEdit{Span: c})
 		}
-		if got := string(span.Spliced([]byte(test.value), edits)); got != g.rest {
-			t.Errorf("%s: the cuts leave %q, not %q", test.value, got, g.rest)
+		if got := string(span.Spliced([]byte(test.value), edits)); got != g.Rest {
+			t.Errorf("%s: the cuts leave %q, not %q", test.value, got, g.Rest)
 		}
 	}
 }

@@ -1,9 +1,12 @@
-package gctrace
+// Package survey answers what the other files of a repository say about GODEBUG:
+// who else sets it, and who reads the trace.
+package survey
 
 import (
 	"bytes"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -11,27 +14,27 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
-// survey is what the files of a repository say about GODEBUG.
-type survey struct {
+// Survey is what the files of a repository say about GODEBUG.
+type Survey struct {
 	err      error
 	readers  []*reader
-	settings []otherFile     // files that set GODEBUG to more than the trace
+	settings []File          // files that set GODEBUG to more than the trace
 	programs map[string]bool // names of the programs, as far as directories and units tell
-	envFiles map[string]bool // names of the files that units take their environment from
+	EnvFiles map[string]bool // names of the files that units take their environment from
 }
 
-// otherFile is a file that sets GODEBUG, or names a file of settings that may.
-type otherFile struct {
-	path string // absolute
-	data []byte
+// File is a file that sets GODEBUG, or names a file of settings that may.
+type File struct {
+	Path string // absolute
+	Data []byte
 }
 
-// surveyOf reads the repository that p is in.
-func surveyOf(s *rewrite.Snapshot, p string) *survey {
+// Of reads the repository that p is in.
+func Of(s *rewrite.Snapshot, p string) *Survey {
 	type key string
 	root := s.Root(p)
-	return rewrite.Memo(s, key(root), func() *survey {
-		v := &survey{programs: make(map[string]bool), envFiles: make(map[string]bool)}
+	return rewrite.Memo(s, key(root), func() *Survey {
+		v := &Survey{programs: make(map[string]bool), EnvFiles: make(map[string]bool)}
 		var mu sync.Mutex
 		var programs []string // directories
 		_, v.err = s.FilesWith(root, func(p string, data []byte) bool {
@@ -50,10 +53,10 @@ func surveyOf(s *rewrite.Snapshot, p string) *survey {
 				v.readers = append(v.readers, &reader{rel: rel, data: slices.Clone(data)})
 			}
 			if sets {
-				v.settings = append(v.settings, otherFile{p, slices.Clone(data)})
+				v.settings = append(v.settings, File{p, slices.Clone(data)})
 			}
 			for _, name := range named {
-				v.envFiles[name] = true
+				v.EnvFiles[name] = true
 			}
 			if program != "" {
 				v.programs[path.Base(program)] = true
@@ -62,7 +65,7 @@ func surveyOf(s *rewrite.Snapshot, p string) *survey {
 			return false
 		})
 		slices.SortFunc(v.readers, func(a, b *reader) int { return strings.Compare(a.rel, b.rel) })
-		slices.SortFunc(v.settings, func(a, b otherFile) int { return strings.Compare(a.path, b.path) })
+		slices.SortFunc(v.settings, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 		for _, r := range v.readers {
 			r.learn(v.programs, programs)
 		}
@@ -73,7 +76,7 @@ func surveyOf(s *rewrite.Snapshot, p string) *survey {
 // environmentFiles returns the names of the files that a unit takes its
 // environment from.
 func environmentFiles(rel string, data []byte) []string {
-	if unitName(rel) == "" {
+	if UnitName(rel) == "" {
 		return nil
 	}
 	var out []string
@@ -102,21 +105,60 @@ func programOf(rel string, data []byte) string {
 		}
 	case strings.HasSuffix(base, ".service"):
 		return path.Join(dir, strings.TrimSuffix(base, ".service"))
-	case isDockerfileName(base) && dir != ".":
+	case IsDockerfileName(base) && dir != ".":
 		return dir
 	}
 	return ""
 }
 
-func isDockerfileName(base string) bool {
+func IsDockerfileName(base string) bool {
 	lower := strings.ToLower(base)
 	return strings.Contains(lower, "dockerfile") || strings.Contains(lower, "containerfile")
 }
 
-// setElsewhere reports whether a file of the repository other than p for which
+// SetElsewhere reports whether a file of the repository other than p for which
 // match returns true sets GODEBUG to more than the trace. What cannot be read
 // counts as if it did.
-func setElsewhere(s *rewrite.Snapshot, p string, match func(otherFile) bool) bool {
-	v := surveyOf(s, p)
-	return v.err != nil || slices.ContainsFunc(v.settings, func(o otherFile) bool { return o.path != p && match(o) })
+func SetElsewhere(s *rewrite.Snapshot, p string, match func(File) bool) bool {
+	v := Of(s, p)
+	return v.err != nil || slices.ContainsFunc(v.settings, func(o File) bool { return o.Path != p && match(o) })
+}
+
+// debugSetting matches a GODEBUG with its value, on one line or, as in a list of
+// variables, on two.
+var debugSetting = regexp.MustCompile(`GODEBUG["']?(?:[ \t]*[:=,][ \t]*|[ \t]*\r?\n[ \t]*(?:-[ \t]*)?["']?value["']?:[ \t]*|[ \t]+)["']?([a-z0-9]+=[^\s"'}]*)`)
+
+// otherSetting reports whether data sets GODEBUG to more than the trace.
+func otherSetting(data []byte) bool {
+	for _, m := range debugSetting.FindAllSubmatch(data, -1) {
+		for elem := range strings.SplitSeq(string(m[1]), ",") {
+			if !strings.HasPrefix(elem, "gctrace=") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// UnitName returns the name of the unit that the file p is of, without instance
+// and kind; "" when it is of none.
+func UnitName(p string) string {
+	base := filepath.Base(p)
+	if filepath.Ext(base) == ".conf" {
+		dir, ok := strings.CutSuffix(filepath.Base(filepath.Dir(p)), ".d")
+		if !ok {
+			return ""
+		}
+		base = dir
+	}
+	for _, kind := range []string{".service", ".container"} {
+		if name, ok := strings.CutSuffix(base, kind); ok {
+			name, _, _ = strings.Cut(name, "@")
+			return name
+		}
+	}
+	if base == "service" {
+		return base // service.d is laid over all services
+	}
+	return ""
 }

@@ -1,4 +1,4 @@
-package gctrace
+package command
 
 import (
 	"fmt"
@@ -7,9 +7,9 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// shellWords lists what a script consists of, without layout and comments, but
+// ShellWords lists what a script consists of, without layout and comments, but
 // for the nodes in skip and the values of GODEBUG.
-func shellWords(f *syntax.File, skip map[syntax.Node]bool) []string {
+func ShellWords(f *syntax.File, skip map[syntax.Node]bool) []string {
 	var out []string
 	syntax.Walk(f, func(n syntax.Node) bool {
 		if n == nil {

@@ -1,0 +1,124 @@
+// Package command answers what the words of a command are: the script of a
+// shell, a variable that env sets, or something else.
+package command
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// Role is what a word is in its command.
+type Role int
+
+const (
+	Other    Role = iota
+	Script        // the text that a shell runs
+	Variable      // NAME=value for the program that env starts
+)
+
+var (
+	shells = []string{"sh", "bash", "ash", "dash", "ksh", "zsh", "mksh"}
+	// starters start the command that follows them.
+	starters = []string{"tini", "dumb-init", "catatonit", "nohup", "exec", "sudo", "doas", "time", "gosu", "su-exec", "nice", "ionice", "setsid", "stdbuf", "chrt"}
+)
+
+// Roles returns what each of the words is, which exec gets as a list: the name of
+// a program and its arguments. The arguments may come alone, where the image says
+// which program gets them: opts for a shell is then taken as one.
+func Roles(words []string) []Role {
+	out := make([]Role, len(words))
+	at := 0
+	for at < len(words) {
+		name := path.Base(words[at])
+		switch {
+		case slices.Contains(shells, name):
+			shellArgs(words, at+1, out)
+			return out
+		case at == 0 && takesScript(name):
+			shellArgs(words, 0, out) // for the image's shell
+			return out
+		case name == "env":
+			at = envArgs(words, at+1, out)
+			continue
+		case name == "ssh":
+			sshArgs(words, at+1, out)
+			return out
+		case !slices.Contains(starters, name):
+			return out
+		}
+		// Have: a program that starts another. Its options may take a value each, so
+		// the next word that names a shell or env is looked for.
+		next := at + 1
+		for next < len(words) && !slices.Contains(shells, path.Base(words[next])) && path.Base(words[next]) != "env" {
+			next++
+		}
+		at = next
+	}
+	return out
+}
+
+// takesScript reports whether an option makes a shell run the word behind it.
+func takesScript(word string) bool {
+	return len(word) > 1 && word[0] == '-' && word[1] != '-' && strings.HasSuffix(word, "c") && strings.Trim(word[1:], "abefhiklmnpruvxc") == ""
+}
+
+// shellArgs notes the script among the arguments of a shell from at on.
+func shellArgs(words []string, at int, out []Role) {
+	for ; at < len(words); at++ {
+		switch {
+		case takesScript(words[at]):
+			if at+1 < len(words) {
+				out[at+1] = Script
+			}
+			return
+		case strings.IndexAny(words[at], "-+") == 0 && strings.HasSuffix(words[at], "o"):
+			at++ // the name of the option stands behind it
+		case !strings.HasPrefix(words[at], "-") && !strings.HasPrefix(words[at], "+"):
+			return // a file
+		}
+	}
+}
+
+// envArgs notes the variables among the arguments of env from at on, and returns
+// where the command that it starts begins.
+func envArgs(words []string, at int, out []Role) int {
+	for ; at < len(words); at++ {
+		switch {
+		case words[at] == "-u" || words[at] == "--unset" || words[at] == "-C" || words[at] == "--chdir":
+			at++
+		case strings.HasPrefix(words[at], "-"):
+		case strings.Contains(words[at], "="):
+			out[at] = Variable
+		default:
+			return at
+		}
+	}
+	return at
+}
+
+// sshArgs notes the command for another host among the arguments of ssh from at
+// on, where it is one word.
+func sshArgs(words []string, at int, out []Role) {
+	for ; at < len(words) && strings.HasPrefix(words[at], "-"); at++ {
+		if len(words[at]) == 2 && strings.Contains("bcDEeFIiJLlmOopQRSWw", words[at][1:]) {
+			at++
+		}
+	}
+	if at+2 == len(words) {
+		out[at+1] = Script
+	}
+}
+
+// ReadsInput reports whether the command is a shell that reads its script from
+// standard input.
+func ReadsInput(words []string) bool {
+	for len(words) > 0 && slices.Contains(starters, path.Base(words[0])) {
+		words = words[1:]
+	}
+	if len(words) == 0 || !slices.Contains(shells, path.Base(words[0])) {
+		return false
+	}
+	return !slices.ContainsFunc(words[1:], func(w string) bool { return !strings.HasPrefix(w, "-") || takesScript(w) }) ||
+		slices.Contains(words, "-s")
+}
