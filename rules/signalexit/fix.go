@@ -115,6 +115,7 @@ type signalFix struct {
 	funcs   []*ast.FuncDecl
 	edits   []func(e *rewrite.Edit)
 	planned map[*ast.FuncDecl]bool
+	told    map[*ast.FuncDecl]string // goroutines that get the context, and its name there
 
 	ends     []endedValue      // what the fix itself ends
 	scopes   []*scope          // code that the fix makes end
@@ -131,6 +132,7 @@ type signalFix struct {
 func (x *signalFix) plan() string {
 	h, w := x.h, x.w
 	x.planned, x.signed = make(map[*ast.FuncDecl]bool), make(map[ast.Expr]bool)
+	x.told = make(map[*ast.FuncDecl]string)
 	x.left, x.checked = make(map[*ast.CallExpr]bool), make(map[ast.Stmt]bool)
 	switch {
 	case version.Compare(h.File.Version(), "go1.16") < 0:

@@ -75,10 +75,13 @@ func (x *signalFix) guardOne(e *ended.Set, h ended.Hazard) string {
 	if sc := x.scopeOf(fn.Node()); sc != nil {
 		ctx, leave = sc.ctx, sc.leave
 	} else {
-		if h.Lit == nil || h.Pkg != x.h.P || !syntax.Encloses(x.main.Body, h.Lit) || h.Lit.Type.Results != nil {
+		if d, ok := fn.Node().(*ast.FuncDecl); ok && h.Pkg == x.h.P {
+			if ctx, ok = x.tellGoroutine(d); !ok {
+				return why
+			}
+		} else if h.Lit == nil || h.Pkg != x.h.P || !syntax.Encloses(x.main.Body, h.Lit) || h.Lit.Type.Results != nil {
 			return why
-		}
-		if w := x.before(h.Lit); w != "" {
+		} else if w := x.before(h.Lit); w != "" {
 			return w
 		}
 	}
@@ -144,9 +147,9 @@ func (x *signalFix) scopeOf(fn ast.Node) *scope {
 	return nil
 }
 
-// before sees to it that the context is there when the goroutine lit starts.
-func (x *signalFix) before(lit *ast.FuncLit) string {
-	s := syntax.StatementOf(x.main.Body.List, lit)
+// before sees to it that the context is there when the goroutine at n starts.
+func (x *signalFix) before(n ast.Node) string {
+	s := syntax.StatementOf(x.main.Body.List, n)
 	if s == nil || s.Pos() >= x.asks() {
 		return ""
 	}
