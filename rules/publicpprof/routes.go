@@ -3,7 +3,6 @@ package publicpprof
 import (
 	"fmt"
 	"go/ast"
-	"go/token"
 	"go/types"
 	"slices"
 
@@ -222,15 +221,7 @@ func asked(p *rewrite.Package, at inspector.Cursor, l *listener) bool {
 		if syntax.Encloses(n, l.call) || n.Else != nil && syntax.Encloses(n.Else, at.Node()) {
 			continue
 		}
-		if syntax.ContainsNode(n.Cond, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.Ident:
-				return pprofName.MatchString(n.Name)
-			case *ast.BasicLit:
-				return n.Kind == token.STRING && pprofName.MatchString(n.Value)
-			}
-			return false
-		}) {
+		if named(p, n.Cond, pprofName, 0) {
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ package guard
 import (
 	"go/ast"
 	"go/constant"
+	"go/token"
 	"go/types"
 	"maps"
 	"regexp"
@@ -52,11 +53,22 @@ func gather(p *rewrite.Package, body *ast.BlockStmt, depth int, f *facts) {
 	if body == nil || depth > maxDepth {
 		return
 	}
-	ast.Inspect(body, func(n ast.Node) bool {
+	gatherIn(p, body, depth, f)
+}
+
+func gatherIn(p *rewrite.Package, n ast.Node, depth int, f *facts) {
+	ast.Inspect(n, func(n ast.Node) bool {
 		if f.refuses {
 			return false // that is enough
 		}
 		switch n := n.(type) {
+		case *ast.IfStmt:
+			if isSetting(p, n.Cond) {
+				if n.Else != nil {
+					gatherIn(p, n.Else, depth, f)
+				}
+				return false // whoever asks
+			}
 		case *ast.Ident:
 			switch n.Name {
 			case "StatusUnauthorized", "StatusForbidden", "ErrUnauthorized", "ErrForbidden", "PeerCertificates", "VerifiedChains":
@@ -71,6 +83,31 @@ func gather(p *rewrite.Package, body *ast.BlockStmt, depth int, f *facts) {
 		}
 		return true
 	})
+}
+
+// switchName matches names of settings that switch a page on or off.
+var switchName = regexp.MustCompile(`(?i)pprof|profil|debug|admin|enabled?$|disabled?$|^(?:allow|deny)|auth|local`)
+
+// tlsName matches names of settings about TLS, which keeps nobody out by itself.
+var tlsName = regexp.MustCompile(`(?i)tls|ssl|https`)
+
+// isSetting reports whether a condition asks for nothing but settings of the
+// server, that it speaks TLS say, which are the same for whoever asks.
+func isSetting(p *rewrite.Package, cond ast.Expr) bool {
+	switch x := ast.Unparen(cond).(type) {
+	case *ast.UnaryExpr:
+		return isSetting(p, x.X)
+	case *ast.BinaryExpr:
+		return (x.Op == token.LAND || x.Op == token.LOR) && isSetting(p, x.X) && isSetting(p, x.Y)
+	case *ast.SelectorExpr:
+		v, ok := p.Info.Uses[x.Sel].(*types.Var)
+		if !ok || !v.IsField() || switchName.MatchString(v.Name()) && !tlsName.MatchString(v.Name()) {
+			return false
+		}
+		t, ok := v.Type().Underlying().(*types.Basic)
+		return ok && t.Kind() == types.Bool
+	}
+	return false
 }
 
 // call adds what a call in the code does.

@@ -38,6 +38,27 @@ func openLogged(w http.ResponseWriter, r *http.Request) {
 	next.ServeHTTP(w, r)
 }
 
+type server struct{ speaksTLS, tlsRequired, closed, debugEnabled bool }
+
+func (s *server) openPlain(w http.ResponseWriter, r *http.Request) {
+	if s.tlsRequired && !s.speaksTLS {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	} else if s.closed {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	next.ServeHTTP(w, r)
+}
+
+func (s *server) switchedOn(w http.ResponseWriter, r *http.Request) {
+	if !s.debugEnabled {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	next.ServeHTTP(w, r)
+}
+
 func password(w http.ResponseWriter, r *http.Request) {
 	if _, pass, ok := r.BasicAuth(); !ok || pass != "x" {
 		w.WriteHeader(http.StatusUnauthorized)
