@@ -167,15 +167,16 @@ func (q *quotas) calls() []rewrite.Finding {
 		if len(c.Call.Args) != 1 {
 			continue
 		}
-		stmt := syntax.EffectStmt(c.At)
-		if stmt == nil {
-			continue
-		}
 		def, ok := cpuCount(c.Pkg, c.Call.Args[0])
 		if !ok {
 			continue
 		}
-		// Have: GOMAXPROCS is set to the number of CPUs, its result unused.
+		stmt := syntax.EffectStmt(c.At)
+		other := q.otherProcs(c)
+		if stmt == nil && other != nil {
+			continue // the result may be what that one restores
+		}
+		// Have: GOMAXPROCS is set to the number of CPUs.
 		msg := "runtime.GOMAXPROCS(runtime.NumCPU()) has been the default since Go 1.5 and overrides the GOMAXPROCS variable"
 		if q.nativelyQuota(m) {
 			msg = "runtime.GOMAXPROCS(runtime.NumCPU()) switches off the CPU quota that the runtime takes for GOMAXPROCS since Go 1.25"
@@ -184,7 +185,12 @@ func (q *quotas) calls() []rewrite.Finding {
 		if !q.honoursQuota(m) {
 			f.Notes = append(f.Notes, rewrite.Note{Message: "in a container with a CPU limit the program still uses all CPUs: with the go line 1.25 the runtime follows the limit, below it an import of " + image.AutomaxprocsPath + " does"})
 		}
-		if other := q.otherProcs(c); other != nil {
+		if stmt == nil {
+			f.NoFix = "its result is used; take runtime.GOMAXPROCS(0), which sets nothing, where the number is wanted"
+			out = append(out, f)
+			continue
+		}
+		if other != nil {
 			q.restore(&f, c, stmt, other)
 			out = append(out, f)
 			continue

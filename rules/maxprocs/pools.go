@@ -24,7 +24,7 @@ func (q *quotas) pools() []rewrite.Finding {
 		switch {
 		case setsProcs(c.Pkg, c.At):
 			msg, effect = "a setting for GOMAXPROCS that is runtime.NumCPU switches off the CPU quota", "fewer goroutines run at once"
-		case !sizesPool(c.Pkg, c.At):
+		case !sizesPool(c.Pkg, c.At) || few(c.Pkg, c.At):
 			continue
 		}
 		// Have: the number of CPUs, taken for a number of goroutines.
@@ -51,47 +51,6 @@ func (q *quotas) pools() []rewrite.Finding {
 var poolName = regexp.MustCompile(`(?i)workers?$|worker_?(num|count|s|pool)|num_?(of_?)?(workers|goroutines|threads)|concurren|parallel|pool_?size`)
 
 var procsName = regexp.MustCompile(`(?i)^(go)?_?max_?procs$`)
-
-// setsProcs reports whether the number at c is put into a field that is called
-// like GOMAXPROCS, or is one of several values of a variable that GOMAXPROCS is
-// set to.
-func setsProcs(p *rewrite.Package, c inspector.Cursor) bool {
-	switch n := c.Parent().Node().(type) {
-	case *ast.KeyValueExpr:
-		key, ok := n.Key.(*ast.Ident)
-		return ok && n.Value == c.Node() && procsName.MatchString(key.Name)
-	case *ast.AssignStmt:
-		if len(n.Lhs) != 1 || len(n.Rhs) != 1 || n.Rhs[0] != c.Node() {
-			return false
-		}
-		switch l := n.Lhs[0].(type) {
-		case *ast.SelectorExpr:
-			return procsName.MatchString(l.Sel.Name)
-		case *ast.Ident:
-			return becomesProcs(p, l)
-		}
-	}
-	return false
-}
-
-// becomesProcs reports whether GOMAXPROCS is set to the variable at id, which
-// has other values, too.
-func becomesProcs(p *rewrite.Package, id *ast.Ident) bool {
-	v := p.Info.ObjectOf(id)
-	for c := range p.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
-		call := c.Node().(*ast.CallExpr)
-		if !p.IsCall(call, "runtime", "GOMAXPROCS") || len(call.Args) != 1 {
-			continue
-		}
-		arg, ok := ast.Unparen(call.Args[0]).(*ast.Ident)
-		if !ok || p.Info.Uses[arg] != v {
-			continue
-		}
-		_, only := cpuCount(p, arg)
-		return !only
-	}
-	return false
-}
 
 // sizesPool reports whether the number at c is a count of goroutines.
 func sizesPool(p *rewrite.Package, c inspector.Cursor) bool {
