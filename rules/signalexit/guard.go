@@ -121,7 +121,7 @@ func (x *signalFix) guardOne(e *ended.Set, h ended.Hazard) string {
 }
 
 // quickName matches what only puts a message together.
-var quickName = regexp.MustCompile(`^(Error|String|Sprint|Sprintf|Sprintln|Errorf|Since|Now|Wrap|Wrapf|Cause|Base|Name)$`)
+var quickName = regexp.MustCompile(`^(Err|Error|String|Sprint|Sprintf|Sprintln|Errorf|Since|Now|Wrap|Wrapf|Cause|Base|Name)$`)
 
 // takesTime reports whether the operand waits for something, or calls what may.
 func takesTime(p *rewrite.Package, x ast.Expr) bool {
