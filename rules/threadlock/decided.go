@@ -2,8 +2,10 @@ package threadlock
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
@@ -124,7 +126,7 @@ func (f *lockFunc) chosen(x exit) level {
 		if len(f.flow.unlock) == 0 || !f.worksBefore(call) {
 			return fixable
 		}
-		if restoring.MatchString(calleeName(call)) {
+		if restoring.MatchString(calleeName(call)) || f.putsBack(call) {
 			return silent
 		}
 		return doubtful
@@ -241,6 +243,67 @@ func (f *lockFunc) worksBefore(call *ast.CallExpr) bool {
 		}
 	}
 	return false
+}
+
+// putsBack reports whether call undoes an earlier call of the same function
+// behind the lock: it hands over what was asked for before that one, which was
+// given something else. old := get(); set(x); ...; set(old)
+func (f *lockFunc) putsBack(call *ast.CallExpr) bool {
+	fn := f.p.Callee(call)
+	if fn == nil {
+		return false
+	}
+	return slices.ContainsFunc(operands(call), func(arg ast.Expr) bool {
+		return syntax.ContainsNode(arg, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			if !ok {
+				return false
+			}
+			old, ok := f.p.Info.Uses[id].(*types.Var)
+			return ok && f.body.Pos() <= old.Pos() && old.Pos() < call.Pos() && f.changedSince(old, fn, call.Pos())
+		})
+	})
+}
+
+// changedSince reports whether fn was called behind the lock and before end, and
+// not with old, after a call had filled that variable.
+func (f *lockFunc) changedSince(old *types.Var, fn *types.Func, end token.Pos) (changed bool) {
+	asked := false
+	uses := func(n ast.Node) bool {
+		return syntax.ContainsNode(n, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			return ok && f.p.Info.Uses[id] == old
+		})
+	}
+	ast.Inspect(f.body, func(n ast.Node) bool {
+		if n == nil || n.Pos() >= end {
+			return false
+		}
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			asked = asked || callIn(n) != nil && syntax.Sets(f.p, n, old)
+		case *ast.CallExpr:
+			same := f.p.Callee(n) == fn
+			mentions := slices.ContainsFunc(operands(n), func(x ast.Expr) bool { return uses(x) })
+			changed = changed || same && !mentions && asked && n.Pos() > f.call.Call.Pos()
+			asked = asked || !same && slices.ContainsFunc(n.Args, func(x ast.Expr) bool { return isAddress(x) && uses(x) })
+		}
+		return true
+	})
+	return changed
+}
+
+// operands returns what is handed to the call, a method's receiver included.
+func operands(call *ast.CallExpr) []ast.Expr {
+	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
+		return append(slices.Clone(call.Args), sel.X)
+	}
+	return call.Args
+}
+
+func isAddress(x ast.Expr) bool {
+	u, ok := ast.Unparen(x).(*ast.UnaryExpr)
+	return ok && u.Op == token.AND
 }
 
 // harmless reports whether the call cannot change the thread: it is a

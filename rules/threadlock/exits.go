@@ -11,7 +11,7 @@ import (
 type exit struct {
 	pos   token.Pos
 	text  string
-	stmt  ast.Stmt       // a return, break or continue statement
+	stmt  ast.Stmt       // a return, break or continue statement, or a panic that is recovered
 	block *ast.BlockStmt // a loop body or the function's body, at its end
 	all   states
 	held  states // of all, those that leave the lock held
@@ -56,6 +56,8 @@ func (f *lockFunc) exits(flow *lockFlow) exits {
 		switch s := s.(type) {
 		case *ast.ReturnStmt:
 			add(exit{pos: s.Pos(), text: "before this return", stmt: s}, st, st.held())
+		case *ast.ExprStmt:
+			add(exit{pos: s.Pos(), text: "before this panic", stmt: s}, st, st.held())
 		case *ast.BranchStmt:
 			if loop := f.loopOf(s); s.Tok == token.CONTINUE && loop != nil {
 				add(exit{pos: s.Pos(), text: "before this continue", stmt: s}, st, st.grown(flow.entry[loop]))

@@ -106,6 +106,9 @@ func (f *lockFunc) insertFix(leaks exits) (*rewrite.Fix, string) {
 			if ret, ok := l.stmt.(*ast.ReturnStmt); ok && syntax.Busy(f.p, ret) && f.soleCall(ret) == nil {
 				return nil, "a return that lacks the unlock evaluates calls, which may need the thread"
 			}
+			if x, ok := l.stmt.(*ast.ExprStmt); ok && callIn(x.X.(*ast.CallExpr).Args[0]) != nil {
+				return nil, "a panic that lacks the unlock evaluates calls, which may need the thread"
+			}
 			if l.stmt != nil {
 				try.before[l.stmt] = true
 			} else {

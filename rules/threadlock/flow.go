@@ -30,6 +30,8 @@ type lockFlow struct {
 	over  bool                      // an unlock was reached with nothing to unlock
 	stuck bool                      // goto
 
+	recovers token.Pos // where a recover is deferred, after which a panic is a way out
+
 	// unseen reports whether a call goes to a function whose body is not at hand.
 	// The last call of a block that does may end the way.
 	unseen func(*ast.CallExpr) bool
@@ -130,6 +132,9 @@ func (f *lockFlow) effect(s ast.Stmt, in states, label string) states {
 	switch s := s.(type) {
 	case *ast.ExprStmt:
 		if call, ok := ast.Unparen(s.X).(*ast.CallExpr); ok && syntax.NoReturn(f.p, call) {
+			if f.recovers.IsValid() && f.recovers < s.Pos() && syntax.IsBuiltin(f.p, call, "panic") {
+				f.exits[s] |= in
+			}
 			return 0
 		}
 	case *ast.BlockStmt:

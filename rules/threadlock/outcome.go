@@ -30,10 +30,13 @@ func (f *lockFunc) outcome(x exit) outcome {
 			return known
 		}
 	}
-	if x.stmt != nil {
-		return f.branch(x.stmt)
+	switch x.stmt.(type) {
+	case nil:
+		return unclear
+	case *ast.ExprStmt: // a panic
+		return fails
 	}
-	return unclear
+	return f.branch(x.stmt)
 }
 
 // told returns what a return statement says by its last operand.

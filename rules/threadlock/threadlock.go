@@ -172,7 +172,11 @@ func (f *lockFunc) read() bool {
 				f.flow.defers[n] = true
 				return false
 			}
-			if lit, isLit := ast.Unparen(n.Call.Fun).(*ast.FuncLit); isLit && f.mentions(lit) {
+			lit, isLit := ast.Unparen(n.Call.Fun).(*ast.FuncLit)
+			if isLit && !f.flow.recovers.IsValid() && recovers(f.p, lit) {
+				f.flow.recovers = n.Pos()
+			}
+			if isLit && f.mentions(lit) {
 				if !f.alwaysUnlocks(lit) {
 					ok = false
 				}
@@ -194,6 +198,18 @@ func (f *lockFunc) read() bool {
 		}
 	}
 	return ok
+}
+
+// recovers reports whether a deferred literal ends a panic: it recovers, and
+// panics no more.
+func recovers(p *rewrite.Package, lit *ast.FuncLit) bool {
+	calls := func(name string) bool {
+		return syntax.ContainsNode(lit.Body, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			return ok && syntax.IsBuiltin(p, call, name)
+		})
+	}
+	return calls("recover") && !calls("panic")
 }
 
 func (f *lockFunc) is(x ast.Expr, name string) bool {

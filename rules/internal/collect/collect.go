@@ -44,7 +44,7 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		if decl == nil || purposeful(call.Pkg, decl) || heat.IsBenchmark(call.File) {
 			continue
 		}
-		if isAskedFor(call.Pkg, call.At) || isEndpoint(call) || retries(call.Pkg, call.At) || clearsUpFirst(call.Pkg, call.At) {
+		if isAskedFor(call.Pkg, call.At) || isEndpoint(call) || retries(call.Pkg, call.At) || triesAgain(call.Pkg, call.At) || clearsUpFirst(call.Pkg, call.At) {
 			continue
 		}
 		h := heat.OfUnless(call.Pkg, call.At, decidesByMemory)
@@ -167,7 +167,9 @@ func (c Collector) dropCall(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stm
 			for _, s := range helper.calls {
 				e.Delete(s, about.Removed(c.Words...))
 			}
-			e.DeleteDecl(helper.decl)
+			if helper.decl != nil {
+				e.DeleteDecl(helper.decl)
+			}
 			return nil
 		}}, call, stmt, h, state)
 	}

@@ -99,8 +99,9 @@ func lookForPackages(p *rewrite.Package, decl *ast.FuncDecl) map[string]bool {
 // about, other than less memory.
 var aboutFreeing = regexp.MustCompile(`(?i)finali[sz]|\bweak|destructor|descriptor|(?:open|file|native|c) handles?\b|\bnative\b|\bcgo\b|\bc\+\+|off.?heap|unmap|sync\.pool`)
 
-// meant matches comments by which the author stands for the collection.
-var meant = regexp.MustCompile(`(?i)https?://|#\d|\bissue\b|workaround|(?:do not|don.t|never) (?:remove|delete)|\b(?:needed|required|necessary|important|on purpose|intentional\w*|deliberate\w*|otherwise|without this|oom|out of memory)\b`)
+// meant matches comments by which the author stands for the collection, or says
+// how much it is about.
+var meant = regexp.MustCompile(`(?i)https?://|#\d|\bissue\b|workaround|(?:do not|don.t|never) (?:remove|delete)|\b(?:needed|required|necessary|important|on purpose|intentional\w*|deliberate\w*|otherwise|without this|oom|out of memory|peak|\d+ ?[kmgt]i?b|(?:mega|giga|tera)bytes?)\b`)
 
 // said reports whether a comment beside the statement, or right above it, matches.
 func said(f *rewrite.File, stmt ast.Stmt, re *regexp.Regexp) bool {

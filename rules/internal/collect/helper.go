@@ -2,22 +2,27 @@ package collect
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 // helper is a function that does nothing but collect, with all its calls.
 type helper struct {
-	decl  *ast.FuncDecl
-	calls []ast.Stmt
+	decl  *ast.FuncDecl // nil for a function literal in a variable
+	calls []ast.Stmt    // the statement that makes that variable included
 }
 
 // helperOf returns the function of the call when stmt is all that it does, and
 // every use of it is a statement that can go, too; nil otherwise.
 func helperOf(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt) *helper {
 	p := call.Pkg
+	if h := literalHelper(call, stmt); h != nil {
+		return h
+	}
 	decl := syntax.EnclosingDecl(call.At)
 	if decl == nil || decl.Recv != nil || len(decl.Body.List) != 1 || decl.Body.List[0] != stmt {
 		return nil
@@ -32,15 +37,51 @@ func helperOf(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt) *helper {
 		if !ok || r.Pkg != p || r.File.Test || r.File.Generated {
 			return nil
 		}
-		s, ok := syntax.CallStatement(at)
-		if !ok || len(at.Node().(*ast.CallExpr).Args) > 0 {
+		if !h.drops(p, at) {
 			return nil
 		}
-		c, _ := p.Cursor(s)
-		if list := syntax.StmtsOf(c.Parent().Node()); len(list) < 2 || !syntax.InList(c) {
-			return nil // it would leave an empty block
+	}
+	return h
+}
+
+// drops notes the statement that is the call at at alone. It reports false where
+// that has arguments, or would leave an empty block.
+func (h *helper) drops(p *rewrite.Package, at inspector.Cursor) bool {
+	s, ok := syntax.CallStatement(at)
+	if !ok || len(at.Node().(*ast.CallExpr).Args) > 0 {
+		return false
+	}
+	c, _ := p.Cursor(s)
+	if list := syntax.StmtsOf(c.Parent().Node()); len(list) < 2 || !syntax.InList(c) {
+		return false
+	}
+	h.calls = append(h.calls, s)
+	return true
+}
+
+// literalHelper is helperOf for a function literal that a local variable is made
+// with: collect := func() { runtime.GC() }.
+func literalHelper(call rewrite.Call, stmt ast.Stmt) *helper {
+	p := call.Pkg
+	fn, ok := syntax.EnclosingFunc(call.At)
+	lit, isLit := fn.Node().(*ast.FuncLit)
+	if !ok || !isLit || len(lit.Body.List) != 1 || lit.Body.List[0] != stmt {
+		return nil
+	}
+	as, ok := fn.Parent().Node().(*ast.AssignStmt)
+	if !ok || as.Tok != token.DEFINE || len(as.Lhs) != 1 || !syntax.InList(fn.Parent()) {
+		return nil
+	}
+	v := p.Info.Defs[as.Lhs[0].(*ast.Ident)]
+	h := &helper{calls: []ast.Stmt{as}}
+	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+		if v == nil || p.Info.Uses[c.Node().(*ast.Ident)] != v {
+			continue
 		}
-		h.calls = append(h.calls, s)
+		at := c.Parent()
+		if n, ok := at.Node().(*ast.CallExpr); !ok || n.Fun != c.Node() || !h.drops(p, at) {
+			return nil
+		}
 	}
 	return h
 }

@@ -36,6 +36,43 @@ func retries(p *rewrite.Package, cur inspector.Cursor) bool {
 	return false
 }
 
+// triesAgain reports whether cur stands under the failure of a call that is made
+// once more behind it: if err != nil { collect; f, err = os.Open(name) }.
+func triesAgain(p *rewrite.Package, cur inspector.Cursor) bool {
+	stmt, ok := syntax.Listed(cur)
+	if !ok {
+		return false
+	}
+	called := make(map[string]bool)
+	for next, more := stmt.NextSibling(); more; next, more = next.NextSibling() {
+		for c := range next.Preorder((*ast.CallExpr)(nil)) {
+			called[types.ExprString(c.Node().(*ast.CallExpr).Fun)] = true
+		}
+	}
+	block := stmt.Parent()
+	n, ok := block.Parent().Node().(*ast.IfStmt)
+	if !ok || n.Body != block.Node() || !failed(p, n.Cond) && !isMissing(p, n.Cond) {
+		return false
+	}
+	before := func(n ast.Node) bool {
+		return n != nil && syntax.ContainsNode(n, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			return ok && called[types.ExprString(call.Fun)]
+		})
+	}
+	if n.Init != nil && before(n.Init) {
+		return true
+	}
+	prev, ok := block.Parent().PrevSibling()
+	return ok && before(prev.Node())
+}
+
+// isMissing reports whether x says that something is nil.
+func isMissing(p *rewrite.Package, x ast.Expr) bool {
+	b, ok := ast.Unparen(x).(*ast.BinaryExpr)
+	return ok && b.Op == token.EQL && p.Info.Types[b.Y].IsNil()
+}
+
 // insideSame reports whether no function or loop stands between c and loop.
 func insideSame(c, loop inspector.Cursor) bool {
 	for e := range c.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil)) {

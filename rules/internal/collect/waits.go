@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/heat"
@@ -16,7 +17,25 @@ import (
 // collection brings about, or would turn without doing anything; "" where all do
 // more.
 func leftIdle(p *rewrite.Package, cur inspector.Cursor) string {
+	if spins(p, cur) {
+		return "the loop would turn without a pause while there is nothing to do"
+	}
 	return leftIdleBy(p, cur, make(map[string]bool), 4)
+}
+
+// spins reports whether cur is all that the default clause of a select does, in a
+// loop that waits for nothing else.
+func spins(p *rewrite.Package, cur inspector.Cursor) bool {
+	for c := range cur.Enclosing((*ast.CommClause)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		clause, ok := c.Node().(*ast.CommClause)
+		waits := func(s ast.Stmt) bool { return heat.WaitsForClock(p, s) }
+		if !ok || clause.Comm != nil || !(&waiting{p: p}).idle(clause.Body) || slices.ContainsFunc(clause.Body, waits) {
+			return false
+		}
+		loop, ok := c.Parent().Parent().Parent().Parent().Node().(*ast.ForStmt)
+		return ok && !slices.ContainsFunc(loop.Body.List, waits)
+	}
+	return false
 }
 
 // leftIdleBy does so for a call of one of idle, functions that only collect.

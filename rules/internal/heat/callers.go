@@ -173,6 +173,11 @@ func ValueUse(r rewrite.Ref) Heat {
 		if decl := syntax.EnclosingDecl(e); decl != nil && r.Pkg.Info.Defs[decl.Name] == r.Pkg.Info.Uses[r.Ident] {
 			return Heat{Kind: Recurring, Paced: true, Why: "on a timer"}
 		}
+		if fn, ok := r.Obj.(*types.Func); ok {
+			if decl := syntax.DeclOf(r.Pkg, fn); decl != nil && decl.Body != nil && rearms(r.Pkg, decl.Body) {
+				return Heat{Kind: Recurring, Paced: true, Why: "on a timer"}
+			}
+		}
 	case isSchedule(fn):
 		return Heat{Kind: Recurring, Paced: true, Why: "on a schedule"}
 	case isScraped(fn):

@@ -121,6 +121,9 @@ func (f *heatFinder) at(p *rewrite.Package, cur inspector.Cursor, depth int) Hea
 			if up.once {
 				up.once = false
 			} else if h := loopHeat(p, n, c); h.Kind != unknownHeat && !up.returns {
+				if isPhases(p, n) && f.at(p, parent, depth).Kind == OneShot {
+					return Heat{Kind: OneShot}
+				}
 				h.Conditional = h.Conditional || up.conditional
 				return h
 			}
@@ -175,6 +178,7 @@ func (up *climb) branch(p *rewrite.Package, c inspector.Cursor) (oneShot bool) {
 	case *ast.CommClause:
 		up.returns = up.returns || leavesBy(n.Body, c.Node()) == token.RETURN
 		if kind == edge.CommClause_Body {
+			up.conditional = up.conditional || rationed(p, n.Body, c.Node())
 			if n.Comm != nil && waitsForSignal(p, n.Comm) {
 				return true
 			}
@@ -183,6 +187,7 @@ func (up *climb) branch(p *rewrite.Package, c inspector.Cursor) (oneShot bool) {
 			}
 		}
 	case *ast.BlockStmt:
+		up.conditional = up.conditional || rationed(p, n.List, c.Node())
 		// What is followed by a return or break in its block happens once.
 		if by := leavesBy(n.List, c.Node()); by != token.ILLEGAL && !syntax.IsFuncBody(parent) {
 			up.conditional = true
@@ -199,13 +204,13 @@ func loopHeat(p *rewrite.Package, n ast.Node, c inspector.Cursor) Heat {
 	var body *ast.BlockStmt
 	switch n := n.(type) {
 	case *ast.ForStmt:
-		if fewTurns(p, n) {
+		if fewTurns(p, n, maxTurns) {
 			return Heat{}
 		}
 		body = n.Body
 		h.Paced = n.Post != nil && WaitsForClock(p, n.Post)
 	case *ast.RangeStmt:
-		if fewElements(p, n.X) {
+		if fewElements(p, n.X, maxTurns) {
 			return Heat{}
 		}
 		if isSignals(p, n.X) {

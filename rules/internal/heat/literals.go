@@ -68,7 +68,7 @@ func (f *heatFinder) literalUse(p *rewrite.Package, lit inspector.Cursor, depth 
 	case key == "(*sync.WaitGroup).Go" || strings.HasSuffix(key, "errgroup.Group).Go"):
 		return Heat{}, true
 	case key == "time.AfterFunc":
-		if rearms(p, lit.Node().(*ast.FuncLit)) {
+		if rearms(p, lit.Node().(*ast.FuncLit).Body) {
 			return Heat{Kind: Recurring, Paced: true, Why: "on a timer"}, false
 		}
 	case isSchedule(fn):
@@ -161,9 +161,9 @@ func inTest(p *rewrite.Package, n ast.Node) bool {
 }
 
 // rearms reports whether a timer's function sets a timer again.
-func rearms(p *rewrite.Package, lit *ast.FuncLit) bool {
+func rearms(p *rewrite.Package, body *ast.BlockStmt) bool {
 	found := false
-	ast.Inspect(lit.Body, func(n ast.Node) bool {
+	ast.Inspect(body, func(n ast.Node) bool {
 		if p.IsCall(n, "time", "AfterFunc", "(*time.Timer).Reset") {
 			found = true
 		}

@@ -76,9 +76,8 @@ const (
 	maxPhases = 12
 )
 
-// fewTurns reports whether the loop's trip count is a constant of at most
-// maxTurns.
-func fewTurns(p *rewrite.Package, n *ast.ForStmt) bool {
+// fewTurns reports whether the loop's trip count is a constant of at most most.
+func fewTurns(p *rewrite.Package, n *ast.ForStmt, most int64) bool {
 	cond, ok := n.Cond.(*ast.BinaryExpr)
 	if !ok || n.Init == nil || n.Post == nil {
 		return false
@@ -99,14 +98,14 @@ func fewTurns(p *rewrite.Package, n *ast.ForStmt) bool {
 	if cond.Op == token.LEQ || cond.Op == token.GEQ {
 		turns++
 	}
-	return turns <= maxTurns
+	return turns <= most
 }
 
 // fewElements reports whether a range over x has but a handful of turns for
-// sure: a small constant, or a list that is written out.
-func fewElements(p *rewrite.Package, x ast.Expr) bool {
+// sure: a constant of at most most, or a list that is written out.
+func fewElements(p *rewrite.Package, x ast.Expr, most int64) bool {
 	if n, ok := syntax.ConstInt(p, x); ok {
-		return n <= maxTurns
+		return n <= most
 	}
 	if id, ok := ast.Unparen(x).(*ast.Ident); ok {
 		if d := syntax.Definition(p, id); d != nil && d.Value != nil {
@@ -120,6 +119,18 @@ func fewElements(p *rewrite.Package, x ast.Expr) bool {
 		if arr, ok := t.Underlying().(*types.Array); ok {
 			return arr.Len() <= maxPhases
 		}
+	}
+	return false
+}
+
+// isPhases reports whether the loop n has but a fixed handful of turns, as many as
+// the phases of a program that is run once.
+func isPhases(p *rewrite.Package, n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.ForStmt:
+		return fewTurns(p, n, maxPhases)
+	case *ast.RangeStmt:
+		return fewElements(p, n.X, maxPhases)
 	}
 	return false
 }
