@@ -11,6 +11,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/finalizercycle/heap"
 	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
@@ -214,7 +215,8 @@ func (m *migration) need(f fieldPath) {
 // open says which field may lead back to the object, "" when none does.
 func (m *migration) open() string {
 	for _, f := range m.fields {
-		if !m.isC(f.leaf()) && !m.closed(f.leaf().Type(), nil) && !m.onlyC(f.leaf()) {
+		// A timer's type does not show that its function leads on.
+		if !m.isC(f.leaf()) && !m.closed(f.leaf().Type(), nil) && !m.onlyC(f.leaf()) || heap.Through(m.y.obj, f.leaf().Name()) {
 			return "the field " + f.leaf().Name() + " may lead back to the object"
 		}
 	}

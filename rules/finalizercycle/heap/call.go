@@ -104,6 +104,7 @@ var holders = map[string]bool{
 	"io.MultiWriter": true, "io.TeeReader": true, "io.NewSectionReader": true, "crypto/tls.Client": true, "crypto/tls.Server": true,
 	"net/textproto.NewConn": true, "net/textproto.NewReader": true, "net/textproto.NewWriter": true, "log.New": true,
 	"context.WithValue": true, "sync.OnceFunc": true, "container/list.New": true,
+	"time.AfterFunc": true, "context.AfterFunc": true, // even after the function was called
 }
 
 // keepers are methods of other packages that store their last argument in the

@@ -305,6 +305,13 @@ func Cycle(o *Object) []Step {
 	return wayBack(o, func(path string, _ Link) bool { return path != FinalizerSlot })
 }
 
+// Through reports whether a way leads from o back to it through the field.
+func Through(o *Object, field string) bool {
+	return o != nil && wayBack(o, func(path string, _ Link) bool {
+		return path == field || strings.HasPrefix(path, field+".")
+	}) != nil
+}
+
 // wayBack returns the shortest way from o back to it that begins with an edge
 // which counts.
 func wayBack(o *Object, counts func(path string, e Link) bool) []Step {

@@ -44,7 +44,7 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		if decl == nil || purposeful(call.Pkg, decl) || heat.IsBenchmark(call.File) {
 			continue
 		}
-		if isAskedFor(call.Pkg, call.At) || isEndpoint(call) || retries(call.Pkg, call.At) || triesAgain(call.Pkg, call.At) || clearsUpFirst(call.Pkg, call.At) {
+		if isAskedFor(call.Pkg, call.At) || isEndpoint(call) || retries(call.Pkg, call.At) || triesAgain(call.Pkg, call.At) || clearsUpFirst(call.Pkg, call.At) || followsTiming(call.Pkg, call.At) {
 			continue
 		}
 		h := heat.OfUnless(call.Pkg, call.At, decidesByMemory)
@@ -68,6 +68,45 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 // stage of work, and the call stands outside of its loops.
 func (c Collector) endsStage(call rewrite.Call, decl *ast.FuncDecl) bool {
 	return c.Stage != nil && c.Stage.MatchString(decl.Name.Name) && !inLoop(call.At) && !heat.IsHandlerDecl(call.Pkg, decl)
+}
+
+// limitsElsewhere reports whether how much memory is used decides about another
+// such call of the module.
+func (c Collector) limitsElsewhere(call rewrite.Call) bool {
+	type key struct{ name string }
+	limits := rewrite.Memo(call.Pkg.Snapshot(), key{c.Name}, func() map[string]bool {
+		out := make(map[string]bool)
+		for other := range call.Pkg.Snapshot().Calls(c.Pkg, c.Name) {
+			if !other.File.Test && decidesByMemory(other.Pkg, other.At) {
+				out[modulePath(other.Pkg)] = true
+			}
+		}
+		return out
+	})
+	return limits[modulePath(call.Pkg)]
+}
+
+func modulePath(p *rewrite.Package) string {
+	if p.Module == nil {
+		return ""
+	}
+	return p.Module.Path
+}
+
+// closesStage reports whether the call stands behind a loop of its function, which
+// is no handler itself, and in none.
+func closesStage(call rewrite.Call) bool {
+	fn, ok := syntax.EnclosingFunc(call.At)
+	if !ok || inLoop(call.At) || onRequest(call.Pkg, fn.Node()) {
+		return false
+	}
+	return syntax.ContainsNode(syntax.BodyOf(fn.Node()), func(n ast.Node) bool {
+		switch n.(type) {
+		case *ast.ForStmt, *ast.RangeStmt:
+			return n.End() < call.Call.Pos()
+		}
+		return false
+	})
 }
 
 // measured reports whether the collection belongs to a measurement: of memory or
@@ -218,6 +257,10 @@ func (c Collector) classed(fix *rewrite.Fix, call rewrite.Call, stmt ast.Stmt, h
 		why = "its function is named for what ends a stage of work"
 	case h.Request() && h.Loads:
 		why = "what was loaded before may be large, and gone by then"
+	case c.limitsElsewhere(call):
+		why = "the program bounds its memory by hand elsewhere, and may count on it"
+	case h.Request() && closesStage(call):
+		why = "it stands behind a loop, as at the end of a stage of work"
 	case h.Mixed:
 		why = "it also stands in for callers that come by once"
 	case h.Finite && syntax.IsMain(call.Pkg, syntax.EnclosingDecl(call.At)):

@@ -99,7 +99,7 @@ func (t *memoryTaint) spread(decl *ast.FuncDecl) {
 				for i, l := range n.Lhs {
 					if len(n.Lhs) == len(n.Rhs) {
 						note(l, n.Rhs[i])
-					} else if len(n.Rhs) == 1 {
+					} else if len(n.Rhs) == 1 && !syntax.IsError(t.p.Info.TypeOf(l)) { // that reading failed is no amount
 						note(l, n.Rhs[0])
 					}
 				}
@@ -149,7 +149,8 @@ func (t *memoryTaint) guards(list []ast.Stmt, child ast.Node) bool {
 		}
 		switch n := stmt.(type) {
 		case *ast.IfStmt:
-			if syntax.Leaves(n.Body) && t.tells(n.Cond) {
+			// One that leaves by an error does so whatever is collected behind it.
+			if syntax.Leaves(n.Body) && !failed(t.p, n.Cond) && t.tells(n.Cond) {
 				return true
 			}
 		case *ast.SwitchStmt:

@@ -188,6 +188,51 @@ func isTimed(p *rewrite.Package, cur inspector.Cursor) bool {
 	return false
 }
 
+// followsTiming reports whether the collection at cur stands behind two readings
+// of a clock, and before a return of the time between them: it leaves a clean heap
+// to the next measurement.
+func followsTiming(p *rewrite.Package, cur inspector.Cursor) bool {
+	stmt, ok := syntax.Listed(cur)
+	if !ok {
+		return false
+	}
+	read := make(map[types.Object]string) // variables that hold what a call returned, by what was called
+	for prev, ok := stmt.PrevSibling(); ok; prev, ok = prev.PrevSibling() {
+		as, ok := prev.Node().(*ast.AssignStmt)
+		if !ok || len(as.Lhs) != 1 || len(as.Rhs) != 1 {
+			continue
+		}
+		id, isIdent := as.Lhs[0].(*ast.Ident)
+		call, isCall := as.Rhs[0].(*ast.CallExpr)
+		if isIdent && isCall {
+			read[p.Info.ObjectOf(id)] = types.ExprString(call.Fun)
+		}
+	}
+	what := func(x ast.Expr) string {
+		id, ok := ast.Unparen(x).(*ast.Ident)
+		if !ok {
+			return ""
+		}
+		return read[p.Info.Uses[id]]
+	}
+	for next, ok := stmt.NextSibling(); ok; next, ok = next.NextSibling() {
+		ret, isReturn := next.Node().(*ast.ReturnStmt)
+		if isReturn && syntax.ContainsNode(ret, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.BinaryExpr:
+				return n.Op == token.SUB && what(n.X) != "" && what(n.X) == what(n.Y)
+			case *ast.CallExpr: // end.Sub(begin)
+				sel, ok := n.Fun.(*ast.SelectorExpr)
+				return ok && len(n.Args) == 1 && sel.Sel.Name == "Sub" && what(sel.X) != "" && what(sel.X) == what(n.Args[0])
+			}
+			return false
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
 // clockStart returns the variable that n sets to the present time.
 func clockStart(p *rewrite.Package, n ast.Node) *ast.Ident {
 	as, ok := n.(*ast.AssignStmt)
