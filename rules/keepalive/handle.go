@@ -181,12 +181,17 @@ func (k *keeper) copiesOf(x *crossing, id *ast.Ident, depth int) []resource {
 }
 
 // contents returns the objects whose handles are in the array, slice or struct
-// whose address the argument is.
+// whose address the argument is, or in the one that it is an element of.
 func (k *keeper) contents(x *crossing, arg ast.Expr) []resource {
 	if !x.C || x.Call == nil {
 		return nil
 	}
 	v := containerAt(x.p, arg)
+	if index, ok := cgo.Converted(x.p, arg).(*ast.IndexExpr); ok {
+		if id, ok := ast.Unparen(index.X).(*ast.Ident); ok && cgo.IsHandle(x.p.Info.TypeOf(index)) {
+			v = syntax.LocalVar(x.p, id) // an element
+		}
+	}
 	if v == nil {
 		return nil
 	}
