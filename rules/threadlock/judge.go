@@ -130,7 +130,7 @@ func (f *lockFunc) withoutUnlock(leaks exits) (level, string) {
 		return silent, ""
 	}
 	kind := heat.Of(f.p, f.bodyCursor()).Kind
-	if kind == heat.OneShot || f.decl != nil && heat.Of(f.p, f.cur).Kind == heat.OneShot {
+	if kind == heat.OneShot || f.decl != nil && heat.Of(f.p, f.cur).Kind == heat.OneShot || heat.Of(f.p, f.call.At).Kind == heat.OneShot {
 		return silent, ""
 	}
 	if f.isGoroutine() {

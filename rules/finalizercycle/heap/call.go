@@ -2,6 +2,7 @@ package heap
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 	"slices"
 
@@ -349,4 +350,26 @@ func (h *Heap) unknown(x *ast.CallExpr, fn *types.Func) []Set {
 		out = append(out, Set{o})
 	}
 	return out
+}
+
+// tuple stores what x, the one operand of an assignment to n variables, yields.
+func (h *Heap) tuple(x ast.Expr, to func(int) []place, n int, pos token.Pos) {
+	if call, ok := ast.Unparen(x).(*ast.CallExpr); ok {
+		results, _ := h.p.Info.TypeOf(call).(*types.Tuple)
+		for i, objs := range h.call(call) {
+			switch {
+			case i >= n:
+			case results != nil && i < results.Len() && isValue(results.At(i).Type()):
+				for _, dst := range to(i) {
+					for _, o := range objs {
+						h.copyValue(dst, place{o, ""})
+					}
+				}
+			default:
+				h.put(to(i), objs, pos, true)
+			}
+		}
+		return
+	}
+	h.put(to(0), h.eval(x), pos, true) // v, ok := x.(T), m[k], <-c
 }

@@ -351,9 +351,14 @@ func (h *Heap) stmt(s ast.Stmt) {
 	case *ast.ReturnStmt:
 		for i, x := range s.Results {
 			var objs []Set
-			if call, ok := ast.Unparen(x).(*ast.CallExpr); ok && len(s.Results) == 1 {
+			t := h.p.Info.TypeOf(x)
+			call, isCall := ast.Unparen(x).(*ast.CallExpr)
+			switch {
+			case isCall && len(s.Results) == 1:
 				objs = h.call(call)
-			} else {
+			case isValue(t):
+				objs = []Set{{h.copyOf(x, h.places(x), t)}}
+			default:
 				objs = []Set{h.eval(x)}
 			}
 			for k, o := range objs {
@@ -419,18 +424,6 @@ func (h *Heap) valueSpec(v *ast.ValueSpec) {
 	if len(v.Values) == 1 && len(v.Names) > 1 {
 		h.tuple(v.Values[0], func(i int) []place { return h.places(v.Names[i]) }, len(v.Names), v.Pos())
 	}
-}
-
-func (h *Heap) tuple(x ast.Expr, to func(int) []place, n int, pos token.Pos) {
-	if call, ok := ast.Unparen(x).(*ast.CallExpr); ok {
-		for i, objs := range h.call(call) {
-			if i < n {
-				h.put(to(i), objs, pos, true)
-			}
-		}
-		return
-	}
-	h.put(to(0), h.eval(x), pos, true) // v, ok := x.(T), m[k], <-c
 }
 
 func (h *Heap) assignStmt(s *ast.AssignStmt) {

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -59,4 +60,49 @@ func rations(p *rewrite.Package, n ast.Node) bool {
 // isTime reports whether t is a time or a duration.
 func isTime(t types.Type) bool {
 	return t != nil && (syntax.IsType(t, "time", "Duration") || syntax.IsType(t, "time", "Time"))
+}
+
+// swapsOnce reports whether x is an atomic compare-and-swap of a field or of a
+// variable of the package, to which nothing else is stored: it succeeds once.
+func swapsOnce(p *rewrite.Package, x ast.Expr) bool {
+	flag, swap := swapped(p, x)
+	if flag == nil || !flag.IsField() && flag.Parent() != p.Types.Scope() || !strings.HasPrefix(swap, "CompareAndSwap") {
+		return false
+	}
+	stores := 0
+	for _, f := range p.Files {
+		ast.Inspect(f.AST, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok {
+				if other, how := swapped(p, call); other == flag && !strings.HasPrefix(how, "Load") {
+					stores++
+				}
+			}
+			return true
+		})
+	}
+	return stores == 1
+}
+
+// swapped returns the variable on which x, a call of package sync/atomic, works,
+// and the function's name; nil for other expressions.
+func swapped(p *rewrite.Package, x ast.Expr) (*types.Var, string) {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	if !ok {
+		return nil, ""
+	}
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != "sync/atomic" {
+		return nil, ""
+	}
+	var of ast.Expr
+	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && fn.Signature().Recv() != nil {
+		of = sel.X
+	} else if len(call.Args) > 0 {
+		of = call.Args[0]
+	}
+	if addr, ok := ast.Unparen(of).(*ast.UnaryExpr); ok {
+		of = addr.X
+	}
+	v, _ := syntax.BaseVar(p, of).(*types.Var)
+	return v, fn.Name()
 }

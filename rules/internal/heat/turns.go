@@ -31,6 +31,8 @@ func passes(p *rewrite.Package, c inspector.Cursor) passing {
 	}
 	flag := flagOf(p, n)
 	switch {
+	case swapsOnce(p, n.Cond):
+		return onceForAll
 	case flag == nil:
 		return asOften
 	case flag.IsField() || flag.Parent() == p.Types.Scope():
