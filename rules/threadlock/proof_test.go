@@ -104,7 +104,7 @@ func main() {
 		}
 	}))
 	fmt.Println("none", on(func() {
-		for range 9 {
+		for range 99 {
 			none()
 		}
 	}))
