@@ -223,11 +223,9 @@ func (l *Loader) findImports(dir string, roots map[string]*packages.Package, imp
 		case err != nil:
 			return errList
 		}
-		for _, p := range pkgs {
-			l.exported[p.ID] = true
-			if len(p.Errors) > 0 {
-				return errList
-			}
+		packages.Visit(pkgs, nil, func(p *packages.Package) { l.exported[p.ID] = true })
+		if slices.ContainsFunc(pkgs, func(p *packages.Package) bool { return len(p.Errors) > 0 }) {
+			return errList
 		}
 	}
 	for _, p := range roots {
