@@ -129,6 +129,9 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	if old := keep.find(); old != nil {
 		return old, nil
 	}
+	if res, targets, err = r.refine(opt, targets); err != nil {
+		return nil, err
+	}
 	parts := targets.parts(opt.PartSize)
 	for i, part := range parts {
 		if err := r.judge(opt, part, i, len(parts), res); err != nil {

@@ -127,6 +127,9 @@ type runner struct {
 	groups   [][]string // files that one fix changed together
 	internal []load.Problem
 	progress func(stage string)
+	// scanned is what the scan found, apart from what git ignores.
+	scanned *scan.Result
+	beside  Result // what it says beside the candidates
 	// firing has the rules for which each file is looked at.
 	firing   map[string][]string
 	disabled map[string]bool // rules named in ignore comments that exist but do not run

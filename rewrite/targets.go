@@ -120,19 +120,35 @@ func (r *runner) scan(opt Options) (*Result, targets, error) {
 		res.Problems = append(res.Problems, problemAt(l.Path, "not read: it is a link to "+l.Target+", which is not among the files that are checked"))
 	}
 	t.texts = found.Text
-	blocked, err := t.packages(found, len(opt.Platforms) > 0, res)
+	r.scanned, r.beside = found, *res
+	return r.aim(opt, t)
+}
+
+// refine is scan without the candidates that turn out to be none when they are parsed.
+func (r *runner) refine(opt Options, t targets) (*Result, targets, error) {
+	r.scanned.Refine(r.scanConfig(opt))
+	clear(r.firing)
+	return r.aim(opt, targets{texts: t.texts, ignored: t.ignored})
+}
+
+// aim adds to t the candidates that the scan found, and returns what it says of them and
+// of all else.
+func (r *runner) aim(opt Options, t targets) (*Result, targets, error) {
+	res := r.beside
+	res.Problems = slices.Clone(res.Problems)
+	blocked, err := t.packages(r.scanned, len(opt.Platforms) > 0, &res)
 	if err != nil {
 		return nil, t, err
 	}
 	res.Problems = append(res.Problems, load.Dedupe(blocked)...)
 	res.Modules = len(t.mods)
-	for _, p := range found.Packages {
+	for _, p := range r.scanned.Packages {
 		for _, f := range p.Files {
 			r.firing[f.Path] = f.Rules
 		}
 	}
-	t.emits = r.emitted(found)
-	return res, t, nil
+	t.emits = r.emitted(r.scanned)
+	return &res, t, nil
 }
 
 // rulesFor returns the rules without which the packages would not be loaded, nil

@@ -181,3 +181,25 @@ func TestTestsChanged(t *testing.T) {
 		t.Errorf("%d files changed, want 1", len(res.Changes))
 	}
 }
+
+// TestSyntaxOfNeed shows that no package is loaded for a candidate that is none when
+// it is parsed, nor anything said of it where the platform leaves it out.
+func TestSyntaxOfNeed(t *testing.T) {
+	dir, _ := tree(t, goMod+"-- x.go --\npackage m"+collects+"-- y_plan9.go --\npackage m"+collects)
+	for _, may := range []bool{true, false} {
+		finder := *deleteGC
+		finder.Needs = []rewrite.Need{{Import: "runtime", Idents: []string{"GC"}, Syntax: func(*ast.File) bool { return may }}}
+		res, err := rewrite.Run(context.Background(), rewrite.Options{Config: rewrite.Config{Dir: dir}}, []*rewrite.Finder{&finder})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := fmt.Sprint(res.Packages, len(res.Findings), len(res.Excluded), res.Modules)
+		want := "0 0 0 0"
+		if may {
+			want = "1 1 1 1"
+		}
+		if got != want {
+			t.Errorf("syntax says %v: packages, findings, excluded files, modules: %s, want %s", may, got, want)
+		}
+	}
+}

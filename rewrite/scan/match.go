@@ -3,8 +3,6 @@ package scan
 import (
 	"bytes"
 	"errors"
-	"go/ast"
-	"go/parser"
 	"go/token"
 	"io"
 	"regexp"
@@ -50,8 +48,8 @@ func (s *scanner) prepare() {
 }
 
 // rules returns the names of the rules that may fire in data, in the order of
-// the needs.
-func (m *matcher) rules(data []byte, test bool) []string {
+// the needs. possible says what the need's syntax does.
+func (m *matcher) rules(data []byte, test bool, possible func(Need) bool) []string {
 	var out []string
 	add := func(n Need) {
 		if !slices.Contains(out, n.Rule) {
@@ -59,17 +57,6 @@ func (m *matcher) rules(data []byte, test bool) []string {
 		}
 	}
 	head := importHead(data)
-	var tree *ast.File
-	var failed error
-	possible := func(n Need) bool {
-		if n.Syntax == nil {
-			return true
-		}
-		if tree == nil && failed == nil {
-			tree, failed = parser.ParseFile(token.NewFileSet(), "", data, parser.SkipObjectResolution)
-		}
-		return failed != nil || n.Syntax(tree)
-	}
 	for i := range m.imports {
 		x := &m.imports[i]
 		if !bytes.Contains(head, x.quoted) && !bytes.Contains(head, x.raw) {
@@ -223,7 +210,7 @@ func (s *scanner) work() {
 			continue
 		}
 		test := strings.HasSuffix(j.path, "_test.go")
-		rules := s.m.rules(data, test)
+		rules := s.m.rules(data, test, func(Need) bool { return true })
 		s.mu.Lock()
 		s.res.Files++
 		s.res.Bytes += int64(len(data))

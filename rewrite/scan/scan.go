@@ -28,7 +28,8 @@ type Need struct {
 	// Tests says whether the rule may fire in _test.go files.
 	Tests bool
 	// Syntax, if set, reports whether the rule may fire in the file by what can be seen
-	// without types and other files. A file that does not parse is not shown to it.
+	// without types and other files. Refine asks for it. A file that does not parse is
+	// not shown to it.
 	Syntax func(f *ast.File) bool
 }
 

@@ -90,6 +90,10 @@ func TestSyntax(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if asked.Load() != 0 {
+		t.Error("the scan parses files")
+	}
+	res.Refine(scan.Config{Dir: dir, Needs: []scan.Need{need}})
 	var got []string
 	for _, p := range res.Packages {
 		for _, f := range p.Files {
