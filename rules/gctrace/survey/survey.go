@@ -88,8 +88,11 @@ func environmentFiles(rel string, data []byte) []string {
 	return out
 }
 
-// isDocument reports whether rel is text for people.
+// isDocument reports whether rel is text for people, or what tests are made of.
 func isDocument(rel string) bool {
+	if slices.Contains(strings.Split(rel, "/"), "testdata") {
+		return true
+	}
 	return slices.Contains([]string{".md", ".markdown", ".rst", ".adoc", ".txt", ".html", ".org"}, strings.ToLower(path.Ext(rel)))
 }
 
