@@ -24,10 +24,6 @@ func BenchmarkLong(b *testing.B) {
 		{"env-lines", "Dockerfile", "FROM scratch\n", "ENV GODEBUG=gctrace=1\n"},
 		{"env-pairs", "Dockerfile", "FROM scratch\n", "ENV A%d=b GODEBUG=gctrace=1\n"},
 		{"env-extended", "Dockerfile", "FROM scratch\n", "ENV GODEBUG=$GODEBUG,gctrace=1 A%d=b\n"},
-		{"patch-containers", "kustomization.yaml", "patches:\n- patch: |-\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata:\n      name: a\n    spec:\n      template:\n        spec:\n          containers:\n",
-			"          - name: c%d\n            env:\n            - name: GODEBUG\n              value: gctrace=1\n            - name: A\n              value: b\n"},
-		{"patch-operations", "kustomization.yaml", "patches:\n- patch: |-\n",
-			"    - op: add\n      path: /spec/template/spec/containers/%d/env/-\n      value:\n        name: GODEBUG\n        value: gctrace=1\n"},
 	} {
 		for _, n := range []int{100, 400, 1600} {
 			b.Run(fmt.Sprintf("%s/%d", bench.name, n), func(b *testing.B) {
