@@ -19,7 +19,7 @@ func (r *runner) loadTests(opt Options, v *view, found []Finding) bool {
 			continue
 		}
 		dir := filepath.Dir(file.Path)
-		if v.l.HasThin(dir) {
+		if !dirs[dir] && v.l.HasThin(dir) {
 			dirs[dir] = true
 		}
 		if !opt.Tests || !opt.Fix && !opt.Edits {
@@ -30,7 +30,7 @@ func (r *runner) loadTests(opt Options, v *view, found []Finding) bool {
 				continue
 			}
 			if edits, err := alone.of(f, fix); err == nil {
-				r.addDeclaring(dirs, v, edits)
+				v.addDeclaring(dirs, edits)
 			}
 		}
 	}
@@ -44,13 +44,13 @@ func (r *runner) loadTests(opt Options, v *view, found []Finding) bool {
 
 // addDeclaring adds to dirs those of packages without their tests in which edits
 // change more than the bodies of functions and imports.
-func (r *runner) addDeclaring(dirs map[string]bool, v *view, edits []TextEdit) {
+func (v *view) addDeclaring(dirs map[string]bool, edits []TextEdit) {
 	for _, e := range edits {
 		f := v.snap.FileAt(e.Path)
-		if f == nil || f.Pkg.Wide || dirs[f.Pkg.Dir] || !v.l.LacksTests(f.Pkg.Dir) {
+		if f == nil || f.Pkg.Wide || dirs[f.Pkg.Dir] || bodyAround(f, trimmed(f, e)) != nil || inImports(f, e) {
 			continue
 		}
-		if bodyAround(f, trimmed(f, e)) == nil && !inImports(f, e) {
+		if v.l.LacksTests(f.Pkg.Dir) { // that asks the disk
 			dirs[f.Pkg.Dir] = true
 		}
 	}

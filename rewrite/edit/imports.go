@@ -12,6 +12,7 @@ import (
 
 	"github.com/dave/dst"
 	"github.com/dave/dst/dstutil"
+	"github.com/runtimefix/runtimefix/rewrite/internal/outline"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
@@ -133,7 +134,7 @@ func (t *tree) collectNames() map[string]bool {
 			continue
 		}
 		for _, d := range f.Decls {
-			addDeclared(taken, d)
+			outline.AddNames(taken, d)
 		}
 	}
 	for _, spec := range t.f.AST.Imports {
@@ -168,27 +169,6 @@ func isMember(obj types.Object) bool {
 		return true
 	}
 	return false
-}
-
-// addDeclared adds to names those that d declares at package level.
-func addDeclared(names map[string]bool, d ast.Decl) {
-	switch d := d.(type) {
-	case *ast.FuncDecl:
-		if d.Recv == nil {
-			names[d.Name.Name] = true
-		}
-	case *ast.GenDecl:
-		for _, spec := range d.Specs {
-			switch spec := spec.(type) {
-			case *ast.TypeSpec:
-				names[spec.Name.Name] = true
-			case *ast.ValueSpec:
-				for _, id := range spec.Names {
-					names[id.Name] = true
-				}
-			}
-		}
-	}
 }
 
 // addImport inserts an import of path into the group that holds standard

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -19,23 +20,34 @@ func Declared(src []byte, names map[string]bool) {
 	if f == nil {
 		return
 	}
+	own := make(map[string]bool)
 	for _, d := range f.Decls {
-		switch d := d.(type) {
-		case *ast.FuncDecl:
-			if d.Recv != nil || d.Name.Name != "init" && d.Name.Name != "TestMain" {
-				names[d.Name.Name] = true
-			}
-		case *ast.GenDecl:
-			for _, spec := range d.Specs {
-				switch spec := spec.(type) {
-				case *ast.TypeSpec:
-					names[spec.Name.Name] = true
-				case *ast.ValueSpec:
-					for _, id := range spec.Names {
-						if id.Name != "_" {
-							names[id.Name] = true
-						}
-					}
+		AddNames(own, d)
+		if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv != nil {
+			names[fn.Name.Name] = true
+		}
+	}
+	for _, n := range []string{"_", "init", "TestMain"} {
+		delete(own, n)
+	}
+	maps.Copy(names, own)
+}
+
+// AddNames adds to names those that d declares at package level.
+func AddNames(names map[string]bool, d ast.Decl) {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Recv == nil {
+			names[d.Name.Name] = true
+		}
+	case *ast.GenDecl:
+		for _, spec := range d.Specs {
+			switch spec := spec.(type) {
+			case *ast.TypeSpec:
+				names[spec.Name.Name] = true
+			case *ast.ValueSpec:
+				for _, id := range spec.Names {
+					names[id.Name] = true
 				}
 			}
 		}

@@ -64,8 +64,11 @@ func (h *helper) drops(p *rewrite.Package, at inspector.Cursor) bool {
 func literalHelper(call rewrite.Call, stmt ast.Stmt) *helper {
 	p := call.Pkg
 	fn, ok := syntax.EnclosingFunc(call.At)
-	lit, isLit := fn.Node().(*ast.FuncLit)
-	if !ok || !isLit || len(lit.Body.List) != 1 || lit.Body.List[0] != stmt {
+	if !ok {
+		return nil
+	}
+	lit, ok := fn.Node().(*ast.FuncLit)
+	if !ok || len(lit.Body.List) != 1 || lit.Body.List[0] != stmt {
 		return nil
 	}
 	as, ok := fn.Parent().Node().(*ast.AssignStmt)
