@@ -266,37 +266,6 @@ func commentedOut(text string) bool {
 	return false
 }
 
-// Substitute replaces the bytes from i to j of the value of scalar n by text. A
-// plain scalar that would be left empty becomes "".
-func (f *File) Substitute(n *yaml.Node, i, j int, text string) ([]Splice, error) {
-	p, ok := f.scalar(n)
-	if !ok || j >= len(p.at) {
-		return nil, errors.New("the scalar is written in a way that is not followed")
-	}
-	value := n.Value[:i] + text + n.Value[j:]
-	change := func(want *copied) { want.of[n].Value = value }
-	plain := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
-	if plain && value == "" {
-		return f.check([]Splice{{p.off, p.end, `""`}}, n, func(want *copied) {
-			change(want)
-			want.of[n].Style |= yaml.DoubleQuotedStyle
-		})
-	}
-	enc := text
-	switch {
-	case n.Style&yaml.DoubleQuotedStyle != 0:
-		if strings.ContainsAny(text, "\n\r\t") {
-			return nil, errors.New("a line break in quotes")
-		}
-		enc = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text)
-	case n.Style&yaml.SingleQuotedStyle != 0:
-		enc = strings.ReplaceAll(text, "'", "''")
-	case n.Style&yaml.LiteralStyle != 0:
-		enc = strings.ReplaceAll(text, "\n", f.eol(p.at[i])+p.indent)
-	}
-	return f.check([]Splice{{p.at[i], p.at[j], enc}}, n, change)
-}
-
 // check returns the splices if they turn the file into the trees that change,
 // which alters node n or what is below it, makes of copies.
 func (f *File) check(list []Splice, n *yaml.Node, change func(want *copied)) ([]Splice, error) {

@@ -126,6 +126,12 @@ type placed struct {
 	indent   string // of the lines of a block scalar
 }
 
+// located is what block said.
+type located struct {
+	placed
+	ok bool
+}
+
 // scalar locates n. It is not ok for scalars that are written in ways that it
 // does not follow; ok means that the source was decoded to exactly n.Value.
 func (f *File) scalar(n *yaml.Node) (placed, bool) {
@@ -138,10 +144,17 @@ func (f *File) scalar(n *yaml.Node) (placed, bool) {
 		return f.quoted(n.Value, off, '"')
 	case n.Style&yaml.SingleQuotedStyle != 0:
 		return f.quoted(n.Value, off, '\'')
-	case n.Style&yaml.LiteralStyle != 0:
-		return f.block(n, off, '|')
-	case n.Style&yaml.FoldedStyle != 0:
-		return f.block(n, off, '>')
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		l, seen := f.blocks[n]
+		if !seen {
+			mark := byte('|')
+			if n.Style&yaml.FoldedStyle != 0 {
+				mark = '>'
+			}
+			l.placed, l.ok = f.block(n, off, mark)
+			f.blocks[n] = l
+		}
+		return l.placed, l.ok
 	case n.Value == "":
 		return placed{}, false
 	}

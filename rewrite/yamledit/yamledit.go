@@ -29,6 +29,9 @@ type File struct {
 	up    map[*yaml.Node]*yaml.Node
 	order []*yaml.Node        // all nodes, from the top
 	uses  map[*yaml.Node]bool // anchored nodes that an alias refers to
+	// blocks says where block scalars stand that were asked for, which takes as long
+	// as they are.
+	blocks map[*yaml.Node]located
 }
 
 // Splice replaces the bytes from Off to End by Text.
@@ -44,7 +47,7 @@ func Parse(src []byte) (f *File, err error) {
 			f, err = nil, fmt.Errorf("the YAML parser failed: %v", r)
 		}
 	}()
-	f = &File{Src: src, up: make(map[*yaml.Node]*yaml.Node), uses: make(map[*yaml.Node]bool)}
+	f = &File{Src: src, up: make(map[*yaml.Node]*yaml.Node), uses: make(map[*yaml.Node]bool), blocks: make(map[*yaml.Node]located)}
 	if err := f.index(); err != nil {
 		return nil, err
 	}

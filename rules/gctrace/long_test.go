@@ -24,6 +24,10 @@ func BenchmarkLong(b *testing.B) {
 		{"env-lines", "Dockerfile", "FROM scratch\n", "ENV GODEBUG=gctrace=1\n"},
 		{"env-pairs", "Dockerfile", "FROM scratch\n", "ENV A%d=b GODEBUG=gctrace=1\n"},
 		{"env-extended", "Dockerfile", "FROM scratch\n", "ENV GODEBUG=$GODEBUG,gctrace=1 A%d=b\n"},
+		{"patch", "kustomization.yaml", "patches:\n- patch: |\n    kind: Deployment\n    metadata: {name: x}\n    spec:\n      containers:\n",
+			"      - name: c%d\n        env:\n        - {name: A, value: b}\n        - {name: GODEBUG, value: gctrace=1}\n"},
+		{"operations", "kustomization.yaml", "patches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: test, path: /kind, value: Deployment}\n",
+			"    - {op: add, path: /spec/containers/%d/env/-, value: {name: GODEBUG, value: gctrace=1}}\n"},
 	} {
 		for _, n := range []int{100, 400, 1600} {
 			b.Run(fmt.Sprintf("%s/%d", bench.name, n), func(b *testing.B) {

@@ -37,18 +37,31 @@ func (y *yamlTraces) patch(n *yaml.Node) bool {
 	return len(inner.sites) > 0
 }
 
-// place returns the bytes that n takes in the file, or those of the string that
-// it stands in.
+// place returns the bytes that n takes in the file.
 func (y *yamlTraces) place(n *yaml.Node) (off, end int) {
+	off, end = manifest.NodeSpan(y.f, n)
 	if y.outer != nil {
-		return manifest.NodeSpan(y.outer.f, y.within)
+		return y.written(off, end)
 	}
-	return manifest.NodeSpan(y.f, n)
+	return off, end
 }
 
-// outward returns the fix that makes the splices in the string that y was read
-// from.
-func (y *yamlTraces) outward(safety rewrite.Safety, message string, list []yamledit.Splice) (*rewrite.Fix, string) {
+// written returns where the file writes bytes off to end of the string that y was
+// read from: all of the string where that cannot be told.
+func (y *yamlTraces) written(off, end int) (int, int) {
+	if off, end, ok := y.outer.f.Written(y.within, off, end); ok {
+		return off, end
+	}
+	return manifest.NodeSpan(y.outer.f, y.within)
+}
+
+// outward returns the fix that makes the splices, a change of entry, in the string
+// that y was read from.
+func (y *yamlTraces) outward(entry *yaml.Node, safety rewrite.Safety, message string, list []yamledit.Splice) (*rewrite.Fix, string) {
+	off, end := manifest.Relied(y.f, entry)
+	for _, sp := range list {
+		off, end = min(off, sp.Off), max(end, sp.End)
+	}
 	first, last := list[0].Off, list[len(list)-1].End
 	var text strings.Builder
 	at := first
@@ -60,5 +73,6 @@ func (y *yamlTraces) outward(safety rewrite.Safety, message string, list []yamle
 	if err != nil {
 		return nil, "it is part of a patch in a string, and " + err.Error() + "; remove gctrace by hand"
 	}
-	return manifest.Fix(y.t, y.outer.f, y.within, safety, message, out), ""
+	off, end = y.written(off, end)
+	return manifest.Holding(y.t, off, end, safety, message, out), ""
 }

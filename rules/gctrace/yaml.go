@@ -205,7 +205,7 @@ func (y *yamlTraces) fix(doc, entry, node *yaml.Node, base int, g godebug.Value,
 	case saysWanted(y.f, node):
 		return nil, "a comment says that the trace is read; remove gctrace by hand if it is not"
 	case y.outer != nil:
-		return y.outward(safety, message, list)
+		return y.outward(entry, safety, message, list)
 	}
 	return manifest.FixEntry(y.t, y.f, entry, safety, message, list), ""
 }

@@ -42,27 +42,38 @@ func Texts(s *rewrite.Snapshot, rule string) []*rewrite.TextFile {
 // Fix returns a fix that changes t by splices. Fixes within the same collection
 // take turns, because each relies on what the others would change.
 func Fix(t *rewrite.TextFile, f *yamledit.File, within *yaml.Node, safety rewrite.Safety, message string, list []yamledit.Splice) *rewrite.Fix {
-	off, end, ok := f.Span(within)
-	if !ok {
-		off, end = f.Offset(within), f.Offset(within)
-	}
-	return holding(t, off, end, safety, message, list)
+	off, end := whole(f, within)
+	return Holding(t, off, end, safety, message, list)
 }
 
 // FixEntry returns a fix that changes or removes entry, an item or a key of a
-// collection, by splices. Only fixes of the entry beside it take turns with it, and
-// none that change all of the collection.
+// collection, by splices.
 func FixEntry(t *rewrite.TextFile, f *yamledit.File, entry *yaml.Node, safety rewrite.Safety, message string, list []yamledit.Splice) *rewrite.Fix {
-	off, end, ok := f.Beside(entry)
-	if !ok {
-		return Fix(t, f, f.Parent(entry), safety, message, list)
-	}
-	return holding(t, off, end, safety, message, list)
+	off, end := Relied(f, entry)
+	return Holding(t, off, end, safety, message, list)
 }
 
-// holding returns a fix that is right as long as no other changes anything in the
-// bytes from off to end.
-func holding(t *rewrite.TextFile, off, end int, safety rewrite.Safety, message string, list []yamledit.Splice) *rewrite.Fix {
+// Relied returns the bytes that a change of entry, an item or a key of a collection,
+// relies on: only changes of the entry beside it take turns with it, and those of all
+// of the collection.
+func Relied(f *yamledit.File, entry *yaml.Node) (off, end int) {
+	if off, end, ok := f.Beside(entry); ok {
+		return off, end
+	}
+	return whole(f, f.Parent(entry))
+}
+
+// whole returns the bytes that n takes, none where they cannot be told.
+func whole(f *yamledit.File, n *yaml.Node) (off, end int) {
+	if off, end, ok := f.Span(n); ok {
+		return off, end
+	}
+	return f.Offset(n), f.Offset(n)
+}
+
+// Holding returns a fix of t by splices that is right as long as no other changes
+// anything in the bytes from off to end.
+func Holding(t *rewrite.TextFile, off, end int, safety rewrite.Safety, message string, list []yamledit.Splice) *rewrite.Fix {
 	for _, sp := range list {
 		off, end = min(off, sp.Off), max(end, sp.End)
 	}
