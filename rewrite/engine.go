@@ -132,7 +132,7 @@ func Run(ctx context.Context, opt Options, finders []*Finder) (*Result, error) {
 	if res, targets, err = r.refine(opt, targets); err != nil {
 		return nil, err
 	}
-	parts := targets.parts(opt.PartSize)
+	parts := targets.parts(opt.PartSize, r.together())
 	for i, part := range parts {
 		if err := r.judge(opt, part, i, len(parts), res); err != nil {
 			return nil, err

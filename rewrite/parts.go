@@ -24,43 +24,72 @@ const (
 )
 
 // parts splits the targets by the bytes of Go source in the candidates' directories:
-// at limit, or as partSize and atOnce say if that is 0. A package is never split. Each
-// part has all text files, which rules look at together with packages.
-func (t targets) parts(limit int64) []targets {
+// at limit, or as partSize and atOnce say if that is 0. A package is never split, nor
+// are those in the directories that together names: they are in the first part, however
+// large. Each part has all text files, which rules look at together with packages.
+func (t targets) parts(limit int64, together map[string]bool) []targets {
 	most := limit
 	if limit == 0 {
 		limit, most = partSize, atOnce
 	}
-	var sizes []int64
+	var all []sized
 	var total int64
 	for _, g := range t.groups {
-		for _, pattern := range g.Patterns {
-			n := sourceSize(within(g.Dir, pattern))
-			sizes = append(sizes, n)
-			total += n
+		for i, pattern := range g.Patterns {
+			at := within(g.Dir, pattern)
+			c := sized{group: g, pattern: pattern, size: sourceSize(at), goesOn: i > 0 && isLoose(g)}
+			c.together = together[at] || isLoose(g) && together[filepath.Dir(at)]
+			all = append(all, c)
+			total += c.size
 		}
 	}
 	if total <= most {
 		return []targets{t}
 	}
+	// Have: the packages in order, those that stay together first.
+	all = slices.Concat(kept(all, true), kept(all, false))
 	var out []targets
 	size := limit // of the last part; the first package opens one
-	for _, g := range t.groups {
-		for i, pattern := range g.Patterns {
-			n := sizes[0]
-			sizes = sizes[1:]
-			// The files of a package in no module stay together.
-			if size+n > limit && size > 0 && (i == 0 || !isLoose(g)) {
-				part := t
-				part.groups = nil
-				out = append(out, part)
-				size = 0
-			}
-			size += n
-			out[len(out)-1].take(g, pattern)
+	for i, c := range all {
+		if size+c.size > limit && size > 0 && !c.goesOn && !(c.together && i > 0) {
+			part := t
+			part.groups = nil
+			out = append(out, part)
+			size = 0
 		}
+		size += c.size
+		out[len(out)-1].take(c.group, c.pattern)
 	}
 	return out
+}
+
+// sized is what a pattern of a group stands for, with the bytes of its Go source.
+type sized struct {
+	group    load.Group
+	pattern  string
+	size     int64
+	together bool
+	goesOn   bool // it is a file of a package that another began
+}
+
+// kept returns those of the list that stay together, or the others.
+func kept(list []sized, together bool) []sized {
+	return slices.DeleteFunc(slices.Clone(list), func(c sized) bool { return c.together != together })
+}
+
+// together returns the directories with candidates of rules that judge them together.
+func (r *runner) together() map[string]bool {
+	names := make(map[string]bool)
+	for _, f := range r.finders {
+		names[f.Name] = f.Together
+	}
+	dirs := make(map[string]bool)
+	for path, rules := range r.firing {
+		if slices.ContainsFunc(rules, func(name string) bool { return names[name] }) {
+			dirs[filepath.Dir(path)] = true
+		}
+	}
+	return dirs
 }
 
 // take adds the package of g that pattern stands for.

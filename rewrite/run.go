@@ -21,7 +21,10 @@ type Finder struct {
 	Needs     []scan.Need
 	TextNeeds []scan.TextNeed
 	Emits     []string
-	Find      func(*load.Snapshot) []Finding
+	// Together says that what stands in one candidate decides about another, so that
+	// all of them have to be in the snapshot, however many there are.
+	Together bool
+	Find     func(*load.Snapshot) []Finding
 }
 
 // maxRounds bounds the rounds of find, edit and verify on end after which neither

@@ -42,6 +42,7 @@ It fires when runtime.GOMAXPROCS is called for its effect with the value of runt
 		{Import: image.AutomaxprocsPath + "/maxprocs", Idents: []string{"Set"}},
 	},
 	TextNeeds: maxprocsTextNeeds,
+	Together:  true,
 	Find:      findMaxprocs,
 }
 

@@ -40,8 +40,9 @@ It fires when profiles are linked in and a listener serves http.DefaultServeMux,
 		{Import: "net/http", Idents: []string{"ListenAndServe", "ListenAndServeTLS", "Serve", "ServeTLS"}},
 		{Import: pprofPath, Idents: []string{"package"}},
 	}, profileNeeds()...),
-	Emits: []string{"expvar", "log", "net/http", pprofPath, "strings"},
-	Find:  findPublicPprof,
+	Emits:    []string{"expvar", "log", "net/http", pprofPath, "strings"},
+	Together: true,
+	Find:     findPublicPprof,
 }
 
 func findPublicPprof(s *rewrite.Snapshot) []rewrite.Finding {

@@ -22,6 +22,9 @@ type Rule struct {
 	TextNeeds []rewrite.TextNeed
 	// Emits are the import paths that its fixes may add.
 	Emits []string
+	// Together says that the rule looks at all its candidates to judge one, without
+	// asking for them by name: they are loaded together.
+	Together bool
 	// Find returns the findings in a snapshot, in any order. The engine fills
 	// in Finding.Rule.
 	Find func(*rewrite.Snapshot) []rewrite.Finding
@@ -29,5 +32,5 @@ type Rule struct {
 
 // Finder returns the rule as the engine runs it.
 func (r *Rule) Finder() *rewrite.Finder {
-	return &rewrite.Finder{Name: r.Name, Needs: r.Needs, TextNeeds: r.TextNeeds, Emits: r.Emits, Find: r.Find}
+	return &rewrite.Finder{Name: r.Name, Needs: r.Needs, TextNeeds: r.TextNeeds, Emits: r.Emits, Together: r.Together, Find: r.Find}
 }

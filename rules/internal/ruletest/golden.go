@@ -10,6 +10,7 @@ import (
 	"go/version"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -94,9 +95,11 @@ func (g *goldenTree) finders(t *testing.T, list []*rule.Rule) []*rewrite.Finder 
 	return out
 }
 
-func (g *goldenTree) run(t *testing.T, dir string, finders []*rewrite.Finder) *rewrite.Result {
+// run runs the finders, partSize bytes of Go source at a time, 0 for all at once.
+func (g *goldenTree) run(t *testing.T, dir string, partSize int64, finders []*rewrite.Finder) *rewrite.Result {
 	t.Helper()
 	opt := rewrite.Options{
+		PartSize: partSize,
 		Config:   rewrite.Config{Dir: dir, Tests: !g.noTests, Emits: emits(finders), Settings: &settings.Settings{Cleanups: g.cleanups}},
 		Patterns: []string{"./..."},
 		Admit:    rewrite.Safe,
@@ -129,7 +132,8 @@ func emits(finders []*rewrite.Finder) []string {
 //
 // For each tree it asserts the bytes of the result and the findings, that the
 // result type-checks, that a second run changes nothing, that other files stay
-// untouched, and that git and patch make the same bytes of the patch.
+// untouched, that git and patch make the same bytes of the patch, and that all comes
+// out the same where one package is loaded at a time.
 func Golden(t *testing.T, r *rule.Rule, more ...*rule.Rule) {
 	for _, path := range trees(t, r) {
 		t.Run(treeName(r, path), func(t *testing.T) {
@@ -149,7 +153,7 @@ func testGolden(t *testing.T, path string, list []*rule.Rule) {
 	input, want, findings := g.split()
 	WriteTree(t, dir, input)
 
-	res := g.run(t, dir, finders)
+	res := g.run(t, dir, 0, finders)
 	AssertTree(t, "Run itself wrote", dir, input) // Run writes nothing
 	if !g.broken && !g.illTyped {
 		for _, p := range res.Problems {
@@ -159,14 +163,7 @@ func testGolden(t *testing.T, path string, list []*rule.Rule) {
 	if g.broken && len(res.Problems) == 0 {
 		t.Errorf("the input is marked broken but type-checks")
 	}
-	got := clone(input)
-	for _, c := range res.Changes {
-		rel, err := filepath.Rel(dir, c.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got[filepath.ToSlash(rel)] = c.New
-	}
+	got := changed(t, dir, input, res)
 	lines := describe(dir, res.Findings)
 	if *update {
 		g.update(t, input, got, lines)
@@ -180,6 +177,17 @@ func testGolden(t *testing.T, path string, list []*rule.Rule) {
 	if findings != nil && string(findings.Data) != lines {
 		t.Errorf("findings: got\n%swant\n%s", lines, findings.Data)
 	}
+	if packages(input) > 1 {
+		parts := g.run(t, dir, 1, finders)
+		if text := describe(dir, parts.Findings); text != lines {
+			t.Errorf("findings, a package at a time: got\n%swant\n%s", text, lines)
+		}
+		for name, data := range changed(t, dir, input, parts) {
+			if !bytes.Equal(data, got[name]) {
+				t.Errorf("%s, a package at a time: got\n%s\nwant\n%s%s", name, data, got[name], withheldText(parts))
+			}
+		}
+	}
 	if len(res.Changes) == 0 {
 		return
 	}
@@ -187,7 +195,7 @@ func testGolden(t *testing.T, path string, list []*rule.Rule) {
 
 	// The result compiles, and a second run leaves it alone.
 	WriteTree(t, dir, got)
-	again := g.run(t, dir, finders)
+	again := g.run(t, dir, 0, finders)
 	for _, c := range again.Changes {
 		t.Errorf("a second run changes %s again to\n%s", c.Path, c.New)
 	}
@@ -196,6 +204,30 @@ func testGolden(t *testing.T, path string, list []*rule.Rule) {
 			t.Errorf("the result does not type-check: %v", p)
 		}
 	}
+}
+
+// changed returns the files of input as they are after the changes of res.
+func changed(t *testing.T, dir string, input map[string][]byte, res *rewrite.Result) map[string][]byte {
+	out := clone(input)
+	for _, c := range res.Changes {
+		rel, err := filepath.Rel(dir, c.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[filepath.ToSlash(rel)] = c.New
+	}
+	return out
+}
+
+// packages returns how many directories of the tree have Go files.
+func packages(tree map[string][]byte) int {
+	dirs := make(map[string]bool)
+	for name := range tree {
+		if strings.HasSuffix(name, ".go") {
+			dirs[path.Dir(name)] = true
+		}
+	}
+	return len(dirs)
 }
 
 // split returns the files of the tree: those before the fixes, those after them,
