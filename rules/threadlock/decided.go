@@ -34,6 +34,25 @@ func (f *lockFunc) decided(leaks exits) level {
 	return out
 }
 
+// locksByChoice reports whether all that leaks is a lock that is made under a
+// condition and that no unlock belongs to: if pin { runtime.LockOSThread() }.
+func (f *lockFunc) locksByChoice() bool {
+	try := *f.flow
+	try.locks = make(map[ast.Stmt]bool)
+	for s := range f.flow.locks {
+		c, ok := f.p.Cursor(s)
+		if !ok {
+			return false
+		}
+		block := c.Parent()
+		n, isIf := block.Parent().Node().(*ast.IfStmt)
+		if !isIf || f.failure(n.Cond, n.Body == block.Node()) != unclear {
+			try.locks[s] = true
+		}
+	}
+	return len(try.locks) < len(f.flow.locks) && f.helps(&try)
+}
+
 // hangsOn says whether the unlock is made under a condition behind which the
 // function goes on all the same: if !keep { runtime.UnlockOSThread() }.
 func (f *lockFunc) hangsOn(unlock ast.Stmt) level {

@@ -92,21 +92,22 @@ func (f *lockFlow) mayEnd(s ast.Stmt) bool {
 }
 
 func (f *lockFlow) locked(in states) states {
-	return in.each(func(x state) states { return stateOf(state{min(x.count+1, 2), x.deferred, true}) })
+	return in.each(func(x state) states { x.count, x.passed = min(x.count+1, most), true; return stateOf(x) })
 }
 
 func (f *lockFlow) unlocked(in states) states {
 	return in.each(func(x state) states {
-		if x.count == 0 || x.count == 1 && x.deferred {
+		if x.left() <= 0 {
 			f.over = true
 		}
+		x.undone = x.undone || x.count > 1
 		x.count = max(x.count-1, 0)
 		return stateOf(x)
 	})
 }
 
 func deferring(in states) states {
-	return in.each(func(x state) states { x.deferred = true; return stateOf(x) })
+	return in.each(func(x state) states { x.deferred = min(x.deferred+1, most); return stateOf(x) })
 }
 
 func (f *lockFlow) stmt(s ast.Stmt, in states, label string) states {

@@ -84,23 +84,6 @@ func (f *lockFunc) lookAround() {
 // another platform perhaps, unlocks a thread.
 func (f *lockFunc) unlocksUnseen() bool { return syntax.Mentioned(f.p, "UnlockOSThread") }
 
-// callsUnlocker reports whether the function calls another one that undoes the
-// lock on some of its paths.
-func (f *lockFunc) callsUnlocker() bool {
-	set := make(map[string]bool)
-	for _, u := range unlockers(f.s) {
-		set[rewrite.ObjectKey(u.fn)] = true
-	}
-	return syntax.ContainsNode(f.body, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok {
-			return false
-		}
-		fn := f.p.Callee(call)
-		return fn != nil && set[rewrite.ObjectKey(fn)]
-	})
-}
-
 // signature returns the function's type, with its receiver.
 func (f *lockFunc) signature() *types.Signature {
 	if f.decl != nil {

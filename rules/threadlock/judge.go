@@ -32,8 +32,11 @@ func (f *lockFunc) judge(ways exits) (level, string) {
 	if !f.unlocks() {
 		return f.withoutUnlock(leaks)
 	}
-	if ways.handedOver() || f.callsUnlocker() {
+	if f.callsUnlocker() || f.locksByChoice() {
 		return silent, ""
+	}
+	if ways.handedOver() {
+		return f.lockedTwice(leaks)
 	}
 	out := f.decided(leaks)
 	if out == silent || f.changesThread(f.body, f.p, 3, make(map[*types.Func]bool)) {
@@ -44,9 +47,9 @@ func (f *lockFunc) judge(ways exits) (level, string) {
 	elsewhere := f.unlockedElsewhere()
 	kept := slices.ContainsFunc(leaks, func(x exit) bool { return x.end < fails && f.handsOut(x) })
 	switch {
-	case f.saidToBeKept(elsewhere), kept && len(elsewhere) > 0, f.callsUnlocker():
+	case f.saidToBeKept(elsewhere), kept && len(elsewhere) > 0, f.callsUnlocker(), f.calledByUnlocker():
 		return silent, ""
-	case kept, len(elsewhere) > 0, f.unlocksUnseen():
+	case kept, len(elsewhere) > 0, f.unlocksUnseen(), f.endsElsewhere(leaks):
 		return max(out, doubtful), "somebody else may unlock"
 	case f.mainLineLeaks(leaks):
 		return max(out, doubtful), "the lock may be meant for the caller"
@@ -55,6 +58,21 @@ func (f *lockFunc) judge(ways exits) (level, string) {
 		return max(out, doubtful), "what is returned may still need the thread"
 	}
 	return out, "the thread may be kept because it was changed"
+}
+
+// lockedTwice judges a function that undoes one of its locks where it succeeds
+// and works on behind the last one. A second lock that only the return follows is
+// one for the caller.
+func (f *lockFunc) lockedTwice(leaks exits) (level, string) {
+	twice := slices.ContainsFunc(leaks, func(x exit) bool { return x.end < fails && x.definite() && x.held.undone() == x.held })
+	if !twice || f.setsState() || slices.ContainsFunc(leaks, f.handsOut) || !f.worksAfterAll() ||
+		f.changesThread(f.body, f.p, 3, make(map[*types.Func]bool)) {
+		return silent, ""
+	}
+	if elsewhere := f.unlockedElsewhere(); len(elsewhere) > 0 || f.calledByUnlocker() || f.unlocksUnseen() {
+		return silent, ""
+	}
+	return report, "the thread is locked twice and unlocked once: the lock nests; which of the two is meant only the author knows"
 }
 
 // unlocks reports whether the function unlocks anywhere.
@@ -153,10 +171,18 @@ func (f *lockFunc) withoutUnlock(leaks exits) (level, string) {
 
 // worksAfter reports whether the function does anything but lock, and log that
 // it did.
-func (f *lockFunc) worksAfter() bool {
+func (f *lockFunc) worksAfter() bool { return f.worksBehind(f.call.Call.Pos()) }
+
+// worksAfterAll reports whether the function does anything behind its last lock.
+func (f *lockFunc) worksAfterAll() bool {
+	list := inOrder(f.flow.locks)
+	return f.worksBehind(list[len(list)-1].End())
+}
+
+func (f *lockFunc) worksBehind(lock token.Pos) bool {
 	return syntax.ContainsNode(f.body, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
-		if !ok || call.Pos() <= f.call.Call.Pos() || f.p.Info.Types[call.Fun].IsType() || f.p.Info.Types[call.Fun].IsBuiltin() {
+		if !ok || call.Pos() <= lock || f.is(call, "UnlockOSThread") || f.p.Info.Types[call.Fun].IsType() || f.p.Info.Types[call.Fun].IsBuiltin() {
 			return false
 		}
 		fn := f.p.Callee(call)
