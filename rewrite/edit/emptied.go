@@ -145,19 +145,12 @@ func (t *tree) negated(x ast.Expr, cond dst.Expr) dst.Expr {
 	return &dst.UnaryExpr{Op: token.NOT, X: cond}
 }
 
-// reduceIf puts the call that an if statement evaluates in the place of the
-// statement, whose body became empty, if that is all that the condition does.
+// reduceIf puts the call that an if statement evaluates, or the assignment that it
+// begins with, in the place of the statement, whose body became empty, if that is
+// all that the condition does.
 func (t *tree) reduceIf(cur inspector.Cursor, n *ast.IfStmt) error {
-	x := n.Cond
-	if n.Init != nil {
-		as, ok := n.Init.(*ast.AssignStmt)
-		if !ok || as.Tok != token.DEFINE || len(as.Rhs) != 1 || !t.pure(n.Cond) {
-			return nil
-		}
-		x = as.Rhs[0]
-	}
-	call := t.soleCall(x)
-	if call == nil {
+	stmt := t.headOf(n)
+	if stmt == nil {
 		return nil
 	}
 	if k := cur.ParentEdgeKind(); k != edge.BlockStmt_List && k != edge.CaseClause_Body && k != edge.CommClause_Body {
@@ -167,12 +160,40 @@ func (t *tree) reduceIf(cur inspector.Cursor, n *ast.IfStmt) error {
 	if err != nil {
 		return err
 	}
-	was := (*list)[i].Decorations()
-	stmt := &dst.ExprStmt{X: t.dec.Dst.Nodes[call].(dst.Expr)}
-	stmt.Decs.Before, stmt.Decs.After = was.Before, was.After
-	stmt.Decs.Start, stmt.Decs.End = was.Start, was.End
+	was, decs := (*list)[i].Decorations(), stmt.Decorations()
+	decs.Before, decs.After = was.Before, was.After
+	decs.Start, decs.End = was.Start, was.End
 	(*list)[i] = stmt
 	return nil
+}
+
+// headOf returns what an if statement does but for its body, as one statement; nil
+// where that cannot be said.
+func (t *tree) headOf(n *ast.IfStmt) dst.Stmt {
+	x := n.Cond
+	switch init := n.Init.(type) {
+	case nil:
+	case *ast.IncDecStmt:
+		if !t.pure(n.Cond) {
+			return nil
+		}
+		return t.dec.Dst.Nodes[init].(dst.Stmt)
+	case *ast.AssignStmt:
+		if len(init.Rhs) != 1 || !t.pure(n.Cond) {
+			return nil
+		}
+		if init.Tok != token.DEFINE {
+			return t.dec.Dst.Nodes[init].(dst.Stmt)
+		}
+		x = init.Rhs[0]
+	default:
+		return nil
+	}
+	call := t.soleCall(x)
+	if call == nil {
+		return nil
+	}
+	return &dst.ExprStmt{X: t.dec.Dst.Nodes[call].(dst.Expr)}
 }
 
 // soleCall returns the call in x that can be a statement, if it is evaluated in

@@ -187,9 +187,13 @@ func (c Collector) dropGoroutine(g *goroutine) *rewrite.Fix {
 		Message: "remove the goroutine, which does nothing else; memory then goes back to the system at the runtime's own pace",
 		Safety:  rewrite.Unsafe,
 		Apply: func(e *rewrite.Edit) error {
-			e.Delete(g.start, about.Removed(c.Words...))
-			for _, s := range g.rest {
-				e.Delete(s, about.Removed())
+			if g.starter != nil {
+				g.starter.remove(e, c.Words)
+			} else {
+				e.Delete(g.start, about.Removed(c.Words...))
+				for _, s := range g.rest {
+					e.Delete(s, about.Removed())
+				}
 			}
 			if g.decl != nil {
 				e.DeleteDecl(g.decl)
@@ -201,18 +205,13 @@ func (c Collector) dropGoroutine(g *goroutine) *rewrite.Fix {
 
 // dropCall removes the call, and what is without an effect then.
 func (c Collector) dropCall(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt, h heat.Heat, state collectorState) *rewrite.Fix {
-	if helper := helperOf(s, call, stmt); helper != nil {
+	rest := leftoversOf(call, stmt, c.Words)
+	if helper := helperOf(s, call, append([]ast.Stmt{rest.stmt}, rest.more...)...); helper != nil && len(rest.decls) == 0 {
 		return c.classed(&rewrite.Fix{Message: "remove the call, with the function that does nothing else and its calls", Apply: func(e *rewrite.Edit) error {
-			for _, s := range helper.calls {
-				e.Delete(s, about.Removed(c.Words...))
-			}
-			if helper.decl != nil {
-				e.DeleteDecl(helper.decl)
-			}
+			helper.remove(e, c.Words)
 			return nil
 		}}, call, stmt, h, state)
 	}
-	rest := leftoversOf(call, stmt, c.Words)
 	words := c.Words
 	if rest.comment != "" {
 		words = append(slices.Clone(words), rest.comment)

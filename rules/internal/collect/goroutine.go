@@ -19,6 +19,8 @@ type goroutine struct {
 	start ast.Stmt      // the go statement
 	rest  []ast.Stmt    // what nothing else needs: the clock it waits for
 	decl  *ast.FuncDecl // its function where that is used for nothing else
+	// starter is the function that does nothing but start it.
+	starter *helper
 }
 
 // idleGoroutine returns the goroutine of the call when it does nothing but wait
@@ -65,7 +67,7 @@ func idleGoroutine(s *rewrite.Snapshot, call rewrite.Call) *goroutine {
 		}
 	}
 	g.start = start
-	l := &leftovers{p: p, scope: syntax.EnclosingDecl(at), gone: []ast.Node{start}}
+	l := &leftovers{p: p, gone: []ast.Node{start}}
 	if g.decl != nil {
 		l.gone = append(l.gone, g.decl)
 	}
@@ -73,6 +75,7 @@ func idleGoroutine(s *rewrite.Snapshot, call rewrite.Call) *goroutine {
 	if g.rest, settled = l.unused(); !settled {
 		return nil
 	}
+	g.starter = helperOf(s, rewrite.Call{Ref: rewrite.Ref{Pkg: p, File: p.File(start)}, Call: start.Call, At: at}, append([]ast.Stmt{start}, g.rest...)...)
 	return g
 }
 

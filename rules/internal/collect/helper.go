@@ -4,8 +4,10 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -14,21 +16,28 @@ import (
 type helper struct {
 	decl  *ast.FuncDecl // nil for a function literal in a variable
 	calls []ast.Stmt    // the statement that makes that variable included
+	rest  []ast.Stmt    // what only served the arguments of the calls
 }
 
-// helperOf returns the function of the call when stmt is all that it does, and
-// every use of it is a statement that can go, too; nil otherwise.
-func helperOf(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt) *helper {
-	p := call.Pkg
-	if h := literalHelper(call, stmt); h != nil {
+// helperOf returns the function of the call when it does nothing without what is
+// gone, the statement of the call and what goes with it, and every use of it is a
+// statement that can go, too; nil otherwise.
+func helperOf(s *rewrite.Snapshot, call rewrite.Call, gone ...ast.Stmt) *helper {
+	if h := literalHelper(call, gone[0]); h != nil {
 		return h
 	}
 	decl := syntax.EnclosingDecl(call.At)
-	if decl == nil || decl.Recv != nil || len(decl.Body.List) != 1 || decl.Body.List[0] != stmt {
+	if decl == nil || decl.Recv != nil {
 		return nil
 	}
+	for _, stmt := range decl.Body.List {
+		if !slices.Contains(gone, stmt) {
+			return nil
+		}
+	}
+	p := call.Pkg
 	fn, _ := p.Info.Defs[decl.Name].(*types.Func)
-	if fn == nil || fn.Exported() || syntax.Mentioned(p, fn.Name()) {
+	if fn == nil || fn.Exported() || fn.Name() == "main" || fn.Name() == "init" || syntax.Mentioned(p, fn.Name()) {
 		return nil
 	}
 	h := &helper{decl: decl}
@@ -41,15 +50,42 @@ func helperOf(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt) *helper {
 			return nil
 		}
 	}
+	l := &leftovers{p: p, gone: []ast.Node{decl}}
+	for _, s := range h.calls {
+		l.gone = append(l.gone, s)
+	}
+	rest, settled := l.unused()
+	if !settled {
+		return nil
+	}
+	h.rest = slices.DeleteFunc(rest, func(s ast.Stmt) bool { return decl.Pos() <= s.Pos() && s.End() <= decl.End() })
 	return h
 }
 
+// remove removes the function, its calls and what only served them.
+func (h *helper) remove(e *rewrite.Edit, words []string) {
+	for _, s := range h.calls {
+		e.Delete(s, about.Removed(words...))
+	}
+	for _, s := range h.rest {
+		e.Delete(s, about.Removed())
+	}
+	if h.decl != nil {
+		e.DeleteDecl(h.decl)
+	}
+}
+
 // drops notes the statement that is the call at at alone. It reports false where
-// that has arguments, or would leave an empty block.
+// arguments have an effect, or an empty block would be left.
 func (h *helper) drops(p *rewrite.Package, at inspector.Cursor) bool {
 	s, ok := syntax.CallStatement(at)
-	if !ok || len(at.Node().(*ast.CallExpr).Args) > 0 {
+	if !ok {
 		return false
+	}
+	for _, arg := range at.Node().(*ast.CallExpr).Args {
+		if !harmless(p, arg) {
+			return false
+		}
 	}
 	c, _ := p.Cursor(s)
 	if list := syntax.StmtsOf(c.Parent().Node()); len(list) < 2 || !syntax.InList(c) {

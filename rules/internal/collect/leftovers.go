@@ -22,9 +22,8 @@ type removal struct {
 
 // leftovers looks for what is without an effect once nodes are gone.
 type leftovers struct {
-	p     *rewrite.Package
-	scope *ast.FuncDecl // the function that the nodes are in
-	gone  []ast.Node
+	p    *rewrite.Package
+	gone []ast.Node
 }
 
 // leftoversOf says what goes with the call of stmt: if statements around it whose
@@ -33,16 +32,16 @@ type leftovers struct {
 func leftoversOf(call rewrite.Call, stmt ast.Stmt, words []string) removal {
 	p := call.Pkg
 	r := removal{stmt: stmt}
-	l := &leftovers{p: p, scope: syntax.EnclosingDecl(call.At), gone: []ast.Node{stmt}}
+	l := &leftovers{p: p, gone: []ast.Node{stmt}}
 	at, ok := p.Cursor(stmt)
 	for ok {
 		block, isBlock := at.Parent().Node().(*ast.BlockStmt)
 		n, isIf := at.Parent().Parent().Node().(*ast.IfStmt)
-		if !isBlock || !isIf || n.Body != block || n.Else != nil || n.Init != nil || !syntax.InList(at.Parent().Parent()) || !harmless(p, n.Cond) || !aboutCollection(call.File, n, words) {
+		if !isBlock || !isIf || n.Body != block || n.Else != nil || !syntax.InList(at.Parent().Parent()) || !harmless(p, n.Cond) || !aboutCollection(call.File, n, words) {
 			break
 		}
-		outer := &leftovers{p: p, scope: l.scope, gone: []ast.Node{n}}
-		if !outer.onlyServes(block, at.Node().(ast.Stmt)) {
+		outer := &leftovers{p: p, gone: []ast.Node{n}}
+		if !outer.onlyServes(block.List, at.Node().(ast.Stmt)) || n.Init != nil && !outer.onlyServes([]ast.Stmt{n.Init}, nil) {
 			break
 		}
 		l, r.stmt = outer, n
@@ -90,10 +89,10 @@ func aboutCollection(f *rewrite.File, n ast.Node, words []string) bool {
 	return true
 }
 
-// onlyServes reports whether the statements of block beside stmt only store what
+// onlyServes reports whether the statements of a list beside stmt only store what
 // nothing reads once the nodes are gone.
-func (l *leftovers) onlyServes(block *ast.BlockStmt, stmt ast.Stmt) bool {
-	for _, s := range block.List {
+func (l *leftovers) onlyServes(list []ast.Stmt, stmt ast.Stmt) bool {
+	for _, s := range list {
 		if s == stmt {
 			continue
 		}
@@ -322,8 +321,8 @@ func (l *leftovers) onlyUsedBefore(id *ast.Ident) bool {
 	return used
 }
 
-// clockFuncs are functions that only look at the clock.
-var clockFuncs = regexp.MustCompile(`^(?:time\.(?:Now|Since|Until|Duration|NewTicker|NewTimer|Tick)|\(time\.(?:Time|Duration)\)\.\w+|math\.\w+|strings\.(?:Has\w+|Contains\w*|EqualFold|Index\w*|Count)|\(\*?sync/atomic\.\w+\)\.Load|sync/atomic\.Load\w+)$`)
+// clockFuncs are functions that only look at the clock, or have no effect either.
+var clockFuncs = regexp.MustCompile(`^(?:time\.(?:Now|Since|Until|Duration|NewTicker|NewTimer|Tick)|\(time\.(?:Time|Duration)\)\.\w+|math\.\w+|strings\.(?:Has\w+|Contains\w*|EqualFold|Index\w*|Count)|\(\*?sync/atomic\.\w+\)\.Load|sync/atomic\.Load\w+|context\.(?:Background|TODO))$`)
 
 // harmless reports whether evaluating x has no effect.
 func harmless(p *rewrite.Package, x ast.Expr) bool {

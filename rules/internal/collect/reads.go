@@ -180,7 +180,7 @@ func isTimed(p *rewrite.Package, cur inspector.Cursor) bool {
 		if !ok {
 			return false
 		}
-		if v := clockStart(p, next.Node()); v != nil && readAfter(p, v) || startsStopwatch(p, next.Node()) {
+		if v := clockStart(p, next.Node()); v != nil && readAfter(p, v) || startsStopwatch(p, next.Node()) || ownStopwatch(p, next.Node()) {
 			return true
 		}
 		next, ok = next.NextSibling()

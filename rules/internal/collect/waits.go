@@ -43,18 +43,20 @@ func leftIdleBy(p *rewrite.Package, cur inspector.Cursor, idle map[string]bool, 
 	for c := range cur.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
 		var body *ast.BlockStmt
 		asks := false
+		var items []types.Object
 		switch n := c.Node().(type) {
 		case *ast.ForStmt:
 			body = n.Body
 			asks = n.Cond != nil && (n.Post == nil || syntax.ContainsNode(n.Cond, isCall))
 		case *ast.RangeStmt:
 			body = n.Body
+			items = itemsOf(p, n)
 		case *ast.FuncDecl:
 			return leftIdleAfter(p, n, idle, depth)
 		default:
 			return ""
 		}
-		w, only := turnIdle(p, body, idle)
+		w, only := turnIdle(p, body, idle, items)
 		if !only {
 			continue
 		}
@@ -69,15 +71,16 @@ func leftIdleBy(p *rewrite.Package, cur inspector.Cursor, idle map[string]bool, 
 	return ""
 }
 
-// turnIdle looks at the body of a loop, of which each collection in it asks.
-func turnIdle(p *rewrite.Package, body *ast.BlockStmt, idle map[string]bool) (w waiting, only bool) {
+// turnIdle looks at the body of a loop over items, of which each collection in it
+// asks.
+func turnIdle(p *rewrite.Package, body *ast.BlockStmt, idle map[string]bool, items []types.Object) (w waiting, only bool) {
 	type key struct{ body *ast.BlockStmt }
 	type answer struct {
 		w    waiting
 		only bool
 	}
 	look := func() answer {
-		w := waiting{p: p, funcs: idle}
+		w := waiting{p: p, funcs: idle, items: items}
 		only := w.idle(body.List)
 		return answer{w, only}
 	}
@@ -122,6 +125,29 @@ type waiting struct {
 	says bool // it logs
 	// funcs are functions that do nothing else, by their keys.
 	funcs map[string]bool
+	// items are what the loop goes over: to print them is work, and what they
+	// are like waits for nothing.
+	items []types.Object
+}
+
+// itemsOf returns the variables of a loop over data, not over a number or a clock.
+func itemsOf(p *rewrite.Package, n *ast.RangeStmt) (out []types.Object) {
+	if t := p.Info.TypeOf(n.X); t == nil || syntax.IsClock(p, n.X) {
+		return nil
+	} else if _, number := t.Underlying().(*types.Basic); number {
+		return nil
+	}
+	for _, x := range []ast.Expr{n.Key, n.Value} {
+		if id, ok := x.(*ast.Ident); ok && p.Info.ObjectOf(id) != nil {
+			out = append(out, p.Info.ObjectOf(id))
+		}
+	}
+	return out
+}
+
+// aboutItem reports whether n mentions an item of the loop.
+func (w *waiting) aboutItem(n ast.Node) bool {
+	return slices.ContainsFunc(w.items, func(item types.Object) bool { return syntax.Mentions(w.p, n, item) })
 }
 
 // idle reports whether statements only collect, wait, count, log, or leave.
@@ -152,6 +178,9 @@ func (w *waiting) idleStmt(stmt ast.Stmt) bool {
 				return true
 			}
 		}
+		if w.aboutItem(s) {
+			return false
+		}
 		w.says = true
 		return ok && logs(w.p, call)
 	case *ast.GoStmt:
@@ -164,7 +193,7 @@ func (w *waiting) idleStmt(stmt ast.Stmt) bool {
 		return w.idle(s.List)
 	case *ast.IfStmt:
 		if syntax.Leaves(s.Body) {
-			w.asks = true
+			w.asks = w.asks || !onlyContinues(s.Body) && !w.aboutItem(s.Cond)
 		} else if s.Init != nil || !harmless(w.p, s.Cond) {
 			return false
 		}
@@ -182,6 +211,12 @@ func (w *waiting) idleStmt(stmt ast.Stmt) bool {
 		return true
 	}
 	return false
+}
+
+// onlyContinues reports whether the block ends in the next turn of the loop.
+func onlyContinues(b *ast.BlockStmt) bool {
+	last, ok := b.List[len(b.List)-1].(*ast.BranchStmt)
+	return ok && last.Tok == token.CONTINUE
 }
 
 // logs reports whether call writes a line for people.
