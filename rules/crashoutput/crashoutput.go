@@ -24,7 +24,7 @@ A file that os.Create or O_TRUNC opens is emptied by the process that the superv
 
 The file is opened with O_APPEND, the error is returned or logged as that of opening the file is, and the file is closed. A new file gets the mode 0600, unless the program changes modes or owners of files.
 
-It fires when a file that the same function opens by name goes to debug.SetCrashOutput and is emptied or not opened for appending, when the error of opening it or of the call is dropped, when the file stays open for nothing, and when the operational log is written to the file too; then it only reports. It stays silent about emptying where the name is new in every run, O_EXCL is set, or the program, in whatever package of the module, renames or reads what is there, and about pipes, temporary files and nil. In tests it only reports.`,
+It fires when a file that the same function opens by name goes to debug.SetCrashOutput and is emptied or not opened for appending, when the error of opening it or of the call is dropped, when the file stays open for nothing, and when the operational log is written to the file too; then it only reports. It stays silent about emptying where the name is new in every run, O_EXCL is set, or the program, in whatever package of the module, renames, reads or empties what is there, and about pipes, temporary files and nil. In tests it only reports.`,
 	Before: `f, err := os.Create("/var/log/crash.log")
 if err != nil {
 	log.Fatal(err)
@@ -105,6 +105,8 @@ type fileUses struct {
 	headed bool
 	// placed: the position in the file matters.
 	placed bool
+	// emptying: the function empties it before the call.
+	emptying bool
 	// kept: it is stored, returned, handed on or used after the call.
 	kept bool
 }
@@ -326,7 +328,15 @@ func (f *crashFile) use(c inspector.Cursor) {
 				f.logged = true
 				return
 			}
-		case "Seek", "Truncate", "WriteAt", "ReadAt", "Read", "ReadFrom", "WriteTo":
+			if call, ok := enclosingCall(at.Parent().Parent()); ok && !after && f.isEmptying(call) {
+				f.emptying = true
+				return
+			}
+		case "Truncate":
+			call, ok := at.Parent().Parent().Node().(*ast.CallExpr)
+			f.emptying = f.emptying || ok && !after && f.isEmptying(call)
+			f.placed = true
+		case "Seek", "WriteAt", "ReadAt", "Read", "ReadFrom", "WriteTo":
 			f.placed = true
 		}
 		f.headed, f.kept = true, f.kept || after
@@ -358,6 +368,16 @@ func (f *crashFile) use(c inspector.Cursor) {
 		}
 	}
 	f.kept = true
+}
+
+// enclosingCall returns the innermost call that the one at c is an argument of.
+func enclosingCall(c inspector.Cursor) (*ast.CallExpr, bool) {
+	for at := range c.Parent().Enclosing((*ast.CallExpr)(nil)) {
+		if call := at.Node().(*ast.CallExpr); syntax.LastName(call.Fun) != nil && len(call.Args) > 1 {
+			return call, true
+		}
+	}
+	return nil, false
 }
 
 var (

@@ -28,7 +28,7 @@ func (f *crashFile) shared() rewrite.Finding {
 // emptied reports a file that loses its content.
 func (f *crashFile) emptied() (rewrite.Finding, bool) {
 	how, fix := f.empties()
-	if how == "" || f.freshName() || f.pickedUp() {
+	if how == "" || f.freshName() || f.pickedUp() || f.namedByParent() {
 		return rewrite.Finding{}, false
 	}
 	out := rewrite.Finding{Pos: f.open.Pos(), End: f.open.End(), Message: how}
@@ -44,6 +44,10 @@ func (f *crashFile) emptied() (rewrite.Finding, bool) {
 		out.NoFix = "the flags are not written out here; replace os.O_TRUNC by os.O_APPEND in them"
 	default:
 		out.Fixes = []*rewrite.Fix{fix}
+		if f.saidEmpty() {
+			fix.Safety = rewrite.Unsafe
+			fix.Message += "; a comment says that it begins empty"
+		}
 		if f.othersRead() {
 			out.Notes = append(out.Notes, rewrite.Note{Pos: f.open.Args[2].Pos(), Message: "the permission lets other accounts read the reports"})
 		}

@@ -16,7 +16,7 @@ import (
 // calls a function that does, or some function reads a file of that name.
 func (f *crashFile) pickedUp() bool {
 	decl := syntax.EnclosingDecl(f.call.At)
-	if decl != nil && (f.saves(decl.Body, f.p, f.opening.Pos(), maxNameSteps) || f.callersSave(decl)) {
+	if f.emptying || decl != nil && (f.saves(decl.Body, f.p, f.opening.Pos(), maxNameSteps) || f.callersSave(decl) || f.handsOver(decl.Body)) {
 		return true
 	}
 	parts := make(map[any]bool)
@@ -158,12 +158,29 @@ func (f *crashFile) wholeName(p *rewrite.Package, x ast.Expr, parts map[any]bool
 	}
 }
 
+// lastElement returns what the last element of the path x is made of: what stands
+// before it is a folder, which other files are in as well.
+func lastElement(p *rewrite.Package, x ast.Expr) ast.Expr {
+	switch n := ast.Unparen(x).(type) {
+	case *ast.CallExpr:
+		if (p.IsCall(n, "path/filepath", "Join") || p.IsCall(n, "path", "Join")) && len(n.Args) > 0 && !n.Ellipsis.IsValid() {
+			return lastElement(p, n.Args[len(n.Args)-1])
+		}
+	case *ast.BinaryExpr:
+		if s, ok := syntax.ConstString(p, n.Y); ok && n.Op == token.ADD && strings.ContainsAny(s, `/\`) && !strings.HasSuffix(s, "/") {
+			return n.Y
+		}
+	}
+	return x
+}
+
 // nameParts collects what identifies the file name x: constants, variables,
 // and strings that look like a file's name.
 func (f *crashFile) nameParts(p *rewrite.Package, x ast.Expr, parts map[any]bool, step int) {
 	if step > maxNameSteps {
 		return
 	}
+	x = lastElement(p, x)
 	if s, ok := syntax.ConstString(p, x); ok {
 		if base := s[strings.LastIndexAny(s, `/\`)+1:]; strings.Contains(base, ".") && len(base) > 4 || strings.Contains(strings.ToLower(base), "crash") {
 			parts[base] = true
