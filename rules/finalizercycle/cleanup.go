@@ -73,6 +73,9 @@ func (m *migration) obstacle() string {
 	if version.Compare(y.File.Version(), "go1.24") < 0 {
 		return "runtime.AddCleanup needs go 1.24 in go.mod"
 	}
+	if y.Wrapper != nil {
+		return "another function registers it"
+	}
 	if y.Indirect {
 		return "a variable has the function that registers"
 	}

@@ -48,7 +48,7 @@ func findFinalizerCycles(s *rewrite.Snapshot) []rewrite.Finding {
 	c := &cycles{s: s, all: all, heaps: make(map[*ast.FuncDecl]*heap.Heap)}
 	var found []*cyclic
 	for _, x := range all.All {
-		if x.Clears || x.Wrapper != nil || x.File.Generated || x.Pkg.Wide {
+		if x.Clears || x.File.Generated || x.Pkg.Wide {
 			continue
 		}
 		if y := c.check(x); y != nil {
@@ -112,7 +112,7 @@ func (c *cycles) check(x *finalizer.Finalization) *cyclic {
 		y.partly = !y.captured && (c.conditional(y) || c.undone(x, way))
 		return y
 	}
-	if x.Cleanup || x.Elem == nil || x.File.Test {
+	if x.Cleanup || x.Elem == nil || x.File.Test || x.Wrapper != nil {
 		return nil
 	}
 	if y := c.elsewhere(x); y != nil {
@@ -168,6 +168,8 @@ func (c *cycles) findings(found []*cyclic) []rewrite.Finding {
 			why = "tests are only reported"
 		case y.guessed:
 			why = "no function shows that the two belong together; if they do, " + byHand
+		case y.captured && y.Wrapper != nil:
+			why = "another function registers it; give the object to the function as its parameter, or pass what it needs by value"
 		case y.captured && y.Cleanup:
 			why = "pass what the cleanup needs by value, without the object"
 		case y.captured:

@@ -381,7 +381,7 @@ func fieldCopies(p *rewrite.Package, n ast.Node) map[types.Object]*ast.SelectorE
 // the type.
 func (m *migration) inFinalizer(n ast.Node) bool {
 	for _, x := range m.c.all.Of(m.y.Elem) {
-		if x.Fn.Pos() <= n.Pos() && n.End() <= x.Fn.End() {
+		if slices.ContainsFunc(x.Runs, func(run finalizer.Func) bool { return run.X.Pos() <= n.Pos() && n.End() <= run.X.End() }) {
 			return true
 		}
 	}

@@ -175,8 +175,13 @@ func (f *faultSetting) restoredElsewhere() bool {
 		if !inFunc || fn.Node() == f.fn.Node() || !restores(f.p, call.Node()) {
 			continue
 		}
-		// A function that saves and restores for itself is no half.
-		if !syntax.ContainsNode(fn.Node(), func(n ast.Node) bool { return switchesOn(f.p, n) }) {
+		// A function that saves and restores for itself, by a literal in it
+		// perhaps, is no half.
+		var whole ast.Node = fn.Node()
+		if decl := syntax.EnclosingDecl(call); decl != nil {
+			whole = decl
+		}
+		if !syntax.ContainsNode(whole, func(n ast.Node) bool { return switchesOn(f.p, n) }) {
 			return true
 		}
 	}

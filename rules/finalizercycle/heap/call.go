@@ -156,6 +156,9 @@ func (h *Heap) call(x *ast.CallExpr) []Set {
 		h.register(x, args)
 		return nil
 	}
+	if y := finalizer.Of(h.p.Snapshot()).Wrapped(x); y != nil && !y.Clears {
+		h.registerBy(y, args)
+	}
 	var recv Set
 	if sel, ok := fun.(*ast.SelectorExpr); ok {
 		if s := h.p.Info.Selections[sel]; s != nil {
@@ -191,6 +194,25 @@ func (h *Heap) register(x *ast.CallExpr, args []Set) {
 		h.store(place{o, FinalizerSlot}, args[1], x.Args[1].Pos())
 		if len(args) > 2 {
 			h.store(place{o, FinalizerSlot}, args[2], x.Args[2].Pos())
+		}
+	}
+}
+
+// registerBy notes a finalization that a function of the module makes: the object
+// refers to the functions that it is handed.
+func (h *Heap) registerBy(y *finalizer.Finalization, args []Set) {
+	call := y.Call.Call
+	i := slices.IndexFunc(call.Args, func(a ast.Expr) bool { return ast.Unparen(a) == y.Object })
+	if i < 0 {
+		return
+	}
+	h.Registered = append(h.Registered, registeredObject{call, args[i]})
+	for _, run := range y.Runs {
+		j := slices.IndexFunc(call.Args, func(a ast.Expr) bool { return ast.Unparen(a) == run.X })
+		for _, o := range args[i] {
+			if j >= 0 {
+				h.store(place{o, FinalizerSlot}, args[j], run.X.Pos())
+			}
 		}
 	}
 }

@@ -85,6 +85,17 @@ func (f *Finalizers) Through(call *ast.CallExpr) bool {
 	return slices.ContainsFunc(f.All, func(x *Finalization) bool { return x.Indirect && x.Call.Call == call })
 }
 
+// Wrapped returns the finalization that call makes by a function of the module, nil
+// where it makes none.
+func (f *Finalizers) Wrapped(call *ast.CallExpr) *Finalization {
+	for _, x := range f.All {
+		if x.Wrapper != nil && x.Call.Call == call {
+			return x
+		}
+	}
+	return nil
+}
+
 // FinalizedKey names a type, or what it points at, independently of how its
 // package was loaded and of type arguments.
 func FinalizedKey(t types.Type) string {
@@ -143,16 +154,32 @@ func collectFinalizers(s *rewrite.Snapshot) *Finalizers {
 // known when the program runs. A finalizer's parameter tells what an interface
 // holds.
 func finalizedElem(p *rewrite.Package, object, fn ast.Expr, cleanup bool) types.Type {
-	if elem := syntax.PointerElem(p.Info.TypeOf(object)); elem != nil {
+	if elem := concreteElem(p, object); elem != nil {
 		return elem
 	}
 	if cleanup {
 		return nil
 	}
 	if sig, ok := syntax.Under(p.Info.TypeOf(fn)).(*types.Signature); ok && sig.Params().Len() == 1 {
-		return syntax.PointerElem(sig.Params().At(0).Type())
+		if elem := syntax.PointerElem(sig.Params().At(0).Type()); !isTypeParam(elem) {
+			return elem
+		}
 	}
 	return nil
+}
+
+// concreteElem returns the type that object points at, nil where that is a type
+// parameter: the callers of the function tell.
+func concreteElem(p *rewrite.Package, object ast.Expr) types.Type {
+	if elem := syntax.PointerElem(p.Info.TypeOf(object)); !isTypeParam(elem) {
+		return elem
+	}
+	return nil
+}
+
+func isTypeParam(t types.Type) bool {
+	_, ok := types.Unalias(t).(*types.TypeParam)
+	return ok
 }
 
 // wrapperDepth is how many functions an object may pass on its way to the runtime.
@@ -190,7 +217,7 @@ func (f *Finalizers) wrapped(s *rewrite.Snapshot, x *Finalization, depth int) []
 		}
 		object := ast.Unparen(call.Call.Args[i])
 		y := &Finalization{
-			Call: call, Object: object, Fn: x.Fn, Clears: x.Clears, Elem: syntax.PointerElem(r.Pkg.Info.TypeOf(object)),
+			Call: call, Object: object, Fn: x.Fn, Clears: x.Clears, Elem: concreteElem(r.Pkg, object),
 			Cleanup: x.Cleanup, Wrapper: fn, Indirect: x.Indirect, Runs: handedOver(x, params, call),
 		}
 		if y.Elem != nil {
