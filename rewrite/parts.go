@@ -12,20 +12,21 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite/load"
 )
 
-// The syntax and the types of a package take seventy times the memory of its source,
-// and more where it is edited. Of a tree with many candidates only a part is loaded
-// at a time, judged, fixed, and let go of. What a rule asks for beyond its part is
-// loaded with that, as what it asks for beyond the candidates is.
+// The syntax and the types of a package take seventy times the memory of its source, and
+// twice that where it is edited: what was and what comes of it are compared. Of a tree
+// with many candidates only a part is loaded at a time, judged, fixed, and let go of.
+// What a rule asks for beyond its part is loaded with that, as what it asks for beyond
+// the candidates is.
 const (
 	// atOnce is how many bytes of Go source are loaded together where that is all.
-	atOnce = 12 << 20
+	atOnce = 5 << 19
 	// partSize is how many are where it is not.
-	partSize = 2 << 20
+	partSize = 1 << 20
 )
 
 // parts splits the targets by the bytes of Go source in the candidates' directories:
-// at limit, or as partSize and atOnce say if that is 0. A package is never split, nor
-// are those in the directories that together names: they are in the first part, however
+// at limit, or as partSize and atOnce say if that is 0. A package is never split, nor are
+// those in the directories that together names: they are in the first part, however
 // large. Each part has all text files, which rules look at together with packages.
 func (t targets) parts(limit int64, together map[string]bool) []targets {
 	most := limit

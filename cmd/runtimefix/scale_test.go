@@ -41,15 +41,7 @@ func BenchmarkScale(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			dir := b.TempDir()
-			for name, text := range bench.tree(size) {
-				path := filepath.Join(dir, filepath.FromSlash(name))
-				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-					b.Fatal(err)
-				}
-				if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-					b.Fatal(err)
-				}
-			}
+			writeTree(b, dir, bench.tree(size))
 			var peak, cpu float64
 			for b.Loop() {
 				var stderr bytes.Buffer
@@ -65,6 +57,20 @@ func BenchmarkScale(b *testing.B) {
 			b.ReportMetric(peak, "peak-MB")
 			b.ReportMetric(cpu/float64(b.N), "cpu-s/op")
 		})
+	}
+}
+
+// writeTree writes the files of a tree into dir.
+func writeTree(t testing.TB, dir string, tree map[string]string) {
+	t.Helper()
+	for name, text := range tree {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
