@@ -41,6 +41,103 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// The commands under "Use" do what stands beside them, on a copy of the sample with the
+// folders that they name.
+func TestReadmeUse(t *testing.T) {
+	data, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, use, _ := strings.Cut(string(data), "\n## Use\n\n")
+	use, _, _ = strings.Cut(use, "\n\n")
+	sample, err := filepath.Abs("../../thumbnails")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hot := "package %s\n\nimport \"runtime\"\n\nfunc each(list []int) {\n\tfor range list {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n"
+	want := []struct {
+		code   int
+		says   string // on standard output or standard error
+		writes bool
+	}{
+		{exitFindings, "\nmain.go:16:12: crashoutput: ", false},
+		{exitFindings, "-\truntime.GC() // pictures are big\n", false},
+		{exitOK, "files changed", true},
+		{exitOK, "files changed", true},
+		{exitFindings, "\npkg/x.go:8:3: forcedgc: ", false},
+	}
+	lines := strings.Split(strings.TrimSpace(use), "\n")
+	if len(lines) != len(want) {
+		t.Fatalf("%d commands", len(lines))
+	}
+	for i, line := range lines {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(sample)); err != nil {
+			t.Fatal(err)
+		}
+		writeTree(t, dir, map[string]string{"cmd/a/a.go": fmt.Sprintf(hot, "a"), "pkg/x.go": fmt.Sprintf(hot, "pkg")})
+		command, _, _ := strings.Cut(line, "#")
+		t.Chdir(dir)
+		var stdout, stderr bytes.Buffer
+		code := run(context.Background(), append([]string{"--no-cache"}, strings.Fields(command)[1:]...), &stdout, &stderr)
+		said := stdout.String() + stderr.String()
+		after, err := os.ReadFile(filepath.Join(dir, "pkg", "x.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := want[i]; code != w.code || !strings.Contains(said, w.says) || (string(after) != fmt.Sprintf(hot, "pkg")) != w.writes {
+			t.Errorf("%s: exit %d, writes: %v\n%s", line, code, string(after) != fmt.Sprintf(hot, "pkg"), said)
+		}
+	}
+}
+
+// writeTree writes the files of a tree into dir.
+func writeTree(t testing.TB, dir string, tree map[string]string) {
+	t.Helper()
+	for name, text := range tree {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What SECURITY.md names is there: flags and guides.
+func TestSecurity(t *testing.T) {
+	data, err := os.ReadFile("../../.github/SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := exitOK
+	app := newApp(nil, nil, &code)
+	seen := 0
+	for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(string(data), -1) {
+		switch words := strings.Fields(m[1]); {
+		case strings.HasPrefix(words[0], "--"):
+			args := append([]string{words[0]}, "none")
+			if len(words) > 1 {
+				args = words
+			}
+			if _, err := arrange(app, args); err != nil {
+				t.Errorf("%s: %v", m[1], err)
+			}
+			seen++
+		case words[0] == "runtimefix":
+			var stdout, stderr bytes.Buffer
+			if code := run(context.Background(), words[1:], &stdout, &stderr); code != exitOK || stdout.Len() < 1000 {
+				t.Errorf("%s: exit %d\n%s", m[1], code, stderr.String())
+			}
+			seen++
+		}
+	}
+	if seen < 3 {
+		t.Errorf("%d flags and commands found", seen)
+	}
+}
+
 // commandLine matches a line of a code block that calls the command.
 var commandLine = regexp.MustCompile(`(?m)^(?:    |      - |  "command": ")?(runtimefix (?:[^#|>"\n]|"[^"\n]*")*)`)
 

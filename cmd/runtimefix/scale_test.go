@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -57,20 +56,6 @@ func BenchmarkScale(b *testing.B) {
 			b.ReportMetric(peak, "peak-MB")
 			b.ReportMetric(cpu/float64(b.N), "cpu-s/op")
 		})
-	}
-}
-
-// writeTree writes the files of a tree into dir.
-func writeTree(t testing.TB, dir string, tree map[string]string) {
-	t.Helper()
-	for name, text := range tree {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
