@@ -135,7 +135,7 @@ func (k *keeper) handlesOf(x *crossing, e ast.Expr, depth int) []resource {
 	if isAddressInGo(p, e) {
 		return nil
 	}
-	if w, ok := k.pathOf(p, e); ok && (cgo.IsHandle(p.Info.TypeOf(e)) || p.Info.TypeOf(e) == nil) {
+	if w, ok := k.pathOf(p, e); ok && (cgo.IsHandle(firstType(p, e)) || p.Info.TypeOf(e) == nil) {
 		if o, ok := k.ownerOf(p, w); ok {
 			return []resource{o}
 		}
@@ -168,7 +168,8 @@ func (k *keeper) copiesOf(x *crossing, id *ast.Ident, depth int) []resource {
 		return nil
 	}
 	var out []resource
-	for _, val := range syntax.AssignedValues(x.p, x.body, v) {
+	body := declaringBody(x, v)
+	for _, val := range append(syntax.AssignedValues(x.p, body, v), firstResults(x.p, body, v)...) {
 		if val == nil || x.p.Info.Types[val].IsNil() || isCgoOperation(x.p, val) || val.Pos() > x.at.End() {
 			continue
 		}
@@ -178,6 +179,43 @@ func (k *keeper) copiesOf(x *crossing, id *ast.Ident, depth int) []resource {
 		}
 	}
 	return out
+}
+
+// declaringBody returns the body of the function that v is declared in: the one of
+// the crossing, or one around it.
+func declaringBody(x *crossing, v *types.Var) *ast.BlockStmt {
+	for fn, ok := x.fn, true; ok; fn, ok = syntax.EnclosingFunc(fn.Parent()) {
+		if body := syntax.BodyOf(fn.Node()); body.Pos() <= v.Pos() && v.Pos() < body.End() {
+			return body
+		}
+	}
+	return x.body
+}
+
+// firstResults returns the calls in body with several results of which v is set to
+// the first: h, err := r.handle().
+func firstResults(p *rewrite.Package, body *ast.BlockStmt, v *types.Var) (out []ast.Expr) {
+	ast.Inspect(body, func(n ast.Node) bool {
+		as, ok := n.(*ast.AssignStmt)
+		if ok && len(as.Lhs) > 1 && len(as.Rhs) == 1 {
+			id, isVar := ast.Unparen(as.Lhs[0]).(*ast.Ident)
+			_, isCall := ast.Unparen(as.Rhs[0]).(*ast.CallExpr)
+			if isVar && isCall && p.Info.ObjectOf(id) == v {
+				out = append(out, as.Rhs[0])
+			}
+		}
+		return true
+	})
+	return out
+}
+
+// firstType returns the type of x, or of the first of the values that it has.
+func firstType(p *rewrite.Package, x ast.Expr) types.Type {
+	t := p.Info.TypeOf(x)
+	if tuple, ok := t.(*types.Tuple); ok && tuple.Len() > 0 {
+		return tuple.At(0).Type()
+	}
+	return t
 }
 
 // contents returns the objects whose handles are in the array, slice or struct
@@ -313,6 +351,9 @@ func (k *keeper) ownerOf(p *rewrite.Package, w path) (o resource, ok bool) {
 		if (ptr || o.copied) && k.releases.Backed(t) && k.releases.Frees(t, handle) {
 			o.v, o.typ = v, t
 			return o.along(w.steps[:i]), true
+		}
+		if whole := k.releases.Embedder(t, handle); ptr && whole != nil {
+			return resource{v: v, typ: whole}.along(w.steps[:i]), true
 		}
 		if f := w.steps[i].field; ptr && f != nil {
 			if owner, typ := k.releases.OwnerField(t, f.Name()); owner != nil {

@@ -221,6 +221,9 @@ func (k *keeper) inStruct(x *crossing, arg ast.Expr) *rewrite.Finding {
 			continue
 		}
 		m, ok := k.goMemory(x, ptr)
+		if !ok {
+			m, ok = k.parameter(x, ptr)
+		}
 		if !ok || k.alive(x, liveness.Subject{V: m.v}) {
 			continue
 		}
@@ -231,6 +234,23 @@ func (k *keeper) inStruct(x *crossing, arg ast.Expr) *rewrite.Finding {
 		}
 	}
 	return nil
+}
+
+// parameter returns the parameter that the pointer is, where it points at a type of
+// Go and no caller in sight holds what it is given.
+func (k *keeper) parameter(x *crossing, ptr ast.Expr) (m memory, ok bool) {
+	id, isVar := cgo.Converted(x.p, ptr).(*ast.Ident)
+	if !isVar {
+		return m, false
+	}
+	m.v = syntax.LocalVar(x.p, id)
+	if m.v == nil || m.v.Kind() != types.ParamVar {
+		return m, false
+	}
+	if elem := syntax.PointerElem(m.v.Type()); elem == nil || cgo.IsHandle(m.v.Type()) {
+		return m, false
+	}
+	return m, k.owned(x, resource{v: m.v, typ: m.v.Type()})
 }
 
 // fieldValues returns what the fields of the struct s are set to before the

@@ -171,6 +171,11 @@ func (k *keeper) crossingsAt(p *rewrite.Package, f *rewrite.File, c inspector.Cu
 		x := crossingAt(p, f, c)
 		if x != nil {
 			out = append(out, k.pointers(x)...)
+			for _, arg := range x.operands {
+				if f := k.unnamed(x, arg); f != nil {
+					out = append(out, *f)
+				}
+			}
 			if x.Raw || x.C {
 				out = append(out, k.wrappers(x)...)
 			}

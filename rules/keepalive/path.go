@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
@@ -145,6 +146,10 @@ func (k *keeper) passage(p *rewrite.Package, fn *types.Func) *passage {
 		return nil
 	}
 	home, decl := syntax.Source(k.s, p, fn)
+	if decl == nil && isGetter(p, fn) {
+		k.s.TryWiden(fn.Name())
+		home, decl = syntax.Source(k.s, p, fn)
+	}
 	if decl == nil {
 		return nil
 	}
@@ -159,8 +164,8 @@ func (k *keeper) passage(p *rewrite.Package, fn *types.Func) *passage {
 				failed = true
 				break
 			}
-			if home.Info.Types[n.Results[0]].IsNil() {
-				break
+			if tv := home.Info.Types[n.Results[0]]; tv.IsNil() || tv.Value != nil {
+				break // no handle: nil, 0 or -1
 			}
 			pass := k.returned(home, decl, n.Results[0])
 			if pass == nil || found != nil && !found.same(pass) {
@@ -176,6 +181,24 @@ func (k *keeper) passage(p *rewrite.Package, fn *types.Func) *passage {
 	}
 	k.passages[key] = found
 	return found
+}
+
+// isGetter reports whether fn, going by its type, may return a handle of what it is
+// given, and another package of p's module declares it.
+func isGetter(p *rewrite.Package, fn *types.Func) bool {
+	sig := fn.Signature()
+	if p.Module == nil || fn.Pkg() == nil || fn.Pkg().Path() == p.Path || !strings.HasPrefix(fn.Pkg().Path()+"/", p.Module.Path+"/") || !cgo.IsHandle(sig.Results().At(0).Type()) {
+		return false
+	}
+	if recv := sig.Recv(); recv != nil {
+		return syntax.PointerElem(recv.Type()) != nil
+	}
+	for v := range sig.Params().Variables() {
+		if syntax.PointerElem(v.Type()) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *passage) same(b *passage) bool {

@@ -48,7 +48,7 @@ func (rs *Releases) puts(p *rewrite.Package, s ast.Stmt, v *types.Var, depth int
 	switch s := s.(type) {
 	case *ast.AssignStmt:
 		for i, lhs := range s.Lhs {
-			if len(s.Lhs) == len(s.Rhs) && isGlobal(p, lhs) && has(p, s.Rhs[i], v) {
+			if len(s.Lhs) == len(s.Rhs) && isGlobal(p, lhs) && (has(p, s.Rhs[i], v) || isKey(p, lhs, v)) {
 				return true
 			}
 		}
@@ -63,6 +63,12 @@ func (rs *Releases) puts(p *rewrite.Package, s ast.Stmt, v *types.Var, depth int
 		return depth > 0 && rs.putsArgument(p, call, v, depth)
 	}
 	return false
+}
+
+// isKey reports whether x is the element of a map for the key v.
+func isKey(p *rewrite.Package, x ast.Expr, v *types.Var) bool {
+	index, ok := ast.Unparen(x).(*ast.IndexExpr)
+	return ok && has(p, index.Index, v)
 }
 
 // putsArgument reports whether the called function puts its argument v, or its

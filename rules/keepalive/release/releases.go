@@ -24,6 +24,7 @@ type Releases struct {
 	unmapping  map[string]map[int]bool    // what functions unmap
 	returning  map[string]int             // the slice that functions return
 	parts      map[string]keptOwner       // the field that keeps the owner of another one, by type and that field
+	wholes     map[string]types.Type      // what embeds a type by value and has a finalizer, by that type
 	global     map[string]bool            // types whose objects a package's variable holds
 }
 
@@ -33,6 +34,7 @@ func Of(s *rewrite.Snapshot) *Releases {
 		s: s, released: make(map[string]*Release), seconds: make(map[string]map[string]bool),
 		viewed: make(map[string]map[string]bool), unmapping: make(map[string]map[int]bool), returning: make(map[string]int),
 		parts: make(map[string]keptOwner), global: make(map[string]bool),
+		wholes: make(map[string]types.Type),
 	}
 }
 
