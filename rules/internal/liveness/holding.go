@@ -103,7 +103,7 @@ func (k *keeping) assign(lhs, rhs ast.Expr) bool {
 		return false
 	}
 	w, _ := k.Object(id).(*types.Var)
-	if w == nil || w.IsField() || !(k.body.Pos() <= w.Pos() && w.Pos() < k.body.End()) {
+	if w == nil || w.IsField() || !(k.body.Pos() <= w.Pos() && w.Pos() < k.body.End() || k.isResult(w)) {
 		if w != k.of.V {
 			k.found.Stored = true
 		}

@@ -173,6 +173,11 @@ func (l *Liveness) Effect(n ast.Node, v *types.Var) flowEffect {
 				return used
 			}
 		}
+	case *ast.ReturnStmt:
+		// A return without operands hands out the named results.
+		if len(n.Results) == 0 && l.isResult(v) || l.Mentions(n, v) {
+			return used
+		}
 	case *ast.ValueSpec:
 		for _, x := range n.Values {
 			if l.Mentions(x, v) {
@@ -199,6 +204,12 @@ func (l *Liveness) Effect(n ast.Node, v *types.Var) flowEffect {
 		return Overwritten
 	}
 	return untouched
+}
+
+// isResult reports whether v is a named result of the function itself.
+func (l *Liveness) isResult(v *types.Var) bool {
+	body, ok := l.p.Cursor(l.body)
+	return ok && v.Kind() == types.ResultVar && body.Parent().Node().Pos() <= v.Pos() && v.Pos() < l.body.Pos()
 }
 
 // within says what the rest of node n does with v after at, a part of n, was
