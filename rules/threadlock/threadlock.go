@@ -19,9 +19,9 @@ A goroutine that returns from a function without undoing runtime.LockOSThread st
 
 Where everything after the unlock only returns, a deferred unlock right after the lock replaces the explicit ones; elsewhere, and in loops, the missing unlock is inserted before the exit that lacks it.
 
-It fires when a path through the function, or a turn of the loop that holds the lock, ends with the lock held though the function unlocks where it succeeds; where it never unlocks, when it is reached again and again; and when a goroutine locks, never unlocks and ends.
+It fires when a path through the function, or a turn of the loop that holds the lock, ends with the lock held though the function unlocks where it succeeds; where it locks twice and unlocks once, which is only reported; where it never unlocks, when it is reached again and again; and when a goroutine locks, never unlocks and ends.
 
-It stays silent in init and main; when only failures unlock, for then the lock is handed to the caller; when a function of the module that takes or returns what this one hands out undoes the lock; when the unlock hangs on a flag, a mode or a build constant, or on whether the thread could be restored; when the thread is to die because its namespace, credentials or the like were changed; when the function hands out a function; and when a comment says that the lock is kept or who unlocks. A missing unlock behind a failed call is safe to add only where nothing was done with the thread before. In tests it only reports.`,
+It stays silent in init and main; when only failures unlock, for then the lock is handed to the caller; when a function of the module that calls this one, or takes or returns what it hands out, undoes the lock; when the unlock hangs on a flag, a mode or a build constant, or on whether the thread could be restored; when the thread is to die because its namespace, credentials or the like were changed; when the function hands out a function; and when a comment says that the lock is kept or who unlocks. A missing unlock behind a failed call is safe to add only where nothing was done with the thread before. In tests it only reports.`,
 	Before: `runtime.LockOSThread()
 call()
 if err := ctx.Err(); err != nil {

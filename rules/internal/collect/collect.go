@@ -262,6 +262,8 @@ func (c Collector) classed(fix *rewrite.Fix, call rewrite.Call, stmt ast.Stmt, h
 		why = "it stands behind a loop, as at the end of a stage of work"
 	case h.Mixed:
 		why = "it also stands in for callers that come by once"
+	case overStages(h):
+		why = "a stage of work ends there"
 	case h.Finite && syntax.IsMain(call.Pkg, syntax.EnclosingDecl(call.At)):
 		why = "the program goes over its input once, and may be meant to begin each part of it with a small heap"
 	case h.Conditional:
@@ -274,6 +276,26 @@ func (c Collector) classed(fix *rewrite.Fix, call rewrite.Call, stmt ast.Stmt, h
 		fix.Message += "; " + why
 	}
 	return fix
+}
+
+// stages matches names of variables and types for the parts of a large work.
+var stages = regexp.MustCompile(`(?i)(?:stage|phase|step|migration)s?$`)
+
+// overStages reports whether the loop that leads there goes over stages of work.
+func overStages(h heat.Heat) bool {
+	if len(h.Path) == 0 {
+		return false
+	}
+	last := h.Path[len(h.Path)-1]
+	loop, ok := last.At.Parent().Node().(*ast.RangeStmt)
+	if !ok {
+		return false
+	}
+	if id, ok := loop.Value.(*ast.Ident); ok && stages.MatchString(id.Name) {
+		return true
+	}
+	id := syntax.LastName(loop.X)
+	return id != nil && stages.MatchString(id.Name)
 }
 
 // values reports the function used as a value in a recurring place.

@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -93,6 +94,9 @@ func percentIn(p *rewrite.Package, file string) collectorState {
 	if f == nil || f.Name.Name == "main" && p.Name == "main" && filepath.Dir(file) != p.Dir && filepath.Dir(file) != dirOf(p) {
 		return collectorOn
 	}
+	if f.Name.Name == "main" && filepath.Dir(file) != dirOf(p) && !usesModule(p, filepath.Dir(file)) {
+		return collectorOn // a program by itself
+	}
 	state := collectorOn
 	ast.Inspect(f, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
@@ -114,6 +118,33 @@ func percentIn(p *rewrite.Package, file string) collectorState {
 		return true
 	})
 	return state
+}
+
+// usesModule reports whether a file of the folder imports a package of p's module.
+func usesModule(p *rewrite.Package, dir string) bool {
+	entries, err := p.Snapshot().ReadDir(dir)
+	if err != nil || p.Module == nil {
+		return true
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		src, err := p.Snapshot().Read(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return true
+		}
+		f, _ := parser.ParseFile(token.NewFileSet(), e.Name(), src, parser.ImportsOnly)
+		if f == nil {
+			return true
+		}
+		for _, spec := range f.Imports {
+			if path, err := strconv.Unquote(spec.Path.Value); err != nil || inModule(p.Module.Path, path) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func dirOf(p *rewrite.Package) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/heat"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 var (
@@ -41,7 +42,7 @@ func operatorAction(call rewrite.Call, h heat.Heat) bool {
 		if d, isDecl := fn.Node().(*ast.FuncDecl); isDecl {
 			name = d.Name.Name
 		}
-		if actions.MatchString(name) {
+		if actions.MatchString(name) || actionRoutes.MatchString(keyOf(place.Pkg, fn)) {
 			return true
 		}
 		if !onRequest(place.Pkg, fn.Node()) {
@@ -60,6 +61,26 @@ func operatorAction(call rewrite.Call, h heat.Heat) bool {
 		}
 	}
 	return false
+}
+
+// keyOf returns the name under which the function literal at fn stands in a table.
+func keyOf(p *rewrite.Package, fn inspector.Cursor) string {
+	var key ast.Expr
+	switch n := fn.Parent().Node().(type) {
+	case *ast.KeyValueExpr:
+		key = n.Key
+	case *ast.AssignStmt:
+		for i, rhs := range n.Rhs {
+			if index, ok := n.Lhs[min(i, len(n.Lhs)-1)].(*ast.IndexExpr); ok && rhs == fn.Node() {
+				key = index.Index
+			}
+		}
+	}
+	if key == nil {
+		return ""
+	}
+	name, _ := syntax.ConstString(p, key)
+	return name
 }
 
 // spelled puts an underscore between the words of a name.

@@ -43,14 +43,15 @@ func leftIdleBy(p *rewrite.Package, cur inspector.Cursor, idle map[string]bool, 
 	for c := range cur.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
 		var body *ast.BlockStmt
 		asks := false
-		var items []types.Object
+		var items loopVars
 		switch n := c.Node().(type) {
 		case *ast.ForStmt:
 			body = n.Body
+			items.index = indexOf(p, n)
 			asks = n.Cond != nil && (n.Post == nil || syntax.ContainsNode(n.Cond, isCall))
 		case *ast.RangeStmt:
 			body = n.Body
-			items = itemsOf(p, n)
+			items.items = itemsOf(p, n)
 		case *ast.FuncDecl:
 			return leftIdleAfter(p, n, idle, depth)
 		default:
@@ -73,14 +74,14 @@ func leftIdleBy(p *rewrite.Package, cur inspector.Cursor, idle map[string]bool, 
 
 // turnIdle looks at the body of a loop over items, of which each collection in it
 // asks.
-func turnIdle(p *rewrite.Package, body *ast.BlockStmt, idle map[string]bool, items []types.Object) (w waiting, only bool) {
+func turnIdle(p *rewrite.Package, body *ast.BlockStmt, idle map[string]bool, vars loopVars) (w waiting, only bool) {
 	type key struct{ body *ast.BlockStmt }
 	type answer struct {
 		w    waiting
 		only bool
 	}
 	look := func() answer {
-		w := waiting{p: p, funcs: idle, items: items}
+		w := waiting{p: p, funcs: idle, loopVars: vars}
 		only := w.idle(body.List)
 		return answer{w, only}
 	}
@@ -125,9 +126,38 @@ type waiting struct {
 	says bool // it logs
 	// funcs are functions that do nothing else, by their keys.
 	funcs map[string]bool
+	loopVars
+}
+
+// loopVars are the variables of a loop.
+type loopVars struct {
 	// items are what the loop goes over: to print them is work, and what they
 	// are like waits for nothing.
 	items []types.Object
+	// index is what the loop counts with.
+	index []types.Object
+}
+
+// indexOf returns the variables that the head of a loop makes.
+func indexOf(p *rewrite.Package, n *ast.ForStmt) (out []types.Object) {
+	as, ok := n.Init.(*ast.AssignStmt)
+	if !ok {
+		return nil
+	}
+	for _, x := range as.Lhs {
+		if id, ok := x.(*ast.Ident); ok && p.Info.Defs[id] != nil {
+			out = append(out, p.Info.Defs[id])
+		}
+	}
+	return out
+}
+
+// worksOn reports whether n calls something with one of the variables.
+func (w *waiting) worksOn(n ast.Node, vars []types.Object) bool {
+	return syntax.ContainsNode(n, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		return ok && !harmless(w.p, call) && slices.ContainsFunc(vars, func(v types.Object) bool { return syntax.Mentions(w.p, call, v) })
+	})
 }
 
 // itemsOf returns the variables of a loop over data, not over a number or a clock.
@@ -192,6 +222,9 @@ func (w *waiting) idleStmt(stmt ast.Stmt) bool {
 	case *ast.BlockStmt:
 		return w.idle(s.List)
 	case *ast.IfStmt:
+		if s.Init != nil && w.worksOn(s.Init, slices.Concat(w.items, w.index)) || w.worksOn(s.Cond, w.items) {
+			return false
+		}
 		if syntax.Leaves(s.Body) {
 			w.asks = w.asks || !onlyContinues(s.Body) && !w.aboutItem(s.Cond)
 		} else if s.Init != nil || !harmless(w.p, s.Cond) {

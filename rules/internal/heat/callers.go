@@ -141,7 +141,7 @@ func (f *heatFinder) value(r rewrite.Ref, depth int) Heat {
 		return Heat{Kind: Recurring, Why: "for every request", Path: []Place{{r.Pkg, e}}}
 	}
 	if e.ParentEdgeKind() != edge.CallExpr_Args {
-		return Heat{}
+		return f.fromTable(r.Pkg, e, depth)
 	}
 	h, on := f.passed(r.Pkg, e.Parent(), e.ParentEdgeIndex(), depth)
 	if on && depth > 0 {

@@ -50,7 +50,10 @@ func (f *heatFinder) literalUse(p *rewrite.Package, lit inspector.Cursor, depth 
 	}
 	call, ok := c.Parent().Node().(*ast.CallExpr)
 	if !ok {
-		return Heat{}, false
+		if armsItself(p, c) {
+			return Heat{Kind: Recurring, Paced: true, Why: "on a timer"}, false
+		}
+		return f.fromTable(p, c, depth), false
 	}
 	if call.Fun == c.Node() {
 		return Heat{}, true // called, deferred or started as a goroutine
@@ -158,6 +161,19 @@ func nameOf(p *rewrite.Package, lit inspector.Cursor) types.Object {
 
 func inTest(p *rewrite.Package, n ast.Node) bool {
 	return strings.HasSuffix(p.Snapshot().Position(n.Pos()).Filename, "_test.go")
+}
+
+// armsItself reports whether the literal at c is set to a variable that it hands to
+// a timer.
+func armsItself(p *rewrite.Package, c inspector.Cursor) bool {
+	id, ok := assignedFrom(c).(*ast.Ident)
+	if !ok || p.Info.ObjectOf(id) == nil {
+		return false
+	}
+	return syntax.ContainsNode(c.Node(), func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		return ok && p.IsCall(call, "time", "AfterFunc") && len(call.Args) == 2 && syntax.Mentions(p, call.Args[1], p.Info.ObjectOf(id))
+	})
 }
 
 // rearms reports whether a timer's function sets a timer again.

@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"go/types"
 	"regexp"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -101,19 +102,58 @@ func fewTurns(p *rewrite.Package, n *ast.ForStmt, most int64) bool {
 	return turns <= most
 }
 
+// writtenOut reports whether the list x is written out, with a handful of elements:
+// here, or by whoever sets the variable, the parameter or the field that it is.
+func writtenOut(p *rewrite.Package, x ast.Expr, depth int) bool {
+	if lit, ok := ast.Unparen(x).(*ast.CompositeLit); ok {
+		return len(lit.Elts) <= maxPhases
+	}
+	id := syntax.LastName(x)
+	if id == nil || depth == 0 {
+		return false
+	}
+	if d := syntax.Definition(p, id); d != nil && d.Value != nil {
+		return writtenOut(p, d.Value, depth-1)
+	}
+	v, ok := p.Info.Uses[id].(*types.Var)
+	if !ok || v.Kind() != types.ParamVar || !ofFunctions(v.Type()) {
+		return false // of data there may be more another time
+	}
+	args := syntax.ArgumentsFor(p, v)
+	return len(args) > 0 && !slices.ContainsFunc(args, func(a syntax.Arg) bool { return !writtenOut(a.Pkg, a.Expr, depth-1) })
+}
+
+// ofFunctions reports whether t is a list of functions, or of structs that have one.
+func ofFunctions(t types.Type) bool {
+	list, ok := t.Underlying().(*types.Slice)
+	if !ok {
+		return false
+	}
+	elem := list.Elem().Underlying()
+	if ptr, ok := elem.(*types.Pointer); ok {
+		elem = ptr.Elem().Underlying()
+	}
+	switch elem := elem.(type) {
+	case *types.Signature:
+		return true
+	case *types.Struct:
+		for f := range elem.Fields() {
+			if _, ok := f.Type().Underlying().(*types.Signature); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // fewElements reports whether a range over x has but a handful of turns for
 // sure: a constant of at most most, or a list that is written out.
 func fewElements(p *rewrite.Package, x ast.Expr, most int64) bool {
 	if n, ok := syntax.ConstInt(p, x); ok {
 		return n <= most
 	}
-	if id, ok := ast.Unparen(x).(*ast.Ident); ok {
-		if d := syntax.Definition(p, id); d != nil && d.Value != nil {
-			x = d.Value
-		}
-	}
-	if lit, ok := ast.Unparen(x).(*ast.CompositeLit); ok {
-		return len(lit.Elts) <= maxPhases
+	if writtenOut(p, x, 2) {
+		return true
 	}
 	if t := p.Info.TypeOf(x); t != nil {
 		if arr, ok := t.Underlying().(*types.Array); ok {
