@@ -15,7 +15,7 @@ import (
 // They are taken to end; the process does in any case.
 func (x *signalFix) actors(w waits.Wait) string {
 	switch x.formInMain(w.Call) {
-	case result.Plain, result.If, result.Assign, result.Dropped:
+	case result.Plain, result.If, result.Assign, result.Dropped, result.Return:
 	default:
 		return "main does something with the result of " + syntax.ExprText(w.Call.Fun)
 	}

@@ -159,6 +159,9 @@ func (x *signalFix) root(e *rewrite.Edit) dst.Expr {
 	if x.parent != nil {
 		return e.Clone(x.parent)
 	}
+	if x.getter != nil {
+		return e.Clone(x.getter)
+	}
 	return rewrite.Expr("context.Background()", nil)
 }
 

@@ -122,6 +122,8 @@ type signalFix struct {
 	checked  map[ast.Stmt]bool // statements that are not come to when the context is done
 	guarded  bool              // a goroutine returns in the place of an exit
 	parent   *ast.Ident        // the context of main that the signal's is made from, nil for a new one
+	getter   *ast.CallExpr     // returns that context, where no variable holds it
+	given    bool              // that context is a caller's
 	signed   map[ast.Expr]bool // contexts replaced by the signal's
 	literals []*ast.BlockStmt  // goroutines that main waits for
 	groupCtx *types.Var        // the context of the group that main waits for, nil for none

@@ -19,7 +19,7 @@ import (
 func (x *signalFix) group(w waits.Wait) string {
 	p := x.h.P
 	form := x.formInMain(w.Call)
-	if form != result.Plain && form != result.If && form != result.Assign && form != result.Dropped {
+	if form != result.Plain && form != result.If && form != result.Assign && form != result.Dropped && form != result.Return {
 		return "main does something with the result of " + syntax.ExprText(w.Call.Fun)
 	}
 	sel, ok := ast.Unparen(w.Call.Fun).(*ast.SelectorExpr)
@@ -63,13 +63,18 @@ func (x *signalFix) group(w waits.Wait) string {
 // notOnSignal plans that what main does with the error of what it waits in is
 // not done when the signal was its cause.
 func (x *signalFix) notOnSignal() {
-	look, ok := x.at.(*ast.IfStmt)
-	if !ok {
-		return
+	switch s := x.at.(type) {
+	case *ast.IfStmt:
+		x.edits = append(x.edits, func(e *rewrite.Edit) {
+			e.Replace(s.Cond, rewrite.Expr("$is && $ctx.Err() == nil", rewrite.Holes{"is": e.Clone(s.Cond), "ctx": x.ctx}))
+		})
+	case *ast.ReturnStmt:
+		err := x.file.FreeName(s, "err", "waitErr")
+		x.edits = append(x.edits, func(e *rewrite.Edit) {
+			e.ReplaceStmt(s, rewrite.Stmts("if $err := $call; $ctx.Err() == nil {\nreturn $err\n}\nreturn nil",
+				rewrite.Holes{"err": err, "call": e.Clone(s.Results[0]), "ctx": x.ctx})...)
+		})
 	}
-	x.edits = append(x.edits, func(e *rewrite.Edit) {
-		e.Replace(look.Cond, rewrite.Expr("$is && $ctx.Err() == nil", rewrite.Holes{"is": e.Clone(look.Cond), "ctx": x.ctx}))
-	})
 }
 
 // groupContext plans that the context of g, ctx := errgroup.WithContext(parent)

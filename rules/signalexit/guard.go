@@ -10,6 +10,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/signalexit/ended"
+	"github.com/runtimefix/runtimefix/rules/signalexit/handler"
 )
 
 // Everything that is pending runs now, and ends what other goroutines use. One
@@ -30,12 +31,11 @@ func (x *signalFix) guardOthers() string {
 	for _, d := range x.pending() {
 		e.Calls(x.h.S.File(d.Pos()).Pkg, d.Call)
 	}
-	starts := []*ast.GoStmt{x.h.Gostmt}
-	for _, s := range x.h.Tail {
-		e.Calls(x.h.P, s)
-	}
-	for _, h := range x.more {
-		starts = append(starts, h.Gostmt)
+	var own []ast.Node
+	for _, h := range append([]*handler.Handler{x.h}, x.more...) {
+		if own = append(own, h.Gostmt); h.Lit != nil {
+			own = append(own, h.Lit)
+		}
 		for _, s := range h.Tail {
 			e.Calls(h.P, s)
 		}
@@ -48,7 +48,7 @@ func (x *signalFix) guardOthers() string {
 		}
 	}
 	e.Spread()
-	for _, h := range e.Hazards(starts...) {
+	for _, h := range e.Hazards(own...) {
 		if why := x.guardOne(e, h); why != "" {
 			return why
 		}

@@ -150,6 +150,29 @@ func (x *signalFix) behindCall(p *rewrite.Package, up *ast.FuncDecl, call *ast.C
 	return nil, why
 }
 
+// endHostGroup plans the end of what the function waits for: a group of goroutines,
+// or of actors.
+func (x *signalFix) endHostGroup(sc *scope, w waits.Wait) string {
+	if isLoopStmt(x.at) {
+		return "main waits in " + w.Text + ", " + w.Obstacle(sc.p)
+	}
+	end := x.actors
+	if w.Kind == waits.WaitGroup {
+		end = x.group
+	}
+	if why := end(w); why != "" {
+		return why
+	}
+	next := syntax.NextStmt(sc.body.List, x.at)
+	ret, returns := next.(*ast.ReturnStmt)
+	if next == nil || returns && (returnsNothing(sc, ret) || !x.ownCode && len(ret.Results) == 1 && result.IsZero(sc.p, ret.Results[0])) {
+		return ""
+	}
+	// What follows is not for the signal, as it is not today.
+	x.edits = append(x.edits, func(e *rewrite.Edit) { e.InsertAfter(x.at, sc.check(e)...) })
+	return ""
+}
+
 // endHost plans that the function returns when the context is done.
 func (x *signalFix) endHost() string {
 	name := x.main.Name.Name
@@ -171,7 +194,7 @@ func (x *signalFix) endHost() string {
 		x.codes = true
 	}
 	x.inMain = true // nothing is left to do behind the wait
-	why := x.block(&scope{
+	sc := &scope{
 		p: x.h.P, fn: x.main, body: x.main.Body, code: x.at, name: name, ctx: x.ctx,
 		leave: func(e *rewrite.Edit) []dst.Stmt {
 			switch returns {
@@ -182,7 +205,12 @@ func (x *signalFix) endHost() string {
 			}
 			return rewrite.Stmts("return", nil)
 		},
-	})
+	}
+	switch w := x.w.Waits.List[0]; w.Kind {
+	case waits.WaitGroup, waits.WaitActors:
+		return x.endHostGroup(sc, w)
+	}
+	why := x.block(sc)
 	if why == "" && x.canceled {
 		return "what " + name + " waits in returns the context's error"
 	}

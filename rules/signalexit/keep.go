@@ -29,6 +29,13 @@ func (x *signalFix) chain() string {
 	if h.Decl != nil {
 		x.links = append(x.links, handOver{h.Decl, h.Gostmt.Call})
 	}
+	if h.Named != nil {
+		// The context has to be there when the literal is made.
+		if syntax.IndexOf(x.main.Body.List, h.Named) < 0 {
+			return "the goroutine's function is made elsewhere than where main waits"
+		}
+		x.first, x.keep = h.Named, true
+	}
 	cur, ok := h.P.Cursor(h.Gostmt)
 	for ok {
 		fn, found := syntax.EnclosingFunc(cur)
@@ -114,7 +121,7 @@ func (x *signalFix) applyKept(e *rewrite.Edit) {
 	names := rewrite.Holes{"ctx": x.ctx, "stop": x.stop, "parent": x.root(e)}
 	start := rewrite.Stmts("$ctx, $stop := context.WithCancel($parent)", names)
 	switch {
-	case x.limit:
+	case x.limit && !x.given:
 		start = append(start, rewrite.Stmts("go func() {\n<-$ctx.Done()\ntime.Sleep("+strconv.Itoa(limitSeconds)+" * time.Second)\nos.Exit($code)\n}()", rewrite.Holes{"ctx": x.ctx, "code": x.forcedCode(e)})...)
 	case !x.explicitExit():
 		start = append(start, rewrite.Stmts("defer $stop()", names)...)
@@ -172,6 +179,10 @@ func (x *signalFix) insteadOf(e *rewrite.Edit, s *ast.ExprStmt) []dst.Stmt {
 		}
 	}
 	out = append(out, rewrite.Stmts("$stop()", rewrite.Holes{"stop": x.stop})...)
+	if x.limit && x.given {
+		// Its parent may end without the signal, and the process then goes on.
+		return append(out, rewrite.Stmts("time.Sleep("+strconv.Itoa(limitSeconds)+" * time.Second)\nos.Exit($code)", rewrite.Holes{"code": x.forcedCode(e)})...)
+	}
 	if !x.isLast(s) {
 		out = append(out, rewrite.Stmts("return", nil)...)
 	}

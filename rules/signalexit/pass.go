@@ -150,17 +150,25 @@ func (x *signalFix) sign(from *scope, arg ast.Expr) string {
 		x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(arg, dst.NewIdent(from.ctx)) })
 		return ""
 	}
+	if call, ok := arg.(*ast.CallExpr); ok && from.main && x.parent == nil && x.getter == nil && contexts.IsGetter(from.p, x.main.Type, call) {
+		x.getter, x.given = call, true // cmd.Context()
+		x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(arg, dst.NewIdent(from.ctx)) })
+		return ""
+	}
 	id, ok := arg.(*ast.Ident)
 	if !ok || !from.main {
 		return unknownContext
 	}
 	v, ok := from.p.Info.Uses[id].(*types.Var)
+	if ok && x.main.Type.Pos() <= v.Pos() && v.Pos() < x.main.Type.End() {
+		return x.signParam(v, id)
+	}
 	if !ok || x.main.Body.Pos() > v.Pos() || v.Pos() > x.main.Body.End() {
 		return unknownContext
 	}
 	if v.Pos() < x.asks() {
 		// Made before the signals are asked for: it is the parent.
-		if x.parent != nil && x.h.P.Info.Uses[x.parent] != v || contexts.SetAfter(from.p, x.main.Body, v, x.asks()) {
+		if x.getter != nil || x.parent != nil && x.h.P.Info.Uses[x.parent] != v || contexts.SetAfter(from.p, x.main.Body, v, x.asks()) {
 			return unknownContext
 		}
 		x.parent = id
@@ -168,6 +176,17 @@ func (x *signalFix) sign(from *scope, arg ast.Expr) string {
 		return ""
 	}
 	return x.signRoot(from, v)
+}
+
+// signParam plans that the parameter v, passed as arg, is the parent of the
+// signal's context: it is set by nothing but what makes another of arg.
+func (x *signalFix) signParam(v *types.Var, arg *ast.Ident) string {
+	if x.getter != nil || x.parent != nil && x.h.P.Info.Uses[x.parent] != v || contexts.SetBut(x.h.P, x.main.Body, v, arg) {
+		return unknownContext
+	}
+	x.parent, x.given = arg, true
+	x.edits = append(x.edits, func(e *rewrite.Edit) { e.Replace(arg, dst.NewIdent(x.ctx)) })
+	return ""
 }
 
 const unknownContext = "it is not known what ends the context that main passes"

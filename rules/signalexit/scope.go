@@ -9,6 +9,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/signalexit/contexts"
+	"github.com/runtimefix/runtimefix/rules/signalexit/turns"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 	"golang.org/x/tools/go/ast/inspector"
 )
@@ -139,7 +140,7 @@ func (x *signalFix) turns(sc *scope, ends map[ast.Stmt]bool) string {
 		case *ast.FuncLit, *ast.GoStmt, *ast.DeferStmt:
 			return false
 		case *ast.ForStmt:
-			if counts(n) || ends[n] || meets(n.Body.List, ends, false) || n.Cond != nil && !containsEnd(n, ends) {
+			if turns.Count(n) || ends[n] || turns.Meet(n.Body.List, ends, false) || n.Cond != nil && !turns.Hold(n, ends) {
 				return true
 			}
 			if len(n.Body.List) == 0 {
@@ -159,72 +160,4 @@ func (x *signalFix) turns(sc *scope, ends map[ast.Stmt]bool) string {
 // check returns the statement that leaves the scope when the context is done.
 func (sc *scope) check(e *rewrite.Edit) []dst.Stmt {
 	return rewrite.Stmts("if $ctx.Err() != nil {\n$leave\n}", rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e)})
-}
-
-// counts reports whether the loop has an end: a condition and something that
-// brings it about.
-func counts(n *ast.ForStmt) bool { return n.Cond != nil && n.Post != nil && n.Init != nil }
-
-// containsEnd reports whether one of the ends is in n.
-func containsEnd(n ast.Node, ends map[ast.Stmt]bool) bool {
-	return syntax.ContainsNode(n, func(n ast.Node) bool {
-		s, ok := n.(ast.Stmt)
-		return ok && ends[s]
-	})
-}
-
-// meets reports whether every way through the list comes to one of the ends
-// before it may go on to the next turn of the loop around it, or, when strict
-// is set, leave that loop.
-func meets(list []ast.Stmt, ends map[ast.Stmt]bool, strict bool) bool {
-	for _, s := range list {
-		if l, ok := s.(*ast.LabeledStmt); ok {
-			s = l.Stmt
-		}
-		if ends[s] {
-			return true
-		}
-		switch s := s.(type) {
-		case *ast.BlockStmt:
-			if meets(s.List, ends, strict) {
-				return true
-			}
-		case *ast.ForStmt:
-			if s.Cond == nil && meets(s.Body.List, ends, true) {
-				return true
-			}
-		}
-		if skips(s, ends, strict) {
-			return false
-		}
-	}
-	return false
-}
-
-// skips reports whether s may go on to the next turn of the loop around it, or,
-// when strict is set, leave that loop, before it comes to one of the ends.
-func skips(s ast.Stmt, ends map[ast.Stmt]bool, strict bool) bool {
-	list := func(list []ast.Stmt) bool {
-		for _, s := range list {
-			if ends[s] {
-				return false
-			}
-			if skips(s, ends, strict) {
-				return true
-			}
-		}
-		return false
-	}
-	switch s := s.(type) {
-	case *ast.BlockStmt:
-		return list(s.List)
-	case *ast.IfStmt:
-		return list(s.Body.List) || s.Else != nil && skips(s.Else, ends, strict)
-	case *ast.BranchStmt:
-		return s.Tok == token.CONTINUE || s.Tok == token.GOTO || strict && s.Tok == token.BREAK
-	}
-	return syntax.ContainsNode(s, func(n ast.Node) bool {
-		b, ok := n.(*ast.BranchStmt)
-		return ok && (b.Tok == token.CONTINUE || b.Tok == token.GOTO || strict && b.Tok == token.BREAK)
-	})
 }

@@ -88,6 +88,36 @@ func SetAfter(p *rewrite.Package, body ast.Node, v *types.Var, pos token.Pos) bo
 	})
 }
 
+// SetBut reports whether v is set elsewhere than by the statement that uses it as
+// arg.
+func SetBut(p *rewrite.Package, body ast.Node, v *types.Var, arg *ast.Ident) bool {
+	return syntax.ContainsNode(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			return syntax.Sets(p, n, v) && !syntax.Encloses(n, arg)
+		case *ast.UnaryExpr:
+			id, ok := ast.Unparen(n.X).(*ast.Ident)
+			return ok && n.Op == token.AND && p.Info.Uses[id] == v
+		}
+		return false
+	})
+}
+
+// IsGetter reports whether the call is of a method Context of a parameter of the
+// function, of a command's say: the same context wherever it is called.
+func IsGetter(p *rewrite.Package, fn *ast.FuncType, call *ast.CallExpr) bool {
+	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok || sel.Sel.Name != "Context" || len(call.Args) > 0 || !syntax.IsType(p.Info.TypeOf(call), "context", "Context") {
+		return false
+	}
+	id, ok := ast.Unparen(sel.X).(*ast.Ident)
+	if !ok {
+		return false
+	}
+	v, ok := p.Info.Uses[id].(*types.Var)
+	return ok && fn.Pos() <= v.Pos() && v.Pos() < fn.End()
+}
+
 // IsDone reports whether x is the Done channel of a context.
 func IsDone(p *rewrite.Package, x ast.Expr) bool {
 	call, ok := ast.Unparen(x).(*ast.CallExpr)

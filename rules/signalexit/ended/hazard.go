@@ -27,8 +27,8 @@ type Hazard struct {
 }
 
 // Hazards returns those in goroutines that are started anywhere in the loaded
-// packages, but not by the go statements given.
-func (e *Set) Hazards(but ...*ast.GoStmt) []Hazard {
+// packages, but not by the go statements given or in the literals given.
+func (e *Set) Hazards(but ...ast.Node) []Hazard {
 	var out []Hazard
 	e.closesAny()
 	for _, p := range e.s.Packages {
@@ -167,7 +167,7 @@ func takesValue(c inspector.Cursor) bool {
 // walk goes from a place up to the goroutines that come there.
 type walk struct {
 	e    *Set
-	but  []*ast.GoStmt
+	but  []ast.Node
 	seen map[ast.Node]bool
 	uses bool         // a function on the way uses what is ended
 	own  *ast.FuncLit // the literal that is a goroutine and holds the place itself
@@ -189,6 +189,9 @@ func (w *walk) started(p *rewrite.Package, c inspector.Cursor, depth int) bool {
 	w.uses = w.uses || w.e.Mentions(p, syntax.BodyOf(fn.Node())) || w.e.reaches(p, fn.Node())
 	switch n := fn.Node().(type) {
 	case *ast.FuncLit:
+		if slices.Contains(w.but, ast.Node(n)) {
+			return false
+		}
 		value := isValue(p, fn) // whoever has it may call it because of what is ended
 		if value || w.starts(p, fn) {
 			if depth == maxCalls {
@@ -233,7 +236,7 @@ func (w *walk) called(p *rewrite.Package, decl *ast.FuncDecl, depth int) bool {
 			continue
 		}
 		if g, ok := call.Parent().Node().(*ast.GoStmt); ok {
-			if !slices.Contains(w.but, g) && (w.uses || w.e.Mentions(r.Pkg, g.Call)) {
+			if !slices.Contains(w.but, ast.Node(g)) && (w.uses || w.e.Mentions(r.Pkg, g.Call)) {
 				return true
 			}
 			continue
@@ -266,7 +269,7 @@ func (w *walk) behindInterface(obj *types.Func, depth int) bool {
 				continue
 			}
 			if g, ok := c.Parent().Node().(*ast.GoStmt); ok {
-				if !slices.Contains(w.but, g) && (w.uses || w.e.Mentions(p, g.Call)) {
+				if !slices.Contains(w.but, ast.Node(g)) && (w.uses || w.e.Mentions(p, g.Call)) {
 					return true
 				}
 				continue
@@ -288,7 +291,7 @@ func (w *walk) starts(p *rewrite.Package, c inspector.Cursor) bool {
 	}
 	if call.Fun == c.Node() {
 		g, ok := c.Parent().Parent().Node().(*ast.GoStmt)
-		return ok && !slices.Contains(w.but, g)
+		return ok && !slices.Contains(w.but, ast.Node(g))
 	}
 	id := syntax.LastName(call.Fun)
 	return id != nil && startName.MatchString(id.Name)

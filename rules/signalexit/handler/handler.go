@@ -30,6 +30,7 @@ type Handler struct {
 	Others []Start          // where the same function is started besides
 	Called bool             // the same function is also called where it ends the caller
 	Lit    *ast.FuncLit     // nil for a declared function
+	Named  ast.Stmt         // gives the literal a name, nil where it is started as it stands
 	Decl   *ast.FuncDecl    // nil for a literal
 	Body   *ast.BlockStmt   // of the goroutine
 
@@ -179,15 +180,11 @@ func (h *Handler) goroutine(receive inspector.Cursor) (at inspector.Cursor, ok b
 		h.File = h.P.File(fn.Node())
 		switch n := fn.Node().(type) {
 		case *ast.FuncLit:
-			call, ok := fn.Parent().Node().(*ast.CallExpr)
-			if !ok || call.Fun != n {
+			g, named := h.literalStart(fn)
+			if g == nil {
 				return at, false
 			}
-			g, ok := fn.Parent().Parent().Node().(*ast.GoStmt)
-			if !ok || g.Call != call {
-				return at, false
-			}
-			h.Lit, h.Body, h.Gostmt, h.GoPkg = n, n.Body, g, h.P
+			h.Lit, h.Named, h.Body, h.Gostmt, h.GoPkg = n, named, n.Body, g, h.P
 		case *ast.FuncDecl:
 			obj, _ := h.P.Info.Defs[n.Name].(*types.Func)
 			if obj == nil {

@@ -114,3 +114,9 @@ func SameVar(p *rewrite.Package, a, b ast.Expr) bool {
 	y, ok2 := b.(*ast.Ident)
 	return ok && ok2 && p.Info.ObjectOf(x) != nil && p.Info.ObjectOf(x) == p.Info.ObjectOf(y)
 }
+
+// IsZero reports whether x is the constant 0.
+func IsZero(p *rewrite.Package, x ast.Expr) bool {
+	n, ok := syntax.ConstInt(p, x)
+	return ok && n == 0
+}
