@@ -51,7 +51,7 @@ func ofLibrary(r rewrite.Ref, call *ast.CallExpr) *listener {
 	if at >= len(call.Args) {
 		return nil
 	}
-	l := ofServer(r.Pkg, call.Args[at])
+	l := ofServer(r.Pkg, call.Args[at], nil)
 	if name == "Serve" {
 		l.Address = web.ListenedOn(r.Pkg, call.Args[0])
 		return l

@@ -25,6 +25,8 @@ type listener struct {
 	// server is its own handler; on is the server or router that listens, nil for
 	// the functions of net/http.
 	handler, on ast.Expr
+	// embedded reports whether the server is embedded in what on denotes.
+	embedded bool
 	// unseen reports whether it is not in sight how the server is set up.
 	unseen bool
 	// guarded reports whether clients need a certificate.
@@ -82,7 +84,7 @@ func listeners(s *rewrite.Snapshot) []*listener {
 			continue
 		}
 		c := rewrite.Call{Ref: r, Call: at.Node().(*ast.CallExpr), At: at}
-		l := ofServer(r.Pkg, sel.X)
+		l := ofServer(r.Pkg, sel.X, web.Embedded(r.Pkg, sel))
 		if strings.HasPrefix(r.Obj.Name(), "Serve") && len(c.Call.Args) > 0 {
 			l.Address = web.ListenedOn(r.Pkg, c.Call.Args[0])
 		}
@@ -97,13 +99,18 @@ func listeners(s *rewrite.Snapshot) []*listener {
 	return out
 }
 
-// ofServer returns what is known about a listener of the net/http.Server x.
-func ofServer(p *rewrite.Package, x ast.Expr) *listener {
+// ofServer returns what is known about a listener of the net/http.Server x, or of
+// the one that it embeds as the field in.
+func ofServer(p *rewrite.Package, x ast.Expr, in *types.Var) *listener {
 	srv, ok := web.ServerOf(p, x)
+	if in != nil {
+		srv, ok = web.ServerIn(p, in)
+		ok = ok && (srv.Handler != nil || !setElsewhere(p, in))
+	}
 	if !ok {
 		return &listener{on: x, unseen: true}
 	}
-	l := &listener{Address: web.AddressOf(p, srv.Addr), handler: srv.Handler, on: x, server: srv.Lit}
+	l := &listener{Address: web.AddressOf(p, srv.Addr), handler: srv.Handler, on: x, embedded: in != nil, server: srv.Lit}
 	if srv.Addr == nil {
 		l.Address = web.Address{Host: web.Public, Where: `":http"`}
 	}
@@ -116,6 +123,27 @@ func ofServer(p *rewrite.Package, x ast.Expr) *listener {
 	return l
 }
 
+// setElsewhere reports whether another package sets the handler of the server that
+// is embedded as v: there it looks like a field of what embeds it.
+func setElsewhere(p *rewrite.Package, v *types.Var) bool {
+	s := p.Snapshot()
+	s.Widen("Handler")
+	for _, q := range s.Packages {
+		if q == p {
+			continue
+		}
+		for c := range q.Inspector.Root().Preorder((*ast.AssignStmt)(nil)) {
+			for _, l := range c.Node().(*ast.AssignStmt).Lhs {
+				sel, ok := ast.Unparen(l).(*ast.SelectorExpr)
+				if ok && sel.Sel.Name == "Handler" && web.Promotes(q, sel, v.Pkg().Path()) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // takesDefault reports whether the listener serves http.DefaultServeMux, and
 // notes which expression stands for it.
 func (l *listener) takesDefault() bool {
@@ -123,7 +151,7 @@ func (l *listener) takesDefault() bool {
 		return false
 	}
 	if l.handler == nil {
-		return l.on != nil && isServer(l.pkg, l.on)
+		return l.on != nil && (l.embedded || isServer(l.pkg, l.on))
 	}
 	if !l.serves(l.handler) {
 		return false

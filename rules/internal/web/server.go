@@ -34,6 +34,56 @@ func ServerOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
 	if !isVar || v.Pkg() != p.Types {
 		return server{}, false
 	}
+	return ServerIn(p, v)
+}
+
+// Embedded returns the server of which sel, s.ListenAndServe say, is a promoted
+// method or field; nil where it is none.
+func Embedded(p *rewrite.Package, sel *ast.SelectorExpr) *types.Var {
+	s := p.Info.Selections[sel]
+	if s == nil || len(s.Index()) < 2 {
+		return nil
+	}
+	var v *types.Var
+	t := s.Recv()
+	for _, i := range s.Index()[:len(s.Index())-1] {
+		if ptr, ok := syntax.Under(t).(*types.Pointer); ok {
+			t = ptr.Elem()
+		}
+		st, ok := syntax.Under(t).(*types.Struct)
+		if !ok {
+			return nil
+		}
+		v = st.Field(i)
+		t = v.Type()
+	}
+	if v.Pkg() != p.Types || !isServer(t) && !syntax.IsPointerTo(t, "net/http", "Server") {
+		return nil
+	}
+	return v
+}
+
+// Promotes reports whether sel, in any package, denotes a field of net/http.Server
+// of what embeds one in a type of the package path: s.Handler or s.Server.Handler.
+func Promotes(q *rewrite.Package, sel *ast.SelectorExpr, path string) bool {
+	s := q.Info.Selections[sel]
+	if s == nil || s.Obj().Pkg() == nil || s.Obj().Pkg().Path() != "net/http" {
+		return false
+	}
+	x := sel.X
+	if inner, ok := ast.Unparen(x).(*ast.SelectorExpr); ok && len(s.Index()) == 1 {
+		x = inner.X
+	}
+	t := q.Info.TypeOf(x)
+	if ptr, ok := syntax.Under(t).(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	named, ok := types.Unalias(t).(*types.Named)
+	return ok && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == path
+}
+
+// ServerIn finds out how the server in the variable or field v is set up.
+func ServerIn(p *rewrite.Package, v *types.Var) (srv server, ok bool) {
 	found := 0
 	if v.IsField() {
 		for _, x := range syntax.PositionalValues(p, v) {
@@ -83,7 +133,7 @@ func (srv *server) setLater(p *rewrite.Package, v *types.Var) bool {
 		a := c.Node().(*ast.AssignStmt)
 		for i, l := range a.Lhs {
 			sel, isSel := l.(*ast.SelectorExpr)
-			if !isSel || syntax.BaseVar(p, sel.X) != v {
+			if !isSel || syntax.BaseVar(p, sel.X) != v && Embedded(p, sel) != v {
 				continue
 			}
 			if len(a.Lhs) != len(a.Rhs) {

@@ -173,6 +173,13 @@ func (g *Graph) declaration(p *rewrite.Package, d ast.Decl) {
 					g.assign(p, l, n.Values[i])
 				}
 			}
+		case *ast.RangeStmt:
+			// What a map or slice of handlers holds.
+			if n.Value != nil && carries(p.Info.TypeOf(n.Value)) {
+				if to := g.slot(p, n.Value); to != nil {
+					g.join(g.Values(p, n.X), to, false)
+				}
+			}
 		case *ast.ReturnStmt:
 			within := slices.ContainsFunc(lits, func(l *ast.FuncLit) bool { return l.Pos() <= n.Pos() && n.End() <= l.End() })
 			for i, x := range n.Results {
@@ -203,8 +210,11 @@ func same(x ast.Expr) bool {
 }
 
 func (g *Graph) assign(p *rewrite.Package, l, r ast.Expr) {
-	if !carries(p.Info.TypeOf(r)) {
+	if !carries(p.Info.TypeOf(r)) && !carries(elementOf(p.Info.TypeOf(r))) {
 		return
+	}
+	if at, ok := ast.Unparen(l).(*ast.IndexExpr); ok && carries(p.Info.TypeOf(r)) {
+		l = at.X // routes[path] = handler
 	}
 	sel, isSel := ast.Unparen(l).(*ast.SelectorExpr)
 	if isSel && sel.Sel.Name == "Handler" && isServer(p.Info.TypeOf(sel.X)) {
@@ -230,6 +240,9 @@ func (g *Graph) assignResult(p *rewrite.Package, l ast.Expr, call *ast.CallExpr,
 // literal adds what a composite literal gives the fields of its type.
 func (g *Graph) literal(p *rewrite.Package, n *ast.CompositeLit) {
 	t := p.Info.TypeOf(n)
+	if ptr, ok := syntax.Under(t).(*types.Pointer); ok {
+		t = ptr.Elem() // []*route{{path, handler}}
+	}
 	st, ok := syntax.Under(t).(*types.Struct)
 	if !ok || isServer(t) {
 		return

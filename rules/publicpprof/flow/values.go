@@ -29,6 +29,10 @@ func (g *Graph) Values(p *rewrite.Package, x ast.Expr) []Slot {
 		}
 	case *ast.TypeAssertExpr:
 		return g.Values(p, x.X)
+	case *ast.IndexExpr:
+		if carries(p.Info.TypeOf(x)) {
+			return g.Values(p, x.X)
+		}
 	case *ast.FuncLit:
 		return g.gate(x, g.calledIn(p, x.Body), false, func() bool { return guard.Handler(p, x) })
 	case *ast.CompositeLit:
@@ -81,6 +85,16 @@ func ownHandler(p *rewrite.Package, t types.Type) string {
 
 func (g *Graph) composite(p *rewrite.Package, x *ast.CompositeLit) []Slot {
 	t := p.Info.TypeOf(x)
+	if carries(elementOf(t)) {
+		var out []Slot
+		for _, e := range x.Elts {
+			if kv, ok := e.(*ast.KeyValueExpr); ok {
+				e = kv.Value
+			}
+			out = append(out, g.Values(p, e)...)
+		}
+		return out
+	}
 	if !isServer(t) {
 		if s := ownHandler(p, types.NewPointer(t)); s != "" {
 			return []Slot{s}
@@ -292,6 +306,19 @@ func carries(t types.Type) bool {
 		return web.IsHandler(sig) || sig.Params().Len() == 1 && isRequest(sig.Params().At(0).Type())
 	}
 	return hasMethod(t, "ServeHTTP") || isRouter(t) || isServer(t)
+}
+
+// elementOf returns what a map, slice or array holds, nil for other types.
+func elementOf(t types.Type) types.Type {
+	switch t := syntax.Under(t).(type) {
+	case *types.Map:
+		return t.Elem()
+	case *types.Slice:
+		return t.Elem()
+	case *types.Array:
+		return t.Elem()
+	}
+	return nil
 }
 
 // isRouter reports whether routes can be put on a value of the type.
