@@ -69,7 +69,9 @@ func (x *dockerTracer) words(in *dockerfile.Instruction, node *parser.Node, wher
 		switch value, ok := strings.CutPrefix(words[i], "GODEBUG="); role {
 		case command.Variable:
 			if g := godebug.Read(value); ok && g.On() {
-				out = append(out, traceSite{file: x.t, off: x.start(in), end: x.start(in) + len(in.Name), value: g, where: where, names: x.names, why: byHand})
+				site := traceSite{file: x.t, off: x.start(in), end: x.start(in) + len(in.Name), value: g, where: where, names: x.names, why: byHand}
+				x.operand(in, words[i], i+1 < len(words), &site, safety, effect)
+				out = append(out, site)
 			}
 		case command.Script:
 			s := &script{t: x.t, where: where, names: x.names, safety: safety, effect: effect, hides: x.hides}
@@ -91,6 +93,38 @@ func (x *dockerTracer) words(in *dockerfile.Instruction, node *parser.Node, wher
 		}
 	}
 	return out
+}
+
+// operand gives the site of an operand of env its place and fix, where the list
+// holds it once as it is, and a command behind it.
+func (x *dockerTracer) operand(in *dockerfile.Instruction, word string, more bool, site *traceSite, safety rewrite.Safety, effect string) {
+	text, quoted := in.Text.Text, `"`+word+`"`
+	at := strings.Index(text, quoted)
+	g := site.value
+	if g.Setting == "" || !more || strings.Count(text, quoted) != 1 || strings.ContainsAny(word, "\"\\") {
+		return
+	}
+	value := in.Text.At(span.Span{Off: at + len(`"GODEBUG=`), End: at + len(quoted) - 1})
+	here := value.File(g.At)
+	message, edits := "remove GODEBUG", []span.TextEdit(nil)
+	if g.Rest != "" || x.hides() {
+		message = "remove " + g.Setting + " from GODEBUG"
+		for _, c := range g.Cuts {
+			edits = append(edits, value.Cut(c)...)
+		}
+	} else {
+		rest := strings.TrimLeft(text[at+len(quoted):], " \t")
+		if !strings.HasPrefix(rest, ",") {
+			return
+		}
+		cut := in.Text.File(span.Span{Off: at, End: len(text) - len(strings.TrimLeft(rest[1:], " \t"))})
+		if bytes.ContainsRune(x.d.Src[cut.Off:cut.End], '#') {
+			return // a comment between its lines
+		}
+		edits = []span.TextEdit{{Span: cut}}
+	}
+	site.off, site.end, site.why = here.Off, here.End, ""
+	site.fix = span.SpliceFix(x.t, message+effect, safety, held(in, edits), edits)
 }
 
 // shellOf returns the command before the here-document of a RUN.

@@ -137,7 +137,7 @@ func passesVariable(command, prev, word string) bool {
 	word = strings.TrimLeft(word, `"'`)
 	base := command[strings.LastIndexByte(command, '/')+1:]
 	if strings.HasPrefix(word, "GODEBUG=") {
-		return slices.Contains([]string{"env", "sudo", "doas", "exec", "nohup"}, base) || prev == "-e" || prev == "--env" || prev == "env" || strings.HasSuffix(prev, "/env")
+		return slices.Contains([]string{"env", "sudo", "doas", "exec", "nohup", "kubectl", "oc"}, base) || prev == "-e" || prev == "--env" || prev == "env" || strings.HasSuffix(prev, "/env")
 	}
 	return strings.HasPrefix(word, "--env=GODEBUG=") || strings.HasPrefix(word, "-eGODEBUG=")
 }
@@ -308,7 +308,11 @@ func (s *script) wanted(x shellSite) string {
 	}
 	if x.word != nil {
 		call := x.around[len(x.around)-1].(*syntax.CallExpr)
-		if i := slices.Index(call.Args, x.word); s.source(call.Args[0]) != "env" || i+1 >= len(call.Args) || slices.ContainsFunc(call.Args[1:i], func(w *syntax.Word) bool { return !strings.Contains(s.source(w), "=") }) {
+		words := make([]string, len(call.Args))
+		for i, w := range call.Args {
+			words[i] = s.source(w)
+		}
+		if !command.Sets(words, slices.Index(call.Args, x.word)) {
 			return "it is an argument of " + s.source(call.Args[0]) + "; remove gctrace by hand"
 		}
 	}

@@ -97,6 +97,29 @@ func envArgs(words []string, at int, out []Role) int {
 	return at
 }
 
+// Sets reports whether words[i], NAME=value, is surely an operand of env or sudo, with
+// a command behind it: before it stand other operands and what starts env, without
+// options.
+func Sets(words []string, i int) bool {
+	if i+1 >= len(words) {
+		return false
+	}
+	setter := false
+	for _, w := range words[:i] {
+		switch name := path.Base(w); {
+		case strings.Contains(w, "="):
+			if !setter {
+				return false
+			}
+		case name == "env", name == "sudo", name == "doas":
+			setter = true
+		case setter || name != "exec" && name != "nohup" && name != "setsid":
+			return false
+		}
+	}
+	return setter
+}
+
 // sshArgs notes the command for another host among the arguments of ssh from at
 // on, where it is one word.
 func sshArgs(words []string, at int, out []Role) {
