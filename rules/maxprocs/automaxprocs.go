@@ -27,9 +27,10 @@ func (q *quotas) dropImport(m *rewrite.Module, f *rewrite.File) *rewrite.Fix {
 }
 
 // forEffect returns the statement that the call of maxprocs.Set is all of, its
-// results dropped or only its error checked; nil where it has options beside a
-// logger, or would take something else with it.
-func forEffect(c rewrite.Call) ast.Stmt {
+// results dropped or only its error checked, with those behind it that only look
+// at the results; nil where it has options beside a logger, or would take
+// something else with it.
+func forEffect(c rewrite.Call) []ast.Stmt {
 	for _, a := range c.Call.Args {
 		opt, ok := ast.Unparen(a).(*ast.CallExpr)
 		if !ok || !c.Pkg.IsCall(opt, image.AutomaxprocsPath+"/maxprocs", "Logger") || len(opt.Args) != 1 {
@@ -41,9 +42,14 @@ func forEffect(c rewrite.Call) ast.Stmt {
 	}
 	up := c.At.Parent()
 	n, ok := up.Node().(*ast.AssignStmt)
+	var looks []ast.Stmt
 	switch {
 	case ok && up.Parent().Node() != nil && isCheck(up, n):
 		up = up.Parent()
+	case ok && syntax.InList(up) && n.Tok == token.DEFINE && len(n.Lhs) == 2:
+		if looks, ok = looksBehind(c.Pkg, up, n); !ok {
+			return nil
+		}
 	case ok:
 		if slices.ContainsFunc(n.Lhs, func(l ast.Expr) bool { return !isBlank(l) }) {
 			return nil
@@ -54,23 +60,85 @@ func forEffect(c rewrite.Call) ast.Stmt {
 		}
 	}
 	stmt, ok := up.Node().(ast.Stmt)
-	if !ok || !syntax.InList(up) || holdsComment(c.File, stmt) || lastUse(c.Pkg, stmt) {
+	if !ok || !syntax.InList(up) {
 		return nil
 	}
-	return stmt
+	all := append([]ast.Stmt{stmt}, looks...)
+	if slices.ContainsFunc(all, func(s ast.Stmt) bool { return holdsComment(c.File, s) }) || lastUse(c.Pkg, all...) {
+		return nil
+	}
+	return all
 }
 
-// optional reports whether the program asks for stmt: it stands under a
-// condition, or in a function that does nothing else but return before it.
-func optional(p *rewrite.Package, stmt ast.Stmt) bool {
-	at, ok := p.Cursor(stmt)
+// looksBehind returns the statements right behind undo, err := maxprocs.Set() that
+// undo it at the end and look at the error; ok is false where the results are
+// used elsewhere, too.
+func looksBehind(p *rewrite.Package, up inspector.Cursor, n *ast.AssignStmt) (looks []ast.Stmt, ok bool) {
+	var left []*types.Var // with a look to come
+	for _, l := range n.Lhs {
+		if id, isIdent := l.(*ast.Ident); !isIdent || isBlank(l) {
+			continue
+		} else if v, defined := p.Info.Defs[id].(*types.Var); defined {
+			left = append(left, v)
+		} else {
+			return nil, false
+		}
+	}
+	list := syntax.StmtsOf(up.Parent().Node())
+	for _, s := range list[syntax.IndexOf(list, n)+1:] {
+		i := slices.IndexFunc(left, func(v *types.Var) bool { return defersCall(p, s, v) || checksError(p, s, v) })
+		if i < 0 {
+			break
+		}
+		for _, c := range syntax.MentionsOf(p, left[i]) {
+			if !syntax.Encloses(s, c.Node()) && !syntax.Encloses(n, c.Node()) {
+				return nil, false
+			}
+		}
+		looks, left = append(looks, s), slices.Delete(left, i, i+1)
+	}
+	return looks, len(left) == 0
+}
+
+// defersCall reports whether s is defer v().
+func defersCall(p *rewrite.Package, s ast.Stmt, v *types.Var) bool {
+	d, ok := s.(*ast.DeferStmt)
+	if !ok || len(d.Call.Args) > 0 {
+		return false
+	}
+	id, ok := d.Call.Fun.(*ast.Ident)
+	return ok && p.Info.Uses[id] == v
+}
+
+// checksError reports whether s is if v != nil { ... } without an else.
+func checksError(p *rewrite.Package, s ast.Stmt, v *types.Var) bool {
+	check, ok := s.(*ast.IfStmt)
+	if !ok || check.Init != nil || check.Else != nil {
+		return false
+	}
+	cond, ok := check.Cond.(*ast.BinaryExpr)
+	if !ok || cond.Op != token.NEQ || !syntax.IsNil(p, cond.Y) {
+		return false
+	}
+	id, ok := cond.X.(*ast.Ident)
+	return ok && p.Info.Uses[id] == v
+}
+
+// optional reports whether the program asks for the statements: they stand under a
+// condition, or in a function that does nothing else but return before them.
+func optional(p *rewrite.Package, list []ast.Stmt) bool {
+	at, ok := p.Cursor(list[0])
 	if !ok {
 		return true
 	}
 	for c := range at.Parent().Enclosing((*ast.IfStmt)(nil), (*ast.CaseClause)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
 		body := syntax.BodyOf(c.Node())
-		return body == nil || len(body.List) > 1 && body.List[len(body.List)-1] == stmt &&
-			!slices.ContainsFunc(body.List[:len(body.List)-1], func(s ast.Stmt) bool { return !onlyReturns(s) })
+		if body == nil {
+			return true
+		}
+		before := len(body.List) - len(list)
+		return before > 0 && body.List[before] == list[0] &&
+			!slices.ContainsFunc(body.List[:before], func(s ast.Stmt) bool { return !onlyReturns(s) })
 	}
 	return false
 }
@@ -112,35 +180,41 @@ func holdsComment(f *rewrite.File, n ast.Node) bool {
 	return slices.ContainsFunc(f.AST.Comments, func(c *ast.CommentGroup) bool { return n.Pos() <= c.Pos() && c.End() <= n.End() })
 }
 
-// lastUse reports whether a local variable that is defined before stmt is used
-// nowhere but in it.
-func lastUse(p *rewrite.Package, stmt ast.Stmt) bool {
-	return syntax.ContainsNode(stmt, func(n ast.Node) bool {
+// lastUse reports whether a local variable that is defined before the statements is
+// used nowhere but in them.
+func lastUse(p *rewrite.Package, list ...ast.Stmt) bool {
+	within := func(pos token.Pos) bool {
+		return slices.ContainsFunc(list, func(s ast.Stmt) bool { return s.Pos() <= pos && pos < s.End() })
+	}
+	last := func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
 		if !ok {
 			return false
 		}
 		v, ok := p.Info.Uses[id].(*types.Var)
-		if !ok || v.IsField() || v.Parent() == nil || v.Parent() == v.Pkg().Scope() || stmt.Pos() <= v.Pos() && v.Pos() < stmt.End() {
+		if !ok || v.IsField() || v.Parent() == nil || v.Parent() == v.Pkg().Scope() || within(v.Pos()) {
 			return false
 		}
 		for _, c := range syntax.MentionsOf(p, v) {
 			_, isField := c.Parent().Node().(*ast.Field) // parameters need no use
-			if isField || p.Info.Defs[c.Node().(*ast.Ident)] == nil && !syntax.Encloses(stmt, c.Node()) && !syntax.Written(c) {
+			if isField || p.Info.Defs[c.Node().(*ast.Ident)] == nil && !within(c.Node().Pos()) && !syntax.Written(c) {
 				return false
 			}
 		}
 		return true
-	})
+	}
+	return slices.ContainsFunc(list, func(s ast.Stmt) bool { return syntax.ContainsNode(s, last) })
 }
 
-func (q *quotas) dropSet(c rewrite.Call, stmt ast.Stmt) *rewrite.Fix {
+func (q *quotas) dropSet(c rewrite.Call, list []ast.Stmt) *rewrite.Fix {
 	return &rewrite.Fix{
 		Message: "remove the call and run go mod tidy; GOMAXPROCS becomes the quota rounded up, at least 2, instead of rounded down, and is no longer logged",
 		Safety:  rewrite.Unsafe,
 		Apply: func(e *rewrite.Edit) error {
-			e.Delete(stmt, about.Removed("maxprocs", "GOMAXPROCS", "quota"))
-			return q.dropRequire(e, c.Pkg.Module, c.File, usesBeside(c.Pkg, c.File, stmt))
+			for _, s := range list {
+				e.Delete(s, about.Removed("maxprocs", "GOMAXPROCS", "quota"))
+			}
+			return q.dropRequire(e, c.Pkg.Module, c.File, usesBeside(c.Pkg, c.File, list[0]))
 		},
 	}
 }

@@ -414,11 +414,11 @@ func (q *quotas) sets() []rewrite.Finding {
 			Pos: c.Call.Pos(), End: c.Call.End(),
 			Message: "maxprocs.Set rounds the CPU quota down and freezes it; since Go 1.25 the runtime takes it for GOMAXPROCS and follows its changes",
 		}
-		switch stmt := forEffect(c); {
-		case stmt != nil && optional(c.Pkg, stmt):
+		switch list := forEffect(c); {
+		case list != nil && optional(c.Pkg, list):
 			f.NoFix = "the program has an option for it, which would be without effect: GODEBUG=containermaxprocs=0 is the runtime's own; remove both and run go mod tidy"
-		case stmt != nil:
-			f.Fixes = append(f.Fixes, q.dropSet(c, stmt))
+		case list != nil:
+			f.Fixes = append(f.Fixes, q.dropSet(c, list))
 		default:
 			f.NoFix = "its results and options are part of the program; remove the call and run go mod tidy"
 		}
