@@ -384,7 +384,7 @@ func (l *cpuLimits) imageOf(m manifest, doc, c *yaml.Node) string {
 // setElsewhere reports whether a patch or a base sets the container's
 // GOMAXPROCS.
 func (l *cpuLimits) setElsewhere(doc, c *yaml.Node) bool {
-	set := false
+	set := l.mentions.patchSets(yamledit.Text(doc, "metadata", "name"))
 	l.sameContainer(doc, c, func(other *yaml.Node) {
 		for _, item := range yamledit.Items(yamledit.Get(other, "env")) {
 			set = set || yamledit.Text(item, "name") == "GOMAXPROCS"

@@ -19,6 +19,9 @@ type mentions struct {
 	// loose reports whether something does that may get into any of them: a file
 	// of settings, a generator, values of a chart.
 	loose bool
+	// patched are the objects that patches of a kustomization set it for, by the
+	// name of their target, "" for any.
+	patched map[string]bool
 }
 
 // source is what a container can take its environment from.
@@ -30,7 +33,7 @@ var workloads = []string{"CronJob", "DaemonSet", "Deployment", "Job", "Pod", "Re
 // mentionsIn returns where the texts of s, of which files are parsed, speak of
 // GOMAXPROCS.
 func mentionsIn(s *rewrite.Snapshot, files []manifest) mentions {
-	m := mentions{sources: make(map[source]bool)}
+	m := mentions{sources: make(map[source]bool), patched: make(map[string]bool)}
 	for _, t := range s.Texts {
 		if !t.Is(rewrite.YAML) && !t.Is(rewrite.JSON) && !t.Is(rewrite.EnvFile) || !bytes.Contains(t.Src, []byte("GOMAXPROCS")) {
 			continue
@@ -55,6 +58,9 @@ func (m *mentions) learn(doc *yaml.Node) {
 		found = found || n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "GOMAXPROCS")
 	})
 	kind, name := yamledit.Text(doc, "kind"), yamledit.Text(doc, "metadata", "name")
+	if found {
+		m.patches(doc)
+	}
 	switch {
 	case !found || slices.Contains(workloads, kind):
 	case (kind == "ConfigMap" || kind == "Secret") && name != "":
@@ -65,6 +71,28 @@ func (m *mentions) learn(doc *yaml.Node) {
 		m.loose = true
 	}
 }
+
+// patches adds the targets of the patches in doc, a kustomization or a list of
+// operations in a file of its own.
+func (m *mentions) patches(doc *yaml.Node) {
+	if doc.Kind == yaml.SequenceNode {
+		m.patched[""] = true
+	}
+	for _, key := range []string{"patches", "patchesJson6902", "patchesStrategicMerge"} {
+		for _, item := range yamledit.Items(yamledit.Get(doc, key)) {
+			patch := item
+			if item.Kind == yaml.MappingNode {
+				patch = yamledit.Get(item, "patch")
+			}
+			if patch != nil && strings.Contains(patch.Value, "GOMAXPROCS") {
+				m.patched[yamledit.Text(item, "target", "name")] = true
+			}
+		}
+	}
+}
+
+// patchSets reports whether a patch may set GOMAXPROCS for the object.
+func (m *mentions) patchSets(object string) bool { return m.patched[""] || m.patched[object] }
 
 // envFromSets reports whether what container c takes its whole environment from
 // may set GOMAXPROCS.
