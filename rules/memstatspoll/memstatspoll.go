@@ -16,7 +16,7 @@ ReadMemStats stops the whole program to take a consistent picture (runtime/mstat
 
 Two other sources do not stop the program. debug.ReadGCStats has the very numbers of PauseTotalNs, NumGC, LastGC and the latest pauses. The package runtime/metrics has those of nearly all other fields; some lag behind by what is in the processors' allocation caches, so that fixes with them are unsafe. With unsafe fixes an alert on the growth of PauseTotalNs becomes one on single pauses, from the histogram of all pauses.
 
-It fires when ReadMemStats is called in a loop, on a timer, in a request handler or a remote call, or in a function that is called from one through at most four functions or through an interface. It stays silent in one-shot code, in constructors that a loop calls, for commands that somebody types, where memory is measured before and after a piece of work or next to a forced collection, in what is told of a panic, on pages of debugging that somebody opens, in benchmarks and in tests. Where the whole struct is handed on, or a field has no replacement in the file's Go version, it only reports.`,
+It fires when ReadMemStats is called in a loop, on a timer, in a request handler or a remote call, or in a function that is called from one through at most four functions or through an interface. It stays silent in one-shot code, in constructors that a loop calls, for commands that somebody types, where memory is measured before and after a piece of work or next to a forced collection, in what is told of a panic, in loops that wait for an hour or more, on pages of debugging that somebody opens, in benchmarks and in tests. Where the whole struct is handed on, or a field has no replacement in the file's Go version, it only reports.`,
 	Before: `for range time.Tick(10 * time.Second) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -41,7 +41,7 @@ func memPolls(s *rewrite.Snapshot) []rewrite.Finding {
 		}
 		h := heat.Of(call.Pkg, call.At)
 		if h.Kind != heat.Recurring || heat.LastTurn(call.At) || h.Typed || constructs(h) ||
-			forDebugging(h) || afterPanic(call) || timed(call, h) {
+			forDebugging(h) || afterPanic(call) || timed(call, h) || seldom(h) {
 			continue
 		}
 		// Have: a reading that is taken again and again.
