@@ -8,6 +8,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/counted"
 	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 	"golang.org/x/tools/go/ast/edge"
@@ -42,16 +43,16 @@ func (x *signalFix) group(w waits.Wait) string {
 	if why := x.groupContext(sc, v); why != "" {
 		return why
 	}
-	counted := make(map[ast.Node]bool)
+	seen := make(map[ast.Node]bool)
 	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
 		if p.Info.Uses[c.Node().(*ast.Ident)] != v {
 			continue
 		}
-		if why := x.member(sc, c, id, counted); why != "" {
+		if why := x.member(sc, c, id, seen); why != "" {
 			return why
 		}
 	}
-	if len(counted) == 0 {
+	if len(seen) == 0 {
 		return x.endless(v)
 	}
 	if x.canceled {
@@ -154,7 +155,7 @@ func (x *signalFix) endless(v *types.Var) string {
 		}
 	}
 	// var wg sync.WaitGroup; wg.Add(1)
-	if len(gone) != 2 || !simpleVar(gone[0]) || v.Pos() > gone[0].End() {
+	if len(gone) != 2 || !counted.Var(gone[0]) || v.Pos() > gone[0].End() {
 		return "the goroutines that main waits for are not known"
 	}
 	add, ok := gone[1].(*ast.ExprStmt)
@@ -169,20 +170,6 @@ func (x *signalFix) endless(v *types.Var) string {
 		e.ReplaceStmt(x.at, rewrite.Stmts("<-$ctx.Done()", rewrite.Holes{"ctx": x.ctx})...)
 	})
 	return ""
-}
-
-// simpleVar reports whether s declares one variable.
-func simpleVar(s ast.Stmt) bool {
-	d, ok := s.(*ast.DeclStmt)
-	if !ok {
-		return false
-	}
-	g, ok := d.Decl.(*ast.GenDecl)
-	if !ok || len(g.Specs) != 1 {
-		return false
-	}
-	spec, ok := g.Specs[0].(*ast.ValueSpec)
-	return ok && len(spec.Names) == 1
 }
 
 // count compares what main adds to the group with the goroutines that it starts:
@@ -219,7 +206,7 @@ func (x *signalFix) count(v *types.Var) string {
 		case *ast.GoStmt:
 			if syntax.Mentions(p, n, v) {
 				started++
-				if syntax.IndexOf(x.main.Body.List, n) < 0 && !pairedWithAdd(p, c, v) {
+				if syntax.IndexOf(x.main.Body.List, n) < 0 && !counted.Paired(p, c, v) {
 					known = false
 				}
 			}
@@ -234,27 +221,8 @@ func (x *signalFix) count(v *types.Var) string {
 	return ""
 }
 
-// pairedWithAdd reports whether wg.Add(1) stands right before the go statement
-// at c.
-func pairedWithAdd(p *rewrite.Package, c inspector.Cursor, v *types.Var) bool {
-	block, ok := c.Parent().Node().(*ast.BlockStmt)
-	if !ok {
-		return false
-	}
-	i := syntax.IndexOf(block.List, c.Node().(ast.Stmt))
-	if i < 1 {
-		return false
-	}
-	x, ok := block.List[i-1].(*ast.ExprStmt)
-	if !ok || !p.IsCall(x.X, "sync", "(*sync.WaitGroup).Add") || !syntax.Mentions(p, x, v) {
-		return false
-	}
-	k, isConst := syntax.ConstInt(p, x.X.(*ast.CallExpr).Args[0])
-	return isConst && k == 1
-}
-
 // member plans the end of the goroutine that a use of the group at c is about.
-func (x *signalFix) member(sc *scope, c inspector.Cursor, wait *ast.Ident, counted map[ast.Node]bool) string {
+func (x *signalFix) member(sc *scope, c inspector.Cursor, wait *ast.Ident, seen map[ast.Node]bool) string {
 	const unknown = "the goroutines that main waits for are started elsewhere"
 	if c.Node() == wait {
 		return ""
@@ -277,7 +245,7 @@ func (x *signalFix) member(sc *scope, c inspector.Cursor, wait *ast.Ident, count
 			if !ok {
 				return unknown
 			}
-			return x.goroutine(sc, call, lit, counted, "")
+			return x.goroutine(sc, call, lit, seen, "")
 		case "Done":
 		default:
 			return unknown
@@ -293,21 +261,21 @@ func (x *signalFix) member(sc *scope, c inspector.Cursor, wait *ast.Ident, count
 			return unknown
 		}
 		if lit, ok := ast.Unparen(n.Call.Fun).(*ast.FuncLit); ok {
-			return x.goroutine(sc, n, lit, counted, "Done")
+			return x.goroutine(sc, n, lit, seen, "Done")
 		}
-		return x.started(sc, n, counted)
+		return x.started(sc, n, seen)
 	}
 	return unknown
 }
 
 // goroutine plans the end of a goroutine that main starts as a literal. done is
 // the method that it has to defer, "" for none.
-func (x *signalFix) goroutine(sc *scope, at ast.Node, lit *ast.FuncLit, counted map[ast.Node]bool, done string) string {
-	if counted[lit] {
+func (x *signalFix) goroutine(sc *scope, at ast.Node, lit *ast.FuncLit, seen map[ast.Node]bool, done string) string {
+	if seen[lit] {
 		return ""
 	}
-	counted[lit] = true
-	if done != "" && !defers(lit.Body, done) {
+	seen[lit] = true
+	if done != "" && !counted.Defers(lit.Body, done) {
 		return "a goroutine that main waits for does not defer the call of " + done
 	}
 	cur, ok := sc.p.Cursor(at)
@@ -328,7 +296,7 @@ func (x *signalFix) goroutine(sc *scope, at ast.Node, lit *ast.FuncLit, counted 
 }
 
 // started plans the end of a goroutine whose function is declared.
-func (x *signalFix) started(sc *scope, g *ast.GoStmt, counted map[ast.Node]bool) string {
+func (x *signalFix) started(sc *scope, g *ast.GoStmt, seen map[ast.Node]bool) string {
 	fn := sc.p.Callee(g.Call)
 	if fn == nil {
 		return "the goroutines that main waits for are not known"
@@ -337,11 +305,11 @@ func (x *signalFix) started(sc *scope, g *ast.GoStmt, counted map[ast.Node]bool)
 	if decl == nil || decl.Body == nil {
 		return "the goroutines that main waits for are not known"
 	}
-	if counted[decl] {
+	if seen[decl] {
 		return ""
 	}
-	counted[decl] = true
-	if !defers(decl.Body, "Done") {
+	seen[decl] = true
+	if !counted.Defers(decl.Body, "Done") {
 		return decl.Name.Name + " does not defer the call of Done"
 	}
 	cur, ok := sc.p.Cursor(g)
@@ -349,16 +317,4 @@ func (x *signalFix) started(sc *scope, g *ast.GoStmt, counted map[ast.Node]bool)
 		return "a statement is not found"
 	}
 	return x.function(sc, waits.Wait{Kind: waits.WaitCallee, Node: g.Call, Call: g.Call, Callee: decl, Pkg: q, Text: syntax.ExprText(g.Call.Fun)}, syntax.InLoop(cur))
-}
-
-// defers reports whether the body defers a call of a method called name.
-func defers(body *ast.BlockStmt, name string) bool {
-	for _, s := range body.List {
-		if d, ok := s.(*ast.DeferStmt); ok {
-			if id := syntax.LastName(d.Call.Fun); id != nil && id.Name == name {
-				return true
-			}
-		}
-	}
-	return false
 }

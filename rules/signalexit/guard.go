@@ -2,9 +2,7 @@ package signalexit
 
 import (
 	"go/ast"
-	"go/token"
 	"go/types"
-	"regexp"
 
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -87,7 +85,7 @@ func (x *signalFix) guardOne(e *ended.Set, h ended.Hazard) string {
 	}
 	at := -1
 	for i, a := range h.Call.Args {
-		if takesTime(h.Pkg, a) {
+		if ended.TakesTime(h.Pkg, a) {
 			if _, isConv := ast.Unparen(a).(*ast.BinaryExpr); at >= 0 || isConv {
 				return why
 			}
@@ -118,23 +116,6 @@ func (x *signalFix) guardOne(e *ended.Set, h ended.Hazard) string {
 		e.ReplaceStmt(h.Stmt, rewrite.Stmts("if $err := $call; $ctx.Err() == nil {\n$exit\n}", holes)...)
 	})
 	return ""
-}
-
-// quickName matches what only puts a message together.
-var quickName = regexp.MustCompile(`^(Err|Error|String|Sprint|Sprintf|Sprintln|Errorf|Since|Now|Wrap|Wrapf|Cause|Base|Name)$`)
-
-// takesTime reports whether the operand waits for something, or calls what may.
-func takesTime(p *rewrite.Package, x ast.Expr) bool {
-	return syntax.ContainsNode(x, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.UnaryExpr:
-			return n.Op == token.ARROW
-		case *ast.CallExpr:
-			id := syntax.LastName(n.Fun)
-			return !p.Info.Types[n.Fun].IsType() && !p.Info.Types[n.Fun].IsBuiltin() && (id == nil || !quickName.MatchString(id.Name))
-		}
-		return false
-	})
 }
 
 // scopeOf returns the planned scope that is the function fn, nil for none.

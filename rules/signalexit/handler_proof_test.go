@@ -202,6 +202,70 @@ func waitForSignal() os.Signal {
 	return <-c
 }
 `, 1},
+	{"named", `
+func main() {
+	defer flushMetrics()
+	leave := func() {
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGTERM)
+		time.AfterFunc(200*time.Millisecond, ready)
+		<-c
+		flushLogs()
+		os.Exit(0)
+	}
+	go leave()
+	for range time.Tick(time.Hour) {
+	}
+}
+`, 0},
+	{"group", `
+func main() {
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
+	defer flushMetrics()
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(0)
+	}()
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		for {
+			ready()
+			time.Sleep(time.Hour)
+		}
+	}()
+	wg.Wait()
+	return nil
+}
+`, 0},
+	{"branches", `
+func main() {
+	defer flushMetrics()
+	srv := &http.Server{Addr: "localhost:0", Handler: mux}
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGTERM)
+	go func() {
+		<-c
+		flushLogs()
+		os.Exit(0)
+	}()
+	time.AfterFunc(200*time.Millisecond, ready)
+	if cert := os.Getenv("NO_SUCH_CERTIFICATE"); cert != "" {
+		log.Fatal(srv.ListenAndServeTLS(cert, cert))
+	} else {
+		log.Fatal(srv.ListenAndServe())
+	}
+}
+`, 0},
 	{"message", `
 func main() {
 	defer flushMetrics()

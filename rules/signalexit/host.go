@@ -206,6 +206,9 @@ func (x *signalFix) endHost() string {
 			return rewrite.Stmts("return", nil)
 		},
 	}
+	if servesInBranches(x.at, x.w.Waits.List) {
+		return x.serveBranches(sc, x.w.Waits.List)
+	}
 	switch w := x.w.Waits.List[0]; w.Kind {
 	case waits.WaitGroup, waits.WaitActors:
 		return x.endHostGroup(sc, w)

@@ -50,6 +50,9 @@ func (x *signalFix) place() string {
 	if first.Kind == waits.WaitCallee && first.Node.Pos() >= x.at.Pos() && !isLoopStmt(x.at) {
 		return x.callee(first)
 	}
+	if servesInBranches(x.at, w.Waits.List) {
+		return x.serveBranches(x.mainScope(), w.Waits.List)
+	}
 	switch first.Kind {
 	case waits.WaitServe:
 		return x.serveMain(first)

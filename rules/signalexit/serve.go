@@ -81,30 +81,40 @@ func returnsNothing(sc *scope, s ast.Stmt) bool {
 // statements run when the requests are done. What follows the statement is not
 // for the signal, as it is not today.
 func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt, follows bool) string {
-	p := sc.p
 	if why := x.servable(sc, sv); why != "" {
 		return why
 	}
-	form, look := result.OfServer(sc.p, sc.body, stmt, sv.Call)
-	if form == result.Other {
+	se := x.serveEditOf(sc, sv, stmt, follows)
+	se.form, se.look = result.OfServer(sc.p, sc.body, stmt, sv.Call)
+	if se.form == result.Other {
 		return "what is done with the result of " + syntax.ExprText(sv.Call.Fun) + " is not understood"
 	}
-	x.limit = x.limit || sv.Late
+	x.serves(se)
+	return ""
+}
+
+// serves plans the edit.
+func (x *signalFix) serves(se *serveEdit) {
+	x.limit = x.limit || se.sv.Late
 	x.drains = true
-	if sv.On != nil {
-		x.ends = append(x.ends, endedValue{p: p, x: sv.On})
+	if se.sv.On != nil {
+		x.ends = append(x.ends, endedValue{p: se.sc.p, x: se.sv.On})
 	}
-	x.checked[stmt] = true
-	if look != nil && len(look.Body.List) > 0 {
-		x.checked[look.Body.List[0]] = true
-	}
-	se := &serveEdit{x: x, sc: sc, sv: sv, stmt: stmt, form: form, look: look, follows: follows, srv: sc.free("srv", "server", "httpServer")}
-	se.names = rewrite.Holes{
-		"ctx": sc.ctx, "stop": x.stop, "drained": sc.free("drained", "httpDrained"), "err": p.File(stmt).FreeName(stmt, "err", "serveErr"),
-		"sctx": sc.free("shutdownCtx", "drainCtx"), "cancel": sc.free("cancel", "cancelShutdown"), "force": sc.free("force", "forceStop"),
+	x.checked[se.stmt] = true
+	if se.look != nil && len(se.look.Body.List) > 0 {
+		x.checked[se.look.Body.List[0]] = true
 	}
 	x.edits = append(x.edits, se.apply)
-	return ""
+}
+
+// serveEditOf returns the edit of stmt, with the names that it takes.
+func (x *signalFix) serveEditOf(sc *scope, sv *web.Serving, stmt ast.Stmt, follows bool) *serveEdit {
+	se := &serveEdit{x: x, sc: sc, sv: sv, stmt: stmt, follows: follows, srv: sc.free("srv", "server", "httpServer")}
+	se.names = rewrite.Holes{
+		"ctx": sc.ctx, "stop": x.stop, "drained": sc.free("drained", "httpDrained"), "err": sc.p.File(stmt).FreeName(stmt, "err", "serveErr"),
+		"sctx": sc.free("shutdownCtx", "drainCtx"), "cancel": sc.free("cancel", "cancelShutdown"), "force": sc.free("force", "forceStop"),
+	}
+	return se
 }
 
 // servable says why the server cannot be told to stop.

@@ -21,7 +21,10 @@ type serveEdit struct {
 	look    *ast.IfStmt // looks at the error, nil where nothing does
 	follows bool        // statements follow that are not for the signal
 	names   rewrite.Holes
-	srv     string // the name of the server, where the fix makes it
+	// branches are those of stmt in which the server serves, none where stmt does
+	// so itself.
+	branches []*serveEdit
+	srv      string // the name of the server, where the fix makes it
 }
 
 // holes returns the names and more, pairs of a name and what stands for it.
@@ -46,21 +49,38 @@ func (se *serveEdit) apply(e *rewrite.Edit) {
 		e.InsertBefore(stmt, start...)
 	}
 	end := se.end(e)
+	if len(se.branches) > 0 && se.form != result.Assign {
+		for _, b := range se.branches {
+			e.ReplaceStmt(b.stmt, b.failed(e)...)
+		}
+		e.InsertAfter(stmt, end...)
+		return
+	}
 	switch se.form {
 	case result.Plain:
 		if len(end) > 0 {
 			e.ReplaceStmt(stmt, rewrite.Stmts("if $err := $call; $err == $closed {\n$end\n}", se.holes("call", servedCall(sv, e, se.srv), "end", end))...)
 		}
-	case result.Wrap:
-		if wrapped := se.wrapped(e); wrapped != nil {
-			e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+failedCond(sv)+" {\n$body\n}", se.holes("call", servedCall(sv, e, se.srv), "body", wrapped)), end...)...)
+	case result.Wrap, result.Return:
+		if failed := se.failed(e); failed != nil {
+			e.ReplaceStmt(stmt, append(failed, end...)...)
 		}
-	case result.Return:
-		e.ReplaceStmt(stmt, append(rewrite.Stmts("if $err := $call; "+failedCond(sv)+" {\nreturn $err\n}", se.holes("call", servedCall(sv, e, se.srv))), end...)...)
 	case result.If, result.Assign:
 		se.looked(e)
 		e.InsertAfter(se.look, end...)
 	}
+}
+
+// failed returns the statement in the place of one that returns the error or passes it
+// on: it does so only where the server ended by itself.
+func (se *serveEdit) failed(e *rewrite.Edit) []dst.Stmt {
+	body := rewrite.Stmts("return $err", se.holes())
+	if se.form == result.Wrap {
+		if body = se.wrapped(e); body == nil {
+			return nil
+		}
+	}
+	return rewrite.Stmts("if $err := $call; "+failedCond(se.sv)+" {\n$body\n}", se.holes("call", servedCall(se.sv, e, se.srv), "body", body))
 }
 
 // end returns what is done behind the server once the signal has ended it.

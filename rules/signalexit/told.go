@@ -7,7 +7,6 @@ import (
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
-	"github.com/runtimefix/runtimefix/rules/signalexit/contexts"
 	"github.com/runtimefix/runtimefix/rules/signalexit/params"
 )
 
@@ -45,13 +44,13 @@ func (x *signalFix) tellGoroutine(decl *ast.FuncDecl) (ctx string, ok bool) {
 		if !syntax.IsType(v.Type(), "context", "Context") {
 			continue
 		}
-		if sc.given = v; v.Name() == "" || v.Name() == "_" || !onlyLooks(p, decl, v) || x.sign(x.mainScope(), call.Args[i]) != "" {
+		if sc.given = v; v.Name() == "" || v.Name() == "_" || !params.OnlyLooks(p, decl, v) || x.sign(x.mainScope(), call.Args[i]) != "" {
 			return "", false
 		}
 		x.told[decl] = v.Name()
 		return v.Name(), true
 	}
-	if decl.Recv != nil && inInterface(p, obj.Name()) {
+	if decl.Recv != nil && params.InInterface(p, obj.Name()) {
 		return "", false
 	}
 	ctx = sc.free("ctx", "sigCtx", "signalCtx")
@@ -64,53 +63,4 @@ func (x *signalFix) tellGoroutine(decl *ast.FuncDecl) (ctx string, ok bool) {
 	})
 	x.told[decl] = ctx
 	return ctx, true
-}
-
-// onlyLooks reports whether decl does nothing with the context v but look whether
-// it is done, and has nothing to do when it returns because of that.
-func onlyLooks(p *rewrite.Package, decl *ast.FuncDecl, v *types.Var) bool {
-	looks, uses := 0, 0
-	ast.Inspect(decl.Body, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.Ident:
-			if p.Info.Uses[n] == v {
-				uses++
-			}
-		case *ast.CallExpr:
-			sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr)
-			if !ok {
-				return true
-			}
-			if id, ok := ast.Unparen(sel.X).(*ast.Ident); ok && p.Info.Uses[id] == v && (contexts.IsDone(p, n) || sel.Sel.Name == "Err") {
-				looks++
-			}
-		}
-		return true
-	})
-	deferred := syntax.ContainsNode(decl.Body, func(n ast.Node) bool { _, ok := n.(*ast.DeferStmt); return ok })
-	return uses == looks && (uses == 0 || !deferred)
-}
-
-// inInterface reports whether an interface of the package has a method of that
-// name.
-func inInterface(p *rewrite.Package, name string) bool {
-	for _, f := range p.Files {
-		if syntax.ContainsNode(f.AST, func(n ast.Node) bool {
-			it, ok := n.(*ast.InterfaceType)
-			if !ok {
-				return false
-			}
-			for _, m := range it.Methods.List {
-				for _, id := range m.Names {
-					if id.Name == name {
-						return true
-					}
-				}
-			}
-			return false
-		}) {
-			return true
-		}
-	}
-	return false
 }

@@ -22,13 +22,22 @@ func OfServer(p *rewrite.Package, body *ast.BlockStmt, stmt ast.Stmt, call *ast.
 	case Plain, Return, Wrap:
 		return form, nil
 	case Assign:
-		next, ok := syntax.NextStmt(body.List, stmt).(*ast.IfStmt)
-		id, isName := stmt.(*ast.AssignStmt).Lhs[0].(*ast.Ident)
-		if ok && isName && next.Init == nil && looksAtError(p, next) && errorOf(next) == id.Name {
-			return form, next
+		if look = LooksBehind(p, body, stmt, stmt.(*ast.AssignStmt).Lhs[0]); look != nil {
+			return form, look
 		}
 	}
 	return Other, nil
+}
+
+// LooksBehind returns the statement right behind stmt that looks at the server's error
+// in the variable err, nil for none.
+func LooksBehind(p *rewrite.Package, body *ast.BlockStmt, stmt ast.Stmt, err ast.Expr) *ast.IfStmt {
+	next, ok := syntax.NextStmt(body.List, stmt).(*ast.IfStmt)
+	id, isName := err.(*ast.Ident)
+	if ok && isName && next.Init == nil && looksAtError(p, next) && errorOf(next) == id.Name {
+		return next
+	}
+	return nil
 }
 
 // looksAtError reports whether the branch is taken when the server failed, and

@@ -1,0 +1,101 @@
+package signalexit
+
+import (
+	"go/ast"
+
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/internal/web"
+	"github.com/runtimefix/runtimefix/rules/signalexit/result"
+	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
+)
+
+// servesInBranches reports whether the statement at serves in each of its branches,
+// with a certificate or without.
+func servesInBranches(at ast.Stmt, list []waits.Wait) bool {
+	blocks := branchesOf(at)
+	if len(list) < 2 || len(blocks) != len(list) {
+		return false
+	}
+	for i, w := range list {
+		if w.Kind != waits.WaitServe || !syntax.Encloses(blocks[i], w.Node) {
+			return false
+		}
+	}
+	return true
+}
+
+// branchesOf returns the blocks of which the statement runs one, nil where it may run
+// none.
+func branchesOf(s ast.Stmt) []*ast.BlockStmt {
+	look, ok := s.(*ast.IfStmt)
+	if !ok {
+		return nil
+	}
+	switch e := look.Else.(type) {
+	case *ast.BlockStmt:
+		return []*ast.BlockStmt{look.Body, e}
+	case *ast.IfStmt:
+		if rest := branchesOf(e); rest != nil {
+			return append([]*ast.BlockStmt{look.Body}, rest...)
+		}
+	}
+	return nil
+}
+
+// serveBranches plans the end of one server that every branch of the statement
+// which waits serves with at its end, in the same form.
+func (x *signalFix) serveBranches(sc *scope, list []waits.Wait) string {
+	const unlike = "main serves in branches that are not alike"
+	x.serve = sc.main
+	first := web.ServeCall(sc.p, list[0].Call)
+	if why := x.servable(sc, first); why != "" {
+		return why
+	}
+	if v := syntax.BaseVar(sc.p, first.On); v == nil || x.at.Pos() <= v.Pos() && v.Pos() < x.at.End() {
+		return "the server has no name before it serves"
+	}
+	se := x.serveEditOf(sc, first, x.at, false)
+	var err ast.Expr
+	for i, b := range branchesOf(x.at) {
+		sv, stmt := web.ServeCall(sc.p, list[i].Call), ast.Stmt(nil)
+		if len(b.List) > 0 {
+			stmt = b.List[len(b.List)-1]
+		}
+		form := result.FormOf(stmt, sv.Call)
+		if sv.On == nil || syntax.ExprText(sv.On) != syntax.ExprText(first.On) || i > 0 && form != se.form {
+			return unlike
+		}
+		switch form {
+		case result.Wrap:
+			if outer := stmt.(*ast.ExprStmt).X.(*ast.CallExpr); !syntax.EndsProcess(sc.p, outer) {
+				return unlike
+			}
+		case result.Assign:
+			to := stmt.(*ast.AssignStmt).Lhs[0]
+			if err != nil && !result.SameVar(sc.p, err, to) {
+				return unlike
+			}
+			err = to
+		case result.Return:
+		default:
+			return unlike
+		}
+		se.form = form
+		branch := x.serveEditOf(sc, sv, stmt, false)
+		branch.form = form
+		se.branches = append(se.branches, branch)
+		x.checked[stmt] = true
+	}
+	end := x.at
+	if se.form == result.Assign {
+		if se.look = result.LooksBehind(sc.p, sc.body, x.at, err); se.look == nil {
+			return unlike
+		}
+		end = se.look
+	}
+	next := syntax.NextStmt(sc.body.List, end)
+	se.follows = next != nil && !returnsNothing(sc, next)
+	x.follows = next != nil
+	x.serves(se)
+	return ""
+}
