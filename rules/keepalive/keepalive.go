@@ -62,7 +62,7 @@ func findKeepalive(s *rewrite.Snapshot) []rewrite.Finding {
 			continue
 		}
 		for _, f := range p.Files {
-			if !f.Generated && slices.ContainsFunc(p.Files, crosses) {
+			if !f.Generated && (slices.ContainsFunc(p.Files, crosses) || k.releases.Registers()) {
 				out = append(out, k.file(p, f)...)
 			}
 		}

@@ -323,6 +323,13 @@ func IsUnsafe(p *rewrite.Package, call *ast.CallExpr, name string) bool {
 	return ok && b.Name() == name
 }
 
+// isCgoNamed reports whether t is a type of C as the export data of a package with
+// cgo has it.
+func isCgoNamed(t types.Type) bool {
+	named, ok := types.Unalias(t).(*types.Named)
+	return ok && strings.HasPrefix(named.Obj().Name(), "_Ctype_")
+}
+
 // IsHandle reports whether a value of type t may stand for something outside of
 // Go's memory: a C type, an integer, an untyped pointer.
 func IsHandle(t types.Type) bool {
@@ -334,7 +341,7 @@ func IsHandle(t types.Type) bool {
 		return u.Kind() == types.Invalid || u.Kind() == types.UnsafePointer || u.Info()&types.IsInteger != 0
 	case *types.Pointer:
 		b, ok := u.Elem().Underlying().(*types.Basic)
-		return ok && b.Kind() == types.Invalid
+		return ok && b.Kind() == types.Invalid || isCgoNamed(u.Elem())
 	}
 	return false
 }
