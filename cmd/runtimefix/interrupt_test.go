@@ -27,7 +27,7 @@ func TestSecondSignal(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		cmd := exec.Command(bin)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
@@ -64,13 +64,13 @@ func TestInterruptedLoad(t *testing.T) {
 	sampleDir(t)
 	started := filepath.Join(t.TempDir(), "started")
 	fake := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\nsleep 1000 &\n: > %s\nsleep 1000\n", started)
+	script := fmt.Sprintf("#!/bin/sh\nsleep 1000 &\necho $$ > %s.new\nmv %[1]s.new %[1]s\nsleep 1000\n", started)
 	if err := os.WriteFile(filepath.Join(fake, "go"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", fake+":"+os.Getenv("PATH"))
 	for _, args := range [][]string{nil, {"--diff"}, {"--apply"}} {
-		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 			os.Remove(started)
 			var stdout, stderr bytes.Buffer
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -87,6 +87,13 @@ func TestInterruptedLoad(t *testing.T) {
 			cmd.Process.Signal(sig)
 			cmd.Wait()
 			cancel()
+			id, err := os.ReadFile(started)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if pid, err := strconv.Atoi(strings.TrimSpace(string(id))); err != nil || works(pid) {
+				t.Errorf("%v %v: %v: the go command %d goes on", args, sig, err, pid)
+			}
 			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
 				t.Errorf("%v %v: exit code %d, want %d", args, sig, code, exitInterrupted)
 			}
@@ -95,6 +102,14 @@ func TestInterruptedLoad(t *testing.T) {
 			}
 		}
 	}
+}
+
+// works reports whether a process is there and has not ended.
+func works(pid int) bool {
+	if data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {
+		return !strings.Contains(string(data), ") Z ") // nobody asked yet how it ended
+	}
+	return syscall.Kill(pid, 0) == nil
 }
 
 // A signal while files are written stops between two of them, and the message
