@@ -40,8 +40,9 @@ return int(n)`,
 		{Import: "runtime", Idents: []string{"SetFinalizer", "AddCleanup"}, Tests: true},
 		{Import: "os", Idents: []string{"Fd"}, Tests: true},
 	}, systemCallNeeds()...),
-	Emits: []string{"runtime"},
-	Find:  findKeepalive,
+	Emits:    []string{"runtime"},
+	Together: true,
+	Find:     findKeepalive,
 }
 
 // systemCallNeeds are for files that make system calls on what may be a handle or
