@@ -115,13 +115,7 @@ func (r *runner) commit() string {
 
 func (r *runner) write(name, text string) {
 	r.t.Helper()
-	path := filepath.Join(r.dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		r.t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		r.t.Fatal(err)
-	}
+	writeTree(r.t, r.dir, map[string]string{name: text})
 }
 
 // run runs the step with the environment changed as pairs of name and value say.

@@ -178,13 +178,7 @@ func (b *bench) remote(name, files string) string {
 	b.t.Helper()
 	work := filepath.Join(b.t.TempDir(), name)
 	for _, f := range txtar.Parse([]byte(files)).Files {
-		path := filepath.Join(work, filepath.FromSlash(f.Name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			b.t.Fatal(err)
-		}
-		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
-			b.t.Fatal(err)
-		}
+		writeTree(b.t, work, map[string]string{f.Name: string(f.Data)})
 	}
 	bare := filepath.Join(b.remotes, name+".git")
 	b.git("", "init", "-q", "--bare", bare)

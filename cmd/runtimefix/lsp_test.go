@@ -242,14 +242,7 @@ func lspModule(t testing.TB) (dir, file string) {
 		t.Fatal(err)
 	}
 	file = filepath.Join(dir, "with blank ä", "main.go")
-	for name, text := range map[string]string{filepath.Join(dir, "go.mod"): "module example.com/m\n\ngo 1.24\n", file: "package main\n\nfunc main() {}\n"} {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeTree(t, dir, map[string]string{"go.mod": "module example.com/m\n\ngo 1.24\n", "with blank ä/main.go": "package main\n\nfunc main() {}\n"})
 	return dir, file
 }
 

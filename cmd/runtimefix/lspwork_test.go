@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ func TestLanguageServerWorkspace(t *testing.T) {
 	}
 	const source = "package main\n\nimport (\n\t\"runtime\"\n\n\t\"example.com/lib\"\n)\n\nfunc main() {\n\tfor {\n\t\tlib.Work()\n\t\truntime.GC()\n\t}\n}\n"
 	path := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
-	for name, text := range map[string]string{
+	writeTree(t, dir, map[string]string{
 		"go.work":      "go 1.24\n\nuse (\n\t./app\n\t./lib\n)\n",
 		"app/go.mod":   "module example.com/app\n\ngo 1.24\n",
 		"app/app.go":   source,
@@ -25,14 +24,7 @@ func TestLanguageServerWorkspace(t *testing.T) {
 		"lib/lib.go":   "package lib\n\nfunc Work() {}\n",
 		"alone/go.mod": "module example.com/alone\n\ngo 1.24\n",
 		"alone/a.go":   source,
-	} {
-		if err := os.MkdirAll(filepath.Dir(path(name)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path(name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	e := edit(t, map[string]any{}, []string{dir})
 	// expect waits for one finding in a version of a file, and for the server to say
 	// want; the two come in any order.

@@ -59,15 +59,7 @@ func TestPreCommit(t *testing.T) {
 
 	config := hookConfig(t, manifest)
 	dir := sampleDir(t)
-	write := func(name, text string) {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write := func(name, text string) { writeTree(t, dir, map[string]string{name: text}) }
 	write(".pre-commit-config.yaml", config)
 	loop := "package m\n\nimport \"runtime\"\n\nfunc f() {\n\tfor {\n\t\tprintln()\n\t\truntime.GC()\n\t}\n}\n"
 	// A second module below the first, and a name with a space.
