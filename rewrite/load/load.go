@@ -386,6 +386,11 @@ type Module struct {
 	Main bool
 }
 
+// Holds reports whether path is that of a package of the module; nil holds none.
+func (m *Module) Holds(path string) bool {
+	return m != nil && strings.HasPrefix(path+"/", m.Path+"/")
+}
+
 // File parses the module's go.mod.
 func (m *Module) File() (*modfile.File, error) {
 	data, err := safefile.Read(m.GoMod, safefile.Source)

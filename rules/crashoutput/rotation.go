@@ -131,7 +131,7 @@ func (f *crashFile) takesName(fn *types.Func) bool {
 
 // ours reports whether the package belongs to the module.
 func (f *crashFile) ours(p *types.Package) bool {
-	return p == f.p.Types || f.p.Module != nil && strings.HasPrefix(p.Path()+"/", f.p.Module.Path+"/")
+	return p == f.p.Types || f.p.Module.Holds(p.Path())
 }
 
 // wholeName adds the variable or field that x is, whatever it is called, and what

@@ -5,7 +5,6 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
-	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
@@ -187,7 +186,7 @@ func (k *keeper) passage(p *rewrite.Package, fn *types.Func) *passage {
 // given, and another package of p's module declares it.
 func isGetter(p *rewrite.Package, fn *types.Func) bool {
 	sig := fn.Signature()
-	if p.Module == nil || fn.Pkg() == nil || fn.Pkg().Path() == p.Path || !strings.HasPrefix(fn.Pkg().Path()+"/", p.Module.Path+"/") || !cgo.IsHandle(sig.Results().At(0).Type()) {
+	if fn.Pkg() == nil || fn.Pkg().Path() == p.Path || !p.Module.Holds(fn.Pkg().Path()) || !cgo.IsHandle(sig.Results().At(0).Type()) {
 		return false
 	}
 	if recv := sig.Recv(); recv != nil {

@@ -5,7 +5,6 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
-	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -109,7 +108,7 @@ func (r *removal) plain(x ast.Expr) bool {
 
 // own reports whether the function is the program's.
 func (r *removal) own(fn *types.Func) bool {
-	return r.p.Module != nil && strings.HasPrefix(fn.Pkg().Path()+"/", r.p.Module.Path+"/")
+	return r.p.Module.Holds(fn.Pkg().Path())
 }
 
 // isPath reports whether fn makes a path of one, as a function that adds a prefix

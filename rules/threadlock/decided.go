@@ -342,7 +342,7 @@ func (f *lockFunc) harmless(call *ast.CallExpr) bool {
 	case "log/slog":
 		return true
 	default:
-		return syntax.IsStandard(path) && (f.p.Module == nil || !strings.HasPrefix(path+"/", f.p.Module.Path+"/")) || knowledge.LogPackage(path)
+		return syntax.IsStandard(path) && !f.p.Module.Holds(path) || knowledge.LogPackage(path)
 	}
 }
 

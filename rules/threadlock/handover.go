@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -100,7 +99,7 @@ func (f *lockFunc) ours(p *types.Package) bool {
 	if p == nil {
 		return false
 	}
-	return p.Path() == f.p.Path || f.p.Module != nil && strings.HasPrefix(p.Path()+"/", f.p.Module.Path+"/")
+	return p.Path() == f.p.Path || f.p.Module.Holds(p.Path())
 }
 
 // addGlobals adds the types of package variables that the function sets.

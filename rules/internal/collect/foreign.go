@@ -47,7 +47,7 @@ type sources struct{ files []*ast.File }
 // sourcesOf returns the source of another package in the module of p, nil where
 // the package belongs to no directory beside p's.
 func sourcesOf(p *rewrite.Package, pkgPath string) *sources {
-	if p.Module == nil || !inModule(p.Module.Path, pkgPath) || !inModule(p.Module.Path, p.Path) || len(p.Files) == 0 {
+	if !p.Module.Holds(pkgPath) || !p.Module.Holds(p.Path) || len(p.Files) == 0 {
 		return nil
 	}
 	type key struct{ path string }
@@ -77,10 +77,6 @@ func sourcesOf(p *rewrite.Package, pkgPath string) *sources {
 		}
 		return out
 	})
-}
-
-func inModule(module, pkgPath string) bool {
-	return pkgPath == module || strings.HasPrefix(pkgPath, module+"/")
 }
 
 // foreignReads reports whether fn, a function or method of another package of the

@@ -139,7 +139,7 @@ func usesModule(p *rewrite.Package, dir string) bool {
 			return true
 		}
 		for _, spec := range f.Imports {
-			if path, err := strconv.Unquote(spec.Path.Value); err != nil || inModule(p.Module.Path, path) {
+			if path, err := strconv.Unquote(spec.Path.Value); err != nil || p.Module.Holds(path) {
 				return true
 			}
 		}

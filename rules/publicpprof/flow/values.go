@@ -5,7 +5,6 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -76,8 +75,7 @@ func ownHandler(p *rewrite.Package, t types.Type) string {
 		e = ptr.Elem()
 	}
 	named, ok := types.Unalias(e).(*types.Named)
-	if !ok || types.IsInterface(e) || named.Obj().Pkg() == nil || !hasMethod(t, "ServeHTTP") || p.Module == nil ||
-		!strings.HasPrefix(named.Obj().Pkg().Path()+"/", p.Module.Path+"/") {
+	if !ok || types.IsInterface(e) || named.Obj().Pkg() == nil || !hasMethod(t, "ServeHTTP") || !p.Module.Holds(named.Obj().Pkg().Path()) {
 		return ""
 	}
 	return typeSlot(e)

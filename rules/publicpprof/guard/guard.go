@@ -197,11 +197,8 @@ func seesRequest(sig *types.Signature) bool {
 // ownModule reports whether fn is declared in the module of p, or in another that
 // is worked on with it.
 func ownModule(p *rewrite.Package, fn *types.Func) bool {
-	holds := func(m *rewrite.Module) bool {
-		return m != nil && strings.HasPrefix(fn.Pkg().Path()+"/", m.Path+"/")
-	}
-	return fn.Pkg() != nil && (holds(p.Module) || slices.ContainsFunc(p.Snapshot().Packages, func(q *rewrite.Package) bool {
-		return q.Module != nil && q.Module.Main && holds(q.Module)
+	return fn.Pkg() != nil && (p.Module.Holds(fn.Pkg().Path()) || slices.ContainsFunc(p.Snapshot().Packages, func(q *rewrite.Package) bool {
+		return q.Module != nil && q.Module.Main && q.Module.Holds(fn.Pkg().Path())
 	}))
 }
 

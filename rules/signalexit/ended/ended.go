@@ -49,15 +49,7 @@ func New(p *rewrite.Package) *Set {
 
 // importsModule reports whether p imports another package of its module.
 func importsModule(p *rewrite.Package) bool {
-	if p.Module == nil {
-		return false
-	}
-	for _, imp := range p.Types.Imports() {
-		if path := imp.Path(); path == p.Module.Path || len(path) > len(p.Module.Path) && path[:len(p.Module.Path)+1] == p.Module.Path+"/" {
-			return true
-		}
-	}
-	return false
+	return p.Module != nil && slices.ContainsFunc(p.Types.Imports(), func(imp *types.Package) bool { return p.Module.Holds(imp.Path()) })
 }
 
 // keyOf names a variable; exported fields have several objects, one for each

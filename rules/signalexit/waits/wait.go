@@ -281,7 +281,7 @@ func isAway(p *rewrite.Package, fn *types.Func) bool {
 	if recv := fn.Signature().Recv(); recv != nil && types.IsInterface(recv.Type()) {
 		return false
 	}
-	return fn.Pkg().Path() == p.Module.Path || strings.HasPrefix(fn.Pkg().Path(), p.Module.Path+"/")
+	return p.Module.Holds(fn.Pkg().Path())
 }
 
 // fromChannel reports whether the function value that is called was received by
