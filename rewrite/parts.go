@@ -33,26 +33,27 @@ func (t targets) parts(limit int64, together map[string]bool) []targets {
 	if limit == 0 {
 		limit, most = partSize, atOnce
 	}
-	var all []sized
+	var first, rest []sized
 	var total int64
 	for _, g := range t.groups {
 		for i, pattern := range g.Patterns {
 			at := within(g.Dir, pattern)
 			c := sized{group: g, pattern: pattern, size: sourceSize(at), goesOn: i > 0 && isLoose(g)}
-			c.together = together[at] || isLoose(g) && together[filepath.Dir(at)]
-			all = append(all, c)
+			if together[at] || isLoose(g) && together[filepath.Dir(at)] {
+				first = append(first, c)
+			} else {
+				rest = append(rest, c)
+			}
 			total += c.size
 		}
 	}
 	if total <= most {
 		return []targets{t}
 	}
-	// Have: the packages in order, those that stay together first.
-	all = slices.Concat(kept(all, true), kept(all, false))
 	var out []targets
 	size := limit // of the last part; the first package opens one
-	for i, c := range all {
-		if size+c.size > limit && size > 0 && !c.goesOn && !(c.together && i > 0) {
+	for i, c := range slices.Concat(first, rest) {
+		if size+c.size > limit && size > 0 && !c.goesOn && (i == 0 || i >= len(first)) {
 			part := t
 			part.groups = nil
 			out = append(out, part)
@@ -66,16 +67,10 @@ func (t targets) parts(limit int64, together map[string]bool) []targets {
 
 // sized is what a pattern of a group stands for, with the bytes of its Go source.
 type sized struct {
-	group    load.Group
-	pattern  string
-	size     int64
-	together bool
-	goesOn   bool // it is a file of a package that another began
-}
-
-// kept returns those of the list that stay together, or the others.
-func kept(list []sized, together bool) []sized {
-	return slices.DeleteFunc(slices.Clone(list), func(c sized) bool { return c.together != together })
+	group   load.Group
+	pattern string
+	size    int64
+	goesOn  bool // it is a file of a package that another began
 }
 
 // together returns the directories with candidates of rules that judge them together.

@@ -58,10 +58,6 @@ func (y *yamlTraces) written(off, end int) (int, int) {
 // outward returns the fix that makes the splices, a change of entry, in the string
 // that y was read from.
 func (y *yamlTraces) outward(entry *yaml.Node, safety rewrite.Safety, message string, list []yamledit.Splice) (*rewrite.Fix, string) {
-	off, end := manifest.Relied(y.f, entry)
-	for _, sp := range list {
-		off, end = min(off, sp.Off), max(end, sp.End)
-	}
 	first, last := list[0].Off, list[len(list)-1].End
 	var text strings.Builder
 	at := first
@@ -73,6 +69,7 @@ func (y *yamlTraces) outward(entry *yaml.Node, safety rewrite.Safety, message st
 	if err != nil {
 		return nil, "it is part of a patch in a string, and " + err.Error() + "; remove gctrace by hand"
 	}
-	off, end = y.written(off, end)
+	off, end := manifest.Relied(y.f, entry)
+	off, end = y.written(min(off, first), max(end, last))
 	return manifest.Holding(y.t, off, end, safety, message, out), ""
 }

@@ -59,11 +59,11 @@ func findKeepalive(s *rewrite.Snapshot) []rewrite.Finding {
 	k := newKeeper(s)
 	var out []rewrite.Finding
 	for _, p := range slices.Clone(s.Packages) { // callers may be added
-		if p.Wide {
+		if p.Wide || !slices.ContainsFunc(p.Files, crosses) && !k.releases.Registers() {
 			continue
 		}
 		for _, f := range p.Files {
-			if !f.Generated && (slices.ContainsFunc(p.Files, crosses) || k.releases.Registers()) {
+			if !f.Generated {
 				out = append(out, k.file(p, f)...)
 			}
 		}

@@ -42,18 +42,13 @@ func tableOf(p *rewrite.Package, c inspector.Cursor) types.Object {
 	var target ast.Expr
 	switch n := c.Parent().Node().(type) {
 	case *ast.KeyValueExpr:
-		lit := c.Parent().Parent()
 		if n.Value != c.Node() {
 			return nil
 		}
-		target = assignedFrom(lit)
+		target = assignedFrom(c.Parent().Parent())
 	case *ast.AssignStmt:
-		for i, rhs := range n.Rhs {
-			if rhs == c.Node() && len(n.Lhs) == len(n.Rhs) {
-				if index, ok := ast.Unparen(n.Lhs[i]).(*ast.IndexExpr); ok {
-					target = index.X
-				}
-			}
+		if index, ok := ast.Unparen(assignedFrom(c)).(*ast.IndexExpr); ok {
+			target = index.X
 		}
 	}
 	if target == nil {

@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -73,28 +72,22 @@ func DefinedAs(p *rewrite.Package, body ast.Node, v *types.Var) (x ast.Expr) {
 
 // SetAfter reports whether v is set behind pos.
 func SetAfter(p *rewrite.Package, body ast.Node, v *types.Var, pos token.Pos) bool {
-	return syntax.ContainsNode(body, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.AssignStmt:
-			return n.End() > pos && slices.ContainsFunc(n.Lhs, func(l ast.Expr) bool {
-				id, ok := ast.Unparen(l).(*ast.Ident)
-				return ok && p.Info.ObjectOf(id) == v
-			})
-		case *ast.UnaryExpr:
-			id, ok := ast.Unparen(n.X).(*ast.Ident)
-			return ok && n.Op == token.AND && p.Info.Uses[id] == v
-		}
-		return false
-	})
+	return setBy(p, body, v, func(a *ast.AssignStmt) bool { return a.End() > pos })
 }
 
 // SetBut reports whether v is set elsewhere than by the statement that uses it as
 // arg.
 func SetBut(p *rewrite.Package, body ast.Node, v *types.Var, arg *ast.Ident) bool {
+	return setBy(p, body, v, func(a *ast.AssignStmt) bool { return !syntax.Encloses(a, arg) })
+}
+
+// setBy reports whether one of the wanted assignments sets v, or something may that has
+// its address.
+func setBy(p *rewrite.Package, body ast.Node, v *types.Var, wanted func(*ast.AssignStmt) bool) bool {
 	return syntax.ContainsNode(body, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.AssignStmt:
-			return syntax.Sets(p, n, v) && !syntax.Encloses(n, arg)
+			return wanted(n) && syntax.Sets(p, n, v)
 		case *ast.UnaryExpr:
 			id, ok := ast.Unparen(n.X).(*ast.Ident)
 			return ok && n.Op == token.AND && p.Info.Uses[id] == v
