@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -230,78 +231,81 @@ func TestCampaign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ran, pulls := 0, 0
-	for _, r := range campaignRepos {
-		t.Run(r.name, func(t *testing.T) {
-			ran++
-			b := *b
-			b.t = t
-			bare := b.remote(r.name, r.files)
-			run := func() (string, summaryFile) {
-				dir := b.clone(bare)
-				base := b.git(dir, "rev-parse", "HEAD")
-				file := filepath.Join(t.TempDir(), "summary.json")
-				code, out := b.migrate(dir, append([]string{"--commit", "per-rule", "--summary-json", file}, r.flags...)...)
-				if code != r.exit {
-					t.Fatalf("exit %d, want %d\n%s", code, r.exit, out)
+	var ran, pulls atomic.Int32
+	t.Run("all", func(t *testing.T) { // ends when all of them have
+		for _, r := range campaignRepos {
+			t.Run(r.name, func(t *testing.T) {
+				t.Parallel()
+				ran.Add(1)
+				b := *b
+				b.t = t
+				bare := b.remote(r.name, r.files)
+				run := func() (string, summaryFile) {
+					dir := b.clone(bare)
+					base := b.git(dir, "rev-parse", "HEAD")
+					file := filepath.Join(t.TempDir(), "summary.json")
+					code, out := b.migrate(dir, append([]string{"--commit", "per-rule", "--summary-json", file}, r.flags...)...)
+					if code != r.exit {
+						t.Fatalf("exit %d, want %d\n%s", code, r.exit, out)
+					}
+					var s summaryFile
+					data, err := os.ReadFile(file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := json.Unmarshal(data, &s); err != nil {
+						t.Fatal(err)
+					}
+					var any any
+					if err := json.Unmarshal(data, &any); err != nil {
+						t.Fatal(err)
+					}
+					if err := schema.Validate(any); err != nil {
+						t.Errorf("the summary is not as its schema says: %v", err)
+					}
+					if s.Exit != r.exit || s.Base != base || s.Repository != strings.TrimPrefix(filepath.Base(b.remotes)+"/"+r.name, "/") {
+						t.Errorf("the summary says %+v", s)
+					}
+					if left := b.git(dir, "status", "--porcelain"); left != "" {
+						t.Errorf("the tree is left dirty: %s", left)
+					}
+					var rules []string
+					for _, c := range s.Commits {
+						rules = append(rules, c.Rules...)
+					}
+					if !slices.Equal(rules, r.commits) {
+						t.Errorf("commits of %v, want %v\n%s", rules, r.commits, out)
+					}
+					if n := b.git(dir, "rev-list", "--count", base+"..HEAD"); n != fmt.Sprint(len(r.commits)) {
+						t.Errorf("%s commits", n)
+					}
+					return dir, s
 				}
-				var s summaryFile
-				data, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
+				dir, s := run()
+				if len(s.Commits) > 0 {
+					text := b.git(dir, "show", "-s", "--format=%B", s.Commits[0].Hash)
+					if !strings.Contains(text, r.says) || !strings.HasPrefix(text, s.Commits[0].Subject+"\n\n") {
+						t.Errorf("the first message lacks %q:\n%s", r.says, text)
+					}
+					reasons(t, text, s)
+					b.git(dir, "push", "-q", "origin", "HEAD:refs/heads/runtimefix")
+					pulls.Add(1)
 				}
-				if err := json.Unmarshal(data, &s); err != nil {
-					t.Fatal(err)
+				// The same base gives the same commits: nothing new to push.
+				again, _ := run()
+				if one, two := b.git(dir, "rev-parse", "HEAD"), b.git(again, "rev-parse", "HEAD"); one != two {
+					t.Errorf("a second run makes %s of what was %s", two, one)
 				}
-				var any any
-				if err := json.Unmarshal(data, &any); err != nil {
-					t.Fatal(err)
+				if len(s.Commits) > 0 {
+					if out := b.git(again, "push", "origin", "HEAD:refs/heads/runtimefix"); !strings.Contains(out, "up-to-date") {
+						t.Errorf("the second run pushes: %s", out)
+					}
 				}
-				if err := schema.Validate(any); err != nil {
-					t.Errorf("the summary is not as its schema says: %v", err)
-				}
-				if s.Exit != r.exit || s.Base != base || s.Repository != strings.TrimPrefix(filepath.Base(b.remotes)+"/"+r.name, "/") {
-					t.Errorf("the summary says %+v", s)
-				}
-				if left := b.git(dir, "status", "--porcelain"); left != "" {
-					t.Errorf("the tree is left dirty: %s", left)
-				}
-				var rules []string
-				for _, c := range s.Commits {
-					rules = append(rules, c.Rules...)
-				}
-				if !slices.Equal(rules, r.commits) {
-					t.Errorf("commits of %v, want %v\n%s", rules, r.commits, out)
-				}
-				if n := b.git(dir, "rev-list", "--count", base+"..HEAD"); n != fmt.Sprint(len(r.commits)) {
-					t.Errorf("%s commits", n)
-				}
-				return dir, s
-			}
-			dir, s := run()
-			if len(s.Commits) > 0 {
-				text := b.git(dir, "show", "-s", "--format=%B", s.Commits[0].Hash)
-				if !strings.Contains(text, r.says) || !strings.HasPrefix(text, s.Commits[0].Subject+"\n\n") {
-					t.Errorf("the first message lacks %q:\n%s", r.says, text)
-				}
-				reasons(t, text, s)
-				b.git(dir, "push", "-q", "origin", "HEAD:refs/heads/runtimefix")
-				pulls++
-			}
-			// The same base gives the same commits: nothing new to push.
-			again, _ := run()
-			if one, two := b.git(dir, "rev-parse", "HEAD"), b.git(again, "rev-parse", "HEAD"); one != two {
-				t.Errorf("a second run makes %s of what was %s", two, one)
-			}
-			if len(s.Commits) > 0 {
-				if out := b.git(again, "push", "origin", "HEAD:refs/heads/runtimefix"); !strings.Contains(out, "up-to-date") {
-					t.Errorf("the second run pushes: %s", out)
-				}
-			}
-		})
-	}
-	if ran == len(campaignRepos) && pulls != 17 {
-		t.Errorf("%d pull requests", pulls)
+			})
+		}
+	})
+	if int(ran.Load()) == len(campaignRepos) && pulls.Load() != 17 {
+		t.Errorf("%d pull requests", pulls.Load())
 	}
 }
 

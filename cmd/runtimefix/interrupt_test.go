@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,13 +23,20 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 )
 
+// interrupting returns the signals that end a run. Under nohup the last of them is
+// ignored, by the processes that tests start, too.
+func interrupting() []syscall.Signal {
+	all := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+	return slices.DeleteFunc(all, func(s syscall.Signal) bool { return signal.Ignored(s) })
+}
+
 // The first signal ends the run in order, the second ends the process.
 func TestSecondSignal(t *testing.T) {
 	bin, err := exec.LookPath("interrupts") // put there by TestMain
 	if err != nil {
 		t.Skip(err)
 	}
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, sig := range interrupting() {
 		cmd := exec.Command(bin)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
@@ -70,7 +79,7 @@ func TestInterruptedLoad(t *testing.T) {
 	}
 	t.Setenv("PATH", fake+":"+os.Getenv("PATH"))
 	for _, args := range [][]string{nil, {"--diff"}, {"--apply"}} {
-		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		for _, sig := range interrupting() {
 			os.Remove(started)
 			var stdout, stderr bytes.Buffer
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
