@@ -23,16 +23,18 @@ func hasOwn(p *rewrite.Package, c inspector.Cursor) bool {
 	switch n := whole.Parent().Node().(type) {
 	case *ast.CallExpr:
 		return flagOfPool(p, n)
+	case *ast.KeyValueExpr:
+		return otherValues(p, whole, n.Key)
 	case *ast.AssignStmt:
 		for i, r := range n.Rhs {
 			if r == whole.Node() && len(n.Lhs) == len(n.Rhs) {
-				return otherValues(p, n.Lhs[i], r) || clamps(p, whole)
+				return otherValues(p, whole, n.Lhs[i]) || clamps(p, whole)
 			}
 		}
 	case *ast.ValueSpec:
 		for i, v := range n.Values {
 			if v == whole.Node() && len(n.Names) == len(n.Values) {
-				return otherValues(p, n.Names[i], v)
+				return otherValues(p, whole, n.Names[i])
 			}
 		}
 	}
@@ -50,10 +52,14 @@ func atMostOne(p *rewrite.Package, call *ast.CallExpr) bool {
 	return true
 }
 
-// otherValues reports whether the variable at l gets other values than value, or
-// its address is taken: a flag or the environment may set it.
-func otherValues(p *rewrite.Package, l, value ast.Expr) bool {
+// otherValues reports whether the variable at l, which is set to the value at c, gets
+// other values, or its address is taken: a flag or the environment may set it. Of a
+// field only what the same function does with it counts.
+func otherValues(p *rewrite.Package, c inspector.Cursor, l ast.Expr) bool {
 	id, ok := ast.Unparen(l).(*ast.Ident)
+	if sel, isField := ast.Unparen(l).(*ast.SelectorExpr); isField {
+		id, ok = sel.Sel, true
+	}
 	if !ok {
 		return false
 	}
@@ -61,10 +67,15 @@ func otherValues(p *rewrite.Package, l, value ast.Expr) bool {
 	if !ok {
 		return false
 	}
+	var within ast.Node
+	for fn := range c.Enclosing((*ast.FuncDecl)(nil)) {
+		within = fn.Node()
+	}
 	for _, a := range syntax.AssignmentsOf(p, v) {
 		lit, isLit := a.Value.(*ast.BasicLit)
 		switch {
-		case a.Value == value || a.Kind == syntax.Updated:
+		case a.Value == c.Node() || a.Kind == syntax.Updated:
+		case v.IsField() && (within == nil || !syntax.Encloses(within, a.Target) || a.Value != nil && asksCPUs(p, a.Value)):
 		case isLit && lit.Kind == token.INT && (lit.Value == "1" || lit.Value == "0"): // not below one
 		default:
 			return true
@@ -76,10 +87,15 @@ func otherValues(p *rewrite.Package, l, value ast.Expr) bool {
 // clamps reports whether the condition around c asks for the number of CPUs, too.
 func clamps(p *rewrite.Package, c inspector.Cursor) bool {
 	for up := range c.Enclosing((*ast.IfStmt)(nil)) {
-		return syntax.ContainsNode(up.Node().(*ast.IfStmt).Cond, func(n ast.Node) bool {
-			x, ok := n.(ast.Expr)
-			return ok && p.IsCall(x, "runtime", "NumCPU")
-		})
+		return asksCPUs(p, up.Node().(*ast.IfStmt).Cond)
 	}
 	return false
+}
+
+// asksCPUs reports whether the number of CPUs is part of x.
+func asksCPUs(p *rewrite.Package, x ast.Expr) bool {
+	return syntax.ContainsNode(x, func(n ast.Node) bool {
+		call, ok := n.(ast.Expr)
+		return ok && p.IsCall(call, "runtime", "NumCPU")
+	})
 }
