@@ -261,8 +261,9 @@ func (k *keeper) heldByCallers(p *rewrite.Package, fn *types.Func, i int, o reso
 		k.s.Widen(fn.Name())
 	}
 	held := false
+	home := k.s.File(fn.Pos())
 	for _, r := range k.s.Refs(append(throughInterfaces(p, fn), key)...) {
-		if r.File.Test {
+		if r.File.Test && home != nil && !home.Test {
 			continue
 		}
 		c, ok := r.Call()

@@ -26,7 +26,7 @@ func (k *keeper) pointers(x *crossing) []rewrite.Finding {
 		case x.C:
 			add(k.hidden(x, arg))
 			add(k.retained(x, arg))
-		case x.Raw:
+		case x.Raw && !takesMapping(x.p, x.Call):
 			add(k.early(x, arg))
 		}
 		add(k.inStruct(x, arg))
@@ -122,6 +122,17 @@ func (k *keeper) spread(x *crossing) []rewrite.Finding {
 		}
 	}
 	return out
+}
+
+// takesMapping reports whether the system call works on memory that was mapped, which
+// the collector neither moves nor frees, and never on memory of Go.
+func takesMapping(p *rewrite.Package, call *ast.CallExpr) bool {
+	sel, ok := ast.Unparen(call.Args[0]).(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	number, ok := p.Info.Uses[sel.Sel].(*types.Const)
+	return ok && slices.Contains([]string{"SYS_MUNMAP", "SYS_MSYNC", "SYS_MREMAP", "SYS_MMAP"}, number.Name())
 }
 
 // early reports a uintptr for a system call that was made before the call's own
