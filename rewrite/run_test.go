@@ -26,8 +26,8 @@ var deleteGC = &rewrite.Finder{
 			out = append(out, rewrite.Finding{
 				Pos: c.Call.Pos(), End: c.Call.End(), Message: "collection",
 				Fixes: []*rewrite.Fix{{Message: "remove it", Safety: rewrite.Safe, Apply: func(e *rewrite.Edit) error {
-					e.Delete(stmt, func(comment string) bool {
-						return strings.Contains(comment, "GC") || strings.Contains(comment, "memory")
+					e.Delete(stmt, func(comment string, alone bool) bool {
+						return alone && (strings.Contains(comment, "GC") || strings.Contains(comment, "memory"))
 					})
 					return nil
 				}}},

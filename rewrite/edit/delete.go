@@ -20,7 +20,7 @@ var lineDirective = regexp.MustCompile(`^//\s?(nolint|#nosec|lint:ignore|runtime
 
 // delete removes stmt from its list, and what is left without an effect by
 // that.
-func (t *tree) delete(stmt ast.Stmt, about func(comment string) bool) error {
+func (t *tree) delete(stmt ast.Stmt, about About) error {
 	list, i, err := t.list(stmt)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (t *tree) delete(stmt ast.Stmt, about func(comment string) bool) error {
 }
 
 // keptAbove returns the comments above a removed statement that stay.
-func keptAbove(d *dst.NodeDecs, next dst.Stmt, about func(comment string) bool) []string {
+func keptAbove(d *dst.NodeDecs, next dst.Stmt, about About) []string {
 	all := slices.Clone([]string(d.Start))
 	if len(all) == 0 || all[len(all)-1] == "\n" {
 		return all // nothing, or a blank line between comment and statement
@@ -98,7 +98,7 @@ func keptAbove(d *dst.NodeDecs, next dst.Stmt, about func(comment string) bool) 
 	}
 	alone := next == nil || d.After == dst.EmptyLine || next.Decorations().Before == dst.EmptyLine || len(next.Decorations().Start) > 0
 	text := strings.Join(block, "\n")
-	if alone && about != nil && about(text) && !keepComment.MatchString(text) {
+	if about != nil && about(text, alone) && !keepComment.MatchString(text) {
 		return trimBlank(kept)
 	}
 	return append(kept, block...)

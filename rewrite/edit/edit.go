@@ -221,13 +221,17 @@ func (e *Edit) fill(body *ast.BlockStmt, new []dst.Stmt) {
 	})
 }
 
+// About tells whether the comment block above a statement speaks of what is removed
+// with it; alone says that no other statement follows directly, which it could be
+// for as well.
+type About func(comment string, alone bool) bool
+
 // Delete removes stmt with its line: the comment behind it on the line and
-// linter directives go too. A comment block directly above goes only when it
-// stands for stmt alone and about says that it speaks of what is removed, nil for
-// none; else it stays. What becomes empty and without effect by that goes as
+// linter directives go too. A comment block directly above goes only when about
+// says that it speaks of what is removed, nil for none; else it stays. What becomes empty and without effect by that goes as
 // well: the go or defer statement around an emptied function literal, an if
 // without an effect, an init function.
-func (e *Edit) Delete(stmt ast.Stmt, about func(comment string) bool) {
+func (e *Edit) Delete(stmt ast.Stmt, about About) {
 	t, ok := e.claim(stmt, claimWrite)
 	if !ok {
 		return

@@ -16,8 +16,27 @@ func TestRemoved(t *testing.T) {
 		{[]string{"NumCPU"}, "// as numcpu says", true},
 		{[]string{"NumCPU"}, "// as configured", false},
 	} {
-		if got := Removed(test.words...)(test.comment); got != test.want {
+		if got := Removed(test.words...)(test.comment, true); got != test.want {
 			t.Errorf("%q about %q: %v", test.comment, test.words, got)
+		}
+	}
+}
+
+// A comment above several statements goes with the first when it names what that does,
+// and nothing else.
+func TestRemovedBesideOthers(t *testing.T) {
+	for comment, want := range map[string]bool{
+		"// for multi-cpu scheduling": true,
+		"// use all cores":            true,
+		"// Force GC.":                true,
+		"// free memory":              false, // which the next statement may do, too
+		"// collect, then count":      false,
+		"// gc, then count":           false,
+		"// Use all the cores that the machine has for this": false,
+		"// all cores\n// and the pool":                      false,
+	} {
+		if got := Removed("collect")(comment, false); got != want {
+			t.Errorf("%q: %v", comment, got)
 		}
 	}
 }
