@@ -2,6 +2,7 @@ package collect
 
 import (
 	"go/ast"
+	"go/constant"
 	"go/types"
 	"regexp"
 
@@ -109,6 +110,11 @@ func (t *memoryTaint) spread(decl *ast.FuncDecl) {
 						note(id, n.Values[i])
 					}
 				}
+			case *ast.IfStmt:
+				// if used > most { collecting = true }
+				if t.tells(n.Cond) {
+					grown = t.switched(n.Body) || grown
+				}
 			case *ast.CallExpr:
 				// used.Store(rss), fmt.Sscan(text, &used)
 				if sel, ok := n.Fun.(*ast.SelectorExpr); ok && len(n.Args) == 1 && (sel.Sel.Name == "Store" || sel.Sel.Name == "Set") {
@@ -121,6 +127,28 @@ func (t *memoryTaint) spread(decl *ast.FuncDecl) {
 			return
 		}
 	}
+}
+
+// switched notes the variables that the block sets to true or false, which say then
+// what led there. It reports whether there are new ones.
+func (t *memoryTaint) switched(b *ast.BlockStmt) bool {
+	grown := false
+	for _, s := range b.List {
+		as, ok := s.(*ast.AssignStmt)
+		if !ok || len(as.Lhs) != len(as.Rhs) {
+			continue
+		}
+		for i, l := range as.Lhs {
+			id, value := syntax.LastName(l), t.p.Info.Types[as.Rhs[i]].Value
+			if id == nil || value == nil || value.Kind() != constant.Bool {
+				continue
+			}
+			if obj := t.p.Info.ObjectOf(id); obj != nil && !t.vars[obj] {
+				t.vars[obj], grown = true, true
+			}
+		}
+	}
+	return grown
 }
 
 // reads reports whether x tells how much memory is used, variables included.
