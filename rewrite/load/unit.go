@@ -225,3 +225,10 @@ func (s *Snapshot) TryWiden(names ...string) {
 		s.Widen(names...)
 	}
 }
+
+// TryWidenTo is WidenTo for such a rule.
+func (s *Snapshot) TryWidenTo(paths ...string) {
+	if s.unit == nil {
+		s.WidenTo(paths...)
+	}
+}

@@ -23,6 +23,7 @@ type crossing struct {
 	// wrapper is the function of Go that is called and hands handles on; operands
 	// are the arguments that it does so with, or what is read.
 	wrapper  *types.Func
+	through  bool // a function of Go is called, a literal maybe
 	operands []ast.Expr
 	read     bool // C memory is read or written in place
 	// memory tells that Go code reads or writes memory that a finalizer unmaps or
@@ -59,22 +60,25 @@ func crossingAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) *crossi
 // an argument on to it; nil when there is none.
 func (k *keeper) throughGo(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) *crossing {
 	call := c.Node().(*ast.CallExpr)
-	if !hasHandle(p, call) {
+	name := syntax.LastName(call.Fun)
+	if !hasHandle(p, call) || name == nil {
 		return nil
 	}
-	fn := p.Callee(call)
-	if fn == nil || fn.Pkg() == nil {
-		return nil
-	}
-	on := k.handsOn(p, fn, 3)
-	if len(on) == 0 {
-		return nil
-	}
-	x := callAt(p, f, c, &cgo.Boundary{Call: call, Name: fn.Name(), C: true})
+	x := callAt(p, f, c, &cgo.Boundary{Call: call, Name: name.Name, C: true})
 	if x == nil {
 		return nil
 	}
-	x.operands, x.wrapper = nil, fn
+	var on map[int]bool
+	if fn := p.Callee(call); fn != nil && fn.Pkg() != nil {
+		k.look(x, fn)
+		on, x.wrapper = k.handsOn(p, fn, 3), fn
+	} else if lit := literalIn(p, name); lit != nil {
+		on = k.handsOnIn(p, lit.Type, nil, lit.Body, 2)
+	}
+	if len(on) == 0 {
+		return nil
+	}
+	x.operands, x.through = nil, true
 	for i, arg := range call.Args {
 		if on[i] {
 			x.operands = append(x.operands, arg)
@@ -86,11 +90,26 @@ func (k *keeper) throughGo(p *rewrite.Package, f *rewrite.File, c inspector.Curs
 	return x
 }
 
+// look loads the package of fn, which the crossing calls, where it gets the handle
+// of an object with a finalizer and is another one of the module.
+func (k *keeper) look(x *crossing, fn *types.Func) {
+	path := fn.Pkg().Path()
+	if path == x.p.Path || !x.p.Module.Holds(path) || k.s.Package(path) != nil {
+		return
+	}
+	for _, arg := range x.operands {
+		if cgo.IsHandle(x.p.Info.TypeOf(arg)) && len(k.handlesOf(x, arg, copyDepth)) > 0 {
+			k.s.TryWidenTo(path)
+			return
+		}
+	}
+}
+
 // What is the boundary's name for messages.
 func (x *crossing) What() string {
 	switch {
-	case x.wrapper != nil:
-		return x.wrapper.Name()
+	case x.through:
+		return x.Name
 	case x.memory && x.Call != nil:
 		return x.Name
 	case x.read:
@@ -102,7 +121,7 @@ func (x *crossing) What() string {
 // hasHandle reports whether the call's arguments or receiver may be handles.
 func hasHandle(p *rewrite.Package, call *ast.CallExpr) bool {
 	for _, arg := range call.Args {
-		if cgo.IsHandle(p.Info.TypeOf(arg)) && p.Info.Types[arg].Value == nil {
+		if t := p.Info.TypeOf(arg); (cgo.IsHandle(t) || t != nil && hasHandles(t)) && p.Info.Types[arg].Value == nil {
 			return true
 		}
 	}
@@ -120,16 +139,24 @@ func (k *keeper) handsOn(p *rewrite.Package, fn *types.Func, depth int) map[int]
 	k.handing[key] = nil // for recursion
 	home, decl := syntax.Source(k.s, p, fn)
 	if decl == nil {
+		delete(k.handing, key) // it may be loaded later
 		return nil
 	}
+	on := k.handsOnIn(home, decl.Type, decl.Recv, decl.Body, depth)
+	k.handing[key] = on
+	return on
+}
+
+// handsOnIn is handsOn for the function with the type, the receiver and the body.
+func (k *keeper) handsOnIn(home *rewrite.Package, typ *ast.FuncType, recv *ast.FieldList, body *ast.BlockStmt, depth int) map[int]bool {
 	params := make(map[types.Object]int)
-	for i, v := range syntax.ParamObjects(home, decl.Type) {
-		if v != nil && cgo.IsHandle(v.Type()) {
+	for i, v := range syntax.ParamObjects(home, typ) {
+		if v != nil && (cgo.IsHandle(v.Type()) || hasHandles(v.Type())) {
 			params[v] = i
 		}
 	}
-	if decl.Recv != nil && len(decl.Recv.List[0].Names) > 0 {
-		if v := home.Info.Defs[decl.Recv.List[0].Names[0]]; v != nil && cgo.IsHandle(v.Type()) {
+	if recv != nil && len(recv.List[0].Names) > 0 {
+		if v := home.Info.Defs[recv.List[0].Names[0]]; v != nil && cgo.IsHandle(v.Type()) {
 			params[v] = -1
 		}
 	}
@@ -138,11 +165,15 @@ func (k *keeper) handsOn(p *rewrite.Package, fn *types.Func, depth int) map[int]
 	}
 	on := make(map[int]bool)
 	note := func(x ast.Expr) {
-		if i, ok := params[paramBehind(home, decl.Body, x)]; ok {
+		if i, ok := params[paramBehind(home, body, x)]; ok {
 			on[i] = true
+		} else if v := containerAt(home, x); v != nil {
+			if i, ok := params[v]; ok && hasHandles(v.Type()) {
+				on[i] = true
+			}
 		}
 	}
-	ast.Inspect(decl.Body, func(n ast.Node) bool {
+	ast.Inspect(body, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
 			if cgo.BoundaryOf(home, n) != nil {
@@ -167,8 +198,36 @@ func (k *keeper) handsOn(p *rewrite.Package, fn *types.Func, depth int) map[int]
 		}
 		return true
 	})
-	k.handing[key] = on
 	return on
+}
+
+// hasHandles reports whether t is a slice of handles: of C's pointers, not of
+// numbers.
+func hasHandles(t types.Type) bool {
+	list, ok := syntax.Under(t).(*types.Slice)
+	if !ok {
+		return false
+	}
+	b, isBasic := syntax.Under(list.Elem()).(*types.Basic)
+	return cgo.IsHandle(list.Elem()) && (!isBasic || b.Info()&types.IsInteger == 0 || b.Kind() == types.Uintptr)
+}
+
+// literalIn returns the function literal that the variable at id has, and no other
+// value.
+func literalIn(p *rewrite.Package, id *ast.Ident) *ast.FuncLit {
+	v, ok := p.Info.Uses[id].(*types.Var)
+	if !ok || v.IsField() {
+		return nil
+	}
+	var out *ast.FuncLit
+	for val := range syntax.ValuesOf(p, v) {
+		lit, ok := ast.Unparen(val).(*ast.FuncLit)
+		if !ok || out != nil {
+			return nil
+		}
+		out = lit
+	}
+	return out
 }
 
 // paramBehind returns the variable that x is, or that x was copied from.

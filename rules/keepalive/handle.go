@@ -9,6 +9,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
+	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/liveness"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
@@ -26,6 +27,9 @@ type resource struct {
 	// keeps the object itself from nothing.
 	copied bool
 	taken  token.Pos // where its handle was copied to a variable before
+	// derived tells that the call gets a part of C's memory that a function of C
+	// yielded of the handle.
+	derived bool
 }
 
 // subject returns what liveness is asked for.
@@ -91,7 +95,7 @@ func (k *keeper) passes(x *crossing, o liveness.Subject) bool {
 	}
 	l := k.flow(x.p, x.body)
 	args := x.Call.Args
-	if sel, ok := ast.Unparen(x.Call.Fun).(*ast.SelectorExpr); ok && (x.wrapper != nil || x.memory) && x.p.Info.Selections[sel] != nil {
+	if sel, ok := ast.Unparen(x.Call.Fun).(*ast.SelectorExpr); ok && (x.through || x.memory) && x.p.Info.Selections[sel] != nil {
 		args = append(slices.Clip(args), sel.X)
 	}
 	for _, arg := range args {
@@ -178,6 +182,38 @@ func (k *keeper) copiesOf(x *crossing, id *ast.Ident, depth int) []resource {
 			out = append(out, o)
 		}
 	}
+	return append(out, k.yielded(x, v, depth)...)
+}
+
+// yielded returns the objects of whose handles a function of C yielded what v
+// points at, where the call copies that into Go's memory: by s = C.name(o.h) or
+// C.get_name(o.h, &s). What the function frees is its own.
+func (k *keeper) yielded(x *crossing, v *types.Var, depth int) (out []resource) {
+	if !x.C || x.Call == nil || !cgo.CopiesFromC[x.Name] || !readsFromC(x, v) {
+		return nil
+	}
+	for c := range x.fn.Preorder((*ast.CallExpr)(nil)) {
+		call := c.Node().(*ast.CallExpr)
+		name := cgo.CName(x.p, call.Fun)
+		if call.End() > x.at.Pos() || name == "" || knowledge.CMakes(name) || cgo.BoundaryOf(x.p, call) == nil {
+			continue
+		}
+		sets := slices.ContainsFunc(call.Args, func(arg ast.Expr) bool { return addressed(x.p, arg) == v }) ||
+			slices.ContainsFunc(syntax.AssignedValues(x.p, x.body, v), func(val ast.Expr) bool { return val != nil && cgo.Converted(x.p, val) == call })
+		if !sets {
+			continue
+		}
+		var of []resource // the last one's, behind contexts
+		for _, arg := range call.Args {
+			if all := k.handlesOf(x, arg, depth-1); len(all) > 0 {
+				of = all
+			}
+		}
+		for _, o := range of {
+			o.taken, o.derived = call.Pos(), true
+			out = append(out, o)
+		}
+	}
 	return out
 }
 
@@ -229,6 +265,9 @@ func (k *keeper) contents(x *crossing, arg ast.Expr) []resource {
 		if id, ok := ast.Unparen(index.X).(*ast.Ident); ok && cgo.IsHandle(x.p.Info.TypeOf(index)) {
 			v = syntax.LocalVar(x.p, id) // an element
 		}
+	}
+	if id, ok := cgo.Converted(x.p, arg).(*ast.Ident); ok && v == nil {
+		v = syntax.LocalVar(x.p, id) // a pointer to a struct of C
 	}
 	if v == nil {
 		return nil
@@ -287,8 +326,15 @@ func storedValues(x *crossing, v *types.Var) []ast.Expr {
 			rhs := ast.Unparen(as.Rhs[i])
 			if call, ok := rhs.(*ast.CallExpr); ok && syntax.IsBuiltin(x.p, call, "append") {
 				out = append(out, call.Args[1:]...)
-			} else if _, element := ast.Unparen(lhs).(*ast.IndexExpr); element {
+				continue
+			}
+			switch n := ast.Unparen(lhs).(type) {
+			case *ast.IndexExpr:
 				out = append(out, rhs)
+			case *ast.SelectorExpr:
+				if x.p.Info.Selections[n] == nil { // of a struct of C
+					out = append(out, rhs)
+				}
 			}
 		}
 		return true

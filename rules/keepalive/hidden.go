@@ -181,17 +181,15 @@ func (k *keeper) hidden(x *crossing, arg ast.Expr) *rewrite.Finding {
 }
 
 // onlyLength reports whether the call's arguments beside the hidden pointer use
-// v only for its length.
+// v only for its length, or for another number that it has.
 func onlyLength(x *crossing, v *types.Var) bool {
 	for _, arg := range x.Call.Args {
 		if cgo.UintptrOfPointer(x.p, arg) != nil {
 			continue
 		}
 		a := cgo.Converted(x.p, arg)
-		if call, ok := a.(*ast.CallExpr); ok {
-			if id, ok := call.Fun.(*ast.Ident); ok && (id.Name == "len" || id.Name == "cap") {
-				continue
-			}
+		if b, ok := syntax.Under(x.p.Info.TypeOf(a)).(*types.Basic); ok && b.Info()&(types.IsNumeric|types.IsBoolean) != 0 {
+			continue
 		}
 		if syntax.Mentions(x.p, a, v) {
 			return false

@@ -40,9 +40,8 @@ return int(n)`,
 		{Import: "runtime", Idents: []string{"SetFinalizer", "AddCleanup"}, Tests: true},
 		{Import: "os", Idents: []string{"Fd"}, Tests: true},
 	}, systemCallNeeds()...),
-	Emits:    []string{"runtime"},
-	Together: true,
-	Find:     findKeepalive,
+	Emits: []string{"runtime"},
+	Find:  findKeepalive,
 }
 
 // systemCallNeeds are for files that make system calls on what may be a handle or
@@ -162,9 +161,8 @@ func (k *keeper) crossingsAt(p *rewrite.Package, f *rewrite.File, c inspector.Cu
 	switch c.Node().(type) {
 	case *ast.SelectorExpr, *ast.StarExpr:
 		if x := readAt(p, f, c); x != nil {
-			all = append(all, x)
+			return append(all, x), nil
 		}
-		return all, nil
 	case *ast.CallExpr:
 		if finding := k.lostFile(p, f, c); finding != nil {
 			out = append(out, *finding)
@@ -180,11 +178,19 @@ func (k *keeper) crossingsAt(p *rewrite.Package, f *rewrite.File, c inspector.Cu
 			if x.Raw || x.C {
 				out = append(out, k.wrappers(x)...)
 			}
+			if k.releases.Registers() && len(k.objects(x)) == 0 {
+				if y := k.accessAt(p, f, c); y != nil {
+					x = y // mapped memory, unix.Msync(m.data)
+				}
+			}
 			return append(all, x), out
 		}
 		if x = k.throughGo(p, f, c); x != nil {
 			for _, arg := range x.operands {
 				if f := k.inStruct(x, arg); f != nil {
+					out = append(out, *f)
+				}
+				if f := k.unnamed(x, arg); f != nil {
 					out = append(out, *f)
 				}
 			}
@@ -216,6 +222,11 @@ func (k *keeper) handle(at []use) *rewrite.Finding {
 			continue
 		}
 		dead = append(dead, x)
+	}
+	// What a call yields lives as long as the object does, which is looked after
+	// where that is dead at the call.
+	if slices.ContainsFunc(dead, func(x use) bool { return !x.of.derived }) {
+		dead = slices.DeleteFunc(dead, func(x use) bool { return x.of.derived })
 	}
 	// Of several calls in a row the last one counts. (A copy of the handle does
 	// not keep the object alive from one to the next.)

@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
@@ -88,12 +89,33 @@ func (k *keeper) pathOf(p *rewrite.Package, x ast.Expr) (path, bool) {
 		}
 		inner, more = n.X, []step{{typ: p.Info.TypeOf(n.Type)}}
 	case *ast.CallExpr:
+		if at := loadedFrom(p, n); at != nil {
+			return k.pathOf(p, at)
+		}
 		return k.passedPath(p, n)
 	default:
 		return path{}, false
 	}
 	w, ok := k.pathOf(p, inner)
 	return path{w.root, append(slices.Clip(w.steps), more...)}, ok
+}
+
+// loadedFrom returns what the call loads by package sync/atomic: x.p for
+// atomic.LoadPointer(&x.p) and for x.p.Load().
+func loadedFrom(p *rewrite.Package, call *ast.CallExpr) ast.Expr {
+	fn := p.Callee(call)
+	if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != "sync/atomic" || !strings.HasPrefix(fn.Name(), "Load") {
+		return nil
+	}
+	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && fn.Signature().Recv() != nil {
+		return sel.X
+	}
+	if len(call.Args) == 1 {
+		if addr, ok := ast.Unparen(call.Args[0]).(*ast.UnaryExpr); ok && addr.Op == token.AND {
+			return addr.X
+		}
+	}
+	return nil
 }
 
 // passedPath returns the path that the called method or function passes back of
@@ -146,7 +168,7 @@ func (k *keeper) passage(p *rewrite.Package, fn *types.Func) *passage {
 	}
 	home, decl := syntax.Source(k.s, p, fn)
 	if decl == nil && isGetter(p, fn) {
-		k.s.TryWiden(fn.Name())
+		k.s.TryWidenTo(fn.Pkg().Path())
 		home, decl = syntax.Source(k.s, p, fn)
 	}
 	if decl == nil {
@@ -159,14 +181,15 @@ func (k *keeper) passage(p *rewrite.Package, fn *types.Func) *passage {
 		case *ast.FuncLit:
 			return false
 		case *ast.ReturnStmt:
-			if len(n.Results) == 0 {
+			x := firstResult(decl, n)
+			if x == nil {
 				failed = true
 				break
 			}
-			if tv := home.Info.Types[n.Results[0]]; tv.IsNil() || tv.Value != nil {
+			if tv := home.Info.Types[x]; tv.IsNil() || tv.Value != nil {
 				break // no handle: nil, 0 or -1
 			}
-			pass := k.returned(home, decl, n.Results[0])
+			pass := k.returned(home, decl, x)
 			if pass == nil || found != nil && !found.same(pass) {
 				failed = true
 				break
@@ -180,6 +203,18 @@ func (k *keeper) passage(p *rewrite.Package, fn *types.Func) *passage {
 	}
 	k.passages[key] = found
 	return found
+}
+
+// firstResult returns the first result of the return statement of decl's function:
+// the named one where it stands alone.
+func firstResult(decl *ast.FuncDecl, ret *ast.ReturnStmt) ast.Expr {
+	if len(ret.Results) > 0 {
+		return ret.Results[0]
+	}
+	if names := decl.Type.Results.List[0].Names; len(names) > 0 {
+		return names[0]
+	}
+	return nil
 }
 
 // isGetter reports whether fn, going by its type, may return a handle of what it is
@@ -216,6 +251,9 @@ func (k *keeper) returned(p *rewrite.Package, decl *ast.FuncDecl, x ast.Expr) *p
 		}
 	}
 	v := syntax.LocalVar(p, w.root)
+	if v == nil {
+		v, _ = p.Info.Defs[w.root].(*types.Var) // the named result
+	}
 	if v == nil {
 		return nil
 	}
@@ -268,6 +306,9 @@ func (k *keeper) implemented(p *rewrite.Package, fn *types.Func) (*passage, type
 	recv := fn.Signature().Recv()
 	home := p
 	if fn.Pkg() != nil && fn.Pkg().Path() != p.Path {
+		if p.Module.Holds(fn.Pkg().Path()) {
+			k.s.TryWidenTo(fn.Pkg().Path())
+		}
 		home = k.s.Package(fn.Pkg().Path())
 	}
 	if recv == nil || home == nil || home.Types == nil {

@@ -26,6 +26,12 @@ func (k *keeper) accessAt(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 		at = loop.X
 	}
 	x := &crossing{Boundary: bareBoundary(c.Node()), at: at, p: p, file: f, cur: c, fn: fn, body: syntax.BodyOf(fn.Node()), read: true, memory: true}
+	if base := pointed(p, c); base != nil {
+		// Have: a part of what the pointer leads to is read or written.
+		if whole := sliceBehind(x, base, copyDepth); whole != nil {
+			x.operands, x.seen = append(x.operands, base), k.viewsBehind(x, whole, copyDepth)
+		}
+	}
 	for _, e := range k.accessed(p, c) {
 		if of := k.viewsBehind(x, e, copyDepth); len(of) > 0 {
 			x.operands, x.seen = append(x.operands, e), append(x.seen, of...)
@@ -38,6 +44,25 @@ func (k *keeper) accessAt(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 		x.cur, _ = p.Cursor(at)
 	}
 	return x
+}
+
+// pointed returns the pointer of which the expression at c is the value, or a field
+// of it; nil where it is neither, or only its address is taken.
+func pointed(p *rewrite.Package, c inspector.Cursor) ast.Expr {
+	if addr, ok := c.Parent().Node().(*ast.UnaryExpr); ok && addr.Op == token.AND {
+		return nil
+	}
+	switch n := c.Node().(type) {
+	case *ast.StarExpr:
+		if !p.Info.Types[n].IsType() {
+			return n.X
+		}
+	case *ast.SelectorExpr:
+		if s := p.Info.Selections[n]; s != nil && s.Kind() == types.FieldVal && syntax.IsPointer(p.Info.TypeOf(n.X)) {
+			return n.X
+		}
+	}
+	return nil
 }
 
 // bareBoundary returns the call that n is as a boundary of C memory.
@@ -102,7 +127,7 @@ func (k *keeper) accessedBy(p *rewrite.Package, c inspector.Cursor, call *ast.Ca
 			return nil
 		}
 	}
-	if k.releases.PassedBack(p, call) != nil || k.releases.Unmaps(p, call) || p.IsCall(call, "runtime", "KeepAlive") {
+	if k.releases.PassedBack(p, call) != nil || k.releases.Unmaps(p, call) || syntax.ContainsNode(call, isUnmapNumber) || p.IsCall(call, "runtime", "KeepAlive") {
 		return nil
 	}
 	out := slices.Clone(call.Args)
@@ -110,6 +135,12 @@ func (k *keeper) accessedBy(p *rewrite.Package, c inspector.Cursor, call *ast.Ca
 		out = append(out, sel.X)
 	}
 	return out
+}
+
+// isUnmapNumber reports whether n is the number of the system call that unmaps.
+func isUnmapNumber(n ast.Node) bool {
+	id, ok := n.(*ast.Ident)
+	return ok && id.Name == "SYS_MUNMAP"
 }
 
 // viewsBehind returns the objects whose finalizers unmap or free what e is a
@@ -154,6 +185,35 @@ func (k *keeper) viewsBehind(x *crossing, e ast.Expr, depth int) []resource {
 		if arg := k.releases.PassedBack(p, n); arg != nil {
 			return k.viewsBehind(x, arg, depth)
 		}
+		if whole := sliceBehind(x, n, depth); whole != nil {
+			return k.viewsBehind(x, whole, depth)
+		}
+	}
+	return nil
+}
+
+// sliceBehind returns the slice to an element of which e is a pointer of another
+// type, or an integer: m for (*header)(unsafe.Pointer(&m[0])).
+func sliceBehind(x *crossing, e ast.Expr, depth int) ast.Expr {
+	inner := cgo.Converted(x.p, e)
+	switch n := inner.(type) {
+	case *ast.Ident:
+		if v := syntax.LocalVar(x.p, n); v != nil && depth > 0 && syntax.PointerLike(v.Type()) {
+			if val := syntax.OnlyValue(x.p, x.body, v); val != nil {
+				return sliceBehind(x, val, depth-1)
+			}
+		}
+	case *ast.CallExpr:
+		if cgo.IsUnsafe(x.p, n, "SliceData") {
+			return n.Args[0]
+		}
+		if cgo.IsUnsafe(x.p, n, "Add") {
+			return sliceBehind(x, n.Args[0], depth)
+		}
+	case *ast.UnaryExpr:
+		if index, ok := ast.Unparen(n.X).(*ast.IndexExpr); ok && n.Op == token.AND && inner != ast.Unparen(e) && release.IsSlice(x.p.Info.TypeOf(index.X)) {
+			return index.X
+		}
 	}
 	return nil
 }
@@ -178,6 +238,8 @@ func mayView(t types.Type) bool {
 		return u.Info()&types.IsString != 0 || u.Kind() == types.Invalid
 	case *types.Slice, *types.Pointer, *types.Struct:
 		return true
+	case *types.Interface:
+		return !syntax.IsError(t)
 	}
 	return false
 }
@@ -191,10 +253,19 @@ func (k *keeper) viewerOf(p *rewrite.Package, w path) (o resource, ok bool) {
 	}
 	for i := len(w.steps) - 1; i >= 0; i-- {
 		t := w.typeAt(v, i)
-		if w.steps[i].field == nil || syntax.PointerElem(t) == nil || !k.releases.Views(t)[w.steps[i].field.Name()] {
+		f := w.steps[i].field
+		if f == nil || syntax.PointerElem(t) == nil {
 			continue
 		}
-		return resource{v: v, typ: t}.along(w.steps[:i]), true
+		if k.releases.Views(t)[f.Name()] {
+			return resource{v: v, typ: t}.along(w.steps[:i]), true
+		}
+		if !release.IsSlice(f.Type()) {
+			continue
+		}
+		if owner, typ := k.releases.OwnerField(t, f.Name()); owner != nil {
+			return resource{v: v, typ: typ}.along(append(slices.Clip(w.steps[:i]), step{owner, owner.Type()})), true
+		}
 	}
 	return o, false
 }

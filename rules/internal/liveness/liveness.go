@@ -235,6 +235,14 @@ func (l *Liveness) within(n, at ast.Node, v *types.Var) flowEffect {
 		case *ast.CallExpr:
 			// A call before, unless at is one of its operands.
 			return m.End() > at.Pos()
+		case *ast.BinaryExpr:
+			if (m.Op == token.LAND || m.Op == token.LOR) && syntax.Encloses(m.Y, at) {
+				// The left operand is done.
+				if l.within(m.Y, at, v) == used {
+					result = used
+				}
+				return false
+			}
 		case *ast.FuncLit:
 			if l.Mentions(m, v) {
 				result = used

@@ -48,6 +48,9 @@ func (rs *Releases) puts(p *rewrite.Package, s ast.Stmt, v *types.Var, depth int
 	switch s := s.(type) {
 	case *ast.AssignStmt:
 		for i, lhs := range s.Lhs {
+			if len(s.Lhs) == len(s.Rhs) && isNewHandle(p, s.Rhs[i], v) {
+				return true
+			}
 			if len(s.Lhs) == len(s.Rhs) && isGlobal(p, lhs) && (has(p, s.Rhs[i], v) || isKey(p, lhs, v)) {
 				return true
 			}
@@ -63,6 +66,12 @@ func (rs *Releases) puts(p *rewrite.Package, s ast.Stmt, v *types.Var, depth int
 		return depth > 0 && rs.putsArgument(p, call, v, depth)
 	}
 	return false
+}
+
+// isNewHandle reports whether x is a handle for v, which runtime/cgo keeps.
+func isNewHandle(p *rewrite.Package, x ast.Expr, v *types.Var) bool {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	return ok && p.IsCall(call, "runtime/cgo", "NewHandle") && has(p, call.Args[0], v)
 }
 
 // isKey reports whether x is the element of a map for the key v.

@@ -16,7 +16,8 @@ import (
 // A Release is what the finalizers and cleanups of a type do.
 type Release struct {
 	fields  map[string]bool // names of the fields that they work on
-	unknown bool            // one of them is not in sight
+	unknown bool            // one of them, or the field of one's argument, is not in sight
+	unseen  bool            // one of them is not in sight
 	funcs   map[string]bool // the functions that they run
 	bodies  map[ast.Node]bool
 	last    map[string]string // the last boundary that they cross with each handle
@@ -100,9 +101,17 @@ func (rs *Releases) follow(p *rewrite.Package, fn ast.Expr, r *Release) {
 		rs.followBody(p, n, n.Body, r, 4)
 		return
 	case *ast.Ident:
-		if f, ok := p.Info.Uses[n].(*types.Func); ok {
+		switch f := p.Info.Uses[n].(type) {
+		case *types.Func:
 			rs.followFunc(p, f, r, 4)
 			return
+		case *types.Var:
+			if all := functionsIn(p, f); len(all) > 0 {
+				for _, fn := range all {
+					rs.follow(fn.Pkg, fn.Expr, r)
+				}
+				return
+			}
 		}
 	case *ast.SelectorExpr:
 		if f, ok := p.Info.Uses[n.Sel].(*types.Func); ok {
@@ -110,7 +119,40 @@ func (rs *Releases) follow(p *rewrite.Package, fn ast.Expr, r *Release) {
 			return
 		}
 	}
-	r.unknown = true
+	r.unknown, r.unseen = true, true
+}
+
+// functionsIn returns what the local variable v is set to, where these are functions
+// of the package, or what the callers pass for it; nil where not all are in sight.
+func functionsIn(p *rewrite.Package, v *types.Var) (out []syntax.Arg) {
+	if v.Parent() == v.Pkg().Scope() || v.IsField() {
+		return nil
+	}
+	for val := range syntax.ValuesOf(p, v) {
+		out = append(out, syntax.Arg{Pkg: p, Expr: val})
+	}
+	if v.Kind() == types.ParamVar && len(out) == 0 {
+		out = syntax.ArgumentsFor(p, v)
+	}
+	if slices.ContainsFunc(out, func(a syntax.Arg) bool { return !isFunction(a) }) {
+		return nil
+	}
+	return out
+}
+
+// isFunction reports whether x is a literal or names a declared function.
+func isFunction(x syntax.Arg) bool {
+	switch n := ast.Unparen(x.Expr).(type) {
+	case *ast.FuncLit:
+		return true
+	case *ast.Ident:
+		_, ok := x.Pkg.Info.Uses[n].(*types.Func)
+		return ok
+	case *ast.SelectorExpr:
+		_, ok := x.Pkg.Info.Uses[n.Sel].(*types.Func)
+		return ok
+	}
+	return false
 }
 
 func (rs *Releases) followFunc(p *rewrite.Package, fn *types.Func, r *Release, depth int) {
@@ -123,7 +165,9 @@ func (rs *Releases) followFunc(p *rewrite.Package, fn *types.Func, r *Release, d
 	}
 	home, decl := syntax.Source(rs.s, p, fn)
 	if decl == nil {
-		r.unknown = r.unknown || depth == 4
+		if depth == 4 {
+			r.unknown, r.unseen = true, true
+		}
 		return
 	}
 	r.funcs[key] = true
@@ -349,11 +393,11 @@ func (rs *Releases) calledByOthers(p *rewrite.Package, fn ast.Node, r *Release) 
 // Runs reports whether the finalizers run fn; of those not in sight its name
 // tells.
 func (r *Release) Runs(fn *types.Func) bool {
-	return r.funcs[rewrite.ObjectKey(fn)] || r.unknown && knowledge.CFrees(fn.Name())
+	return r.funcs[rewrite.ObjectKey(fn)] || r.unseen && knowledge.CFrees(fn.Name())
 }
 
 // FreesBy reports whether the finalizers free a handle by crossing the boundary
 // that is called what in messages; of those not in sight its name tells.
 func (r *Release) FreesBy(what, name string) bool {
-	return r.frees[what] || r.unknown && knowledge.CFrees(name)
+	return r.frees[what] || r.unseen && knowledge.CFrees(name)
 }
