@@ -24,7 +24,7 @@ A file that os.Create or O_TRUNC opens is emptied by the process that the superv
 
 The file is opened with O_APPEND, the error is returned or logged as that of opening the file is, and the file is closed. A new file gets the mode 0600, unless the program changes modes or owners of files.
 
-It fires when a file that the same function opens by name goes to debug.SetCrashOutput and is emptied or not opened for appending, when the error of opening it or of the call is dropped, when the file stays open for nothing, and when the operational log is written to the file too; then it only reports. It stays silent about emptying where the name is new in every run, O_EXCL is set, or the program, in whatever package of the module, renames, reads or empties what is there, and about pipes, temporary files and nil. In tests it only reports.`,
+It fires when a file that the same function opens by name goes to debug.SetCrashOutput, or to a function that does nothing else with it, and is emptied or not opened for appending, when the error of opening it or of the call is dropped, when the file stays open for nothing, and when the operational log is written to the file too; then it only reports. It stays silent about emptying where the name is new in every run, O_EXCL is set, or the program, in whatever package of the module, renames, reads or empties what is there, and about pipes, temporary files and nil. In tests it only reports.`,
 	Before: `f, err := os.Create("/var/log/crash.log")
 if err != nil {
 	log.Fatal(err)
@@ -45,11 +45,12 @@ _ = f.Close() // the runtime writes to its own duplicate`,
 
 func crashFiles(s *rewrite.Snapshot) []rewrite.Finding {
 	var out []rewrite.Finding
-	for call := range s.Calls("runtime/debug", "SetCrashOutput") {
-		if call.Pkg.Wide || len(call.Call.Args) != 2 {
+	for _, to := range settings(s) {
+		call := to.call
+		if call.Pkg.Wide {
 			continue
 		}
-		f := crashFileOf(call)
+		f := crashFileOf(to)
 		if f == nil {
 			continue
 		}
@@ -67,7 +68,7 @@ func crashFiles(s *rewrite.Snapshot) []rewrite.Finding {
 		if x, ok := f.openingUnchecked(); ok {
 			out = append(out, x)
 		}
-		if x, ok := f.errorDropped(); ok {
+		if x, ok := f.errorDropped(); ok && to.own {
 			out = append(out, x)
 		}
 		if x, ok := f.leftOpen(); ok {
@@ -79,7 +80,8 @@ func crashFiles(s *rewrite.Snapshot) []rewrite.Finding {
 
 // crashFile is a file for crash reports.
 type crashFile struct {
-	call rewrite.Call // of SetCrashOutput
+	call rewrite.Call // that hands it to the runtime
+	arg  ast.Expr     // the file there
 	p    *rewrite.Package
 	fn   inspector.Cursor // the function around call
 	v    *types.Var       // the variable that holds the file
@@ -113,9 +115,10 @@ type fileUses struct {
 
 // crashFileOf returns the file that goes to SetCrashOutput, nil when the
 // function around the call does not open it by name.
-func crashFileOf(call rewrite.Call) *crashFile {
-	f := &crashFile{call: call, p: call.Pkg, asked: make(map[*types.Func]bool)}
-	id := syntax.LastName(call.Call.Args[0])
+func crashFileOf(x setting) *crashFile {
+	call := x.call
+	f := &crashFile{call: call, arg: x.file, p: call.Pkg, asked: make(map[*types.Func]bool)}
+	id := syntax.LastName(x.file)
 	if id == nil {
 		return nil
 	}
@@ -457,7 +460,7 @@ func (f *crashFile) leftOpen() (rewrite.Finding, bool) {
 	if apply == nil {
 		return rewrite.Finding{}, false
 	}
-	arg := f.call.Call.Args[0]
+	arg := f.arg
 	return rewrite.Finding{
 		Pos: arg.Pos(), End: arg.End(),
 		Message: fmt.Sprintf("%s stays open: the runtime writes to a duplicate of its descriptor", f.v.Name()),

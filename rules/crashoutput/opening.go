@@ -44,9 +44,9 @@ func (f *crashFile) emptied() (rewrite.Finding, bool) {
 		out.NoFix = "the flags are not written out here; replace os.O_TRUNC by os.O_APPEND in them"
 	default:
 		out.Fixes = []*rewrite.Fix{fix}
-		if f.saidEmpty() {
+		if who := f.saidEmpty(); who != "" {
 			fix.Safety = rewrite.Unsafe
-			fix.Message += "; a comment says that it begins empty"
+			fix.Message += "; " + who + " says that it begins empty"
 		}
 		if f.othersRead() {
 			out.Notes = append(out.Notes, rewrite.Note{Pos: f.open.Args[2].Pos(), Message: "the permission lets other accounts read the reports"})

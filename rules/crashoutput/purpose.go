@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -147,13 +148,17 @@ var meantEmpty = regexp.MustCompile(`(?i)\b(?:on purpose|deliberate\w*|intention
 // complains matches comments that find fault with it.
 var complains = regexp.MustCompile(`(?i)\b(?:bug|todo|fixme|xxx|wrong\w*|loses?|lost|destroy\w*|gone|should)\b`)
 
-// saidEmpty reports whether a comment at the opening, or of the function, says that
-// the file begins empty on purpose.
-func (f *crashFile) saidEmpty() bool {
+// overwritten matches what users are told of a file.
+var overwritten = regexp.MustCompile(`(?i)\b(?:is|be|gets?|was|are)\s+(?:overwritten|truncated|emptied|replaced|recreated)\b|\b(?:overwrites|truncates|replaces|empties)\b`)
+
+// saidEmpty returns who says that the file begins empty on purpose: a comment at the
+// opening or of the function, or the help on the flag that names the file; "" when
+// none does.
+func (f *crashFile) saidEmpty() string {
 	s := f.p.Snapshot()
 	file := f.p.File(f.open)
 	if file == nil {
-		return false
+		return ""
 	}
 	line := func(p token.Pos) int { return s.Position(p).Line }
 	var doc *ast.CommentGroup
@@ -164,10 +169,45 @@ func (f *crashFile) saidEmpty() bool {
 	}
 	for _, g := range file.AST.Comments {
 		beside := line(g.Pos()) == line(f.open.End()) || line(g.End()) == line(f.open.Pos())-1
-		text := strings.ReplaceAll(g.Text(), "\n", " ")
-		if (beside || g == doc) && meantEmpty.MatchString(text) && !complains.MatchString(text) {
-			return true
+		if (beside || g == doc) && saysEmpty(strings.ReplaceAll(g.Text(), "\n", " ")) {
+			return "a comment"
 		}
 	}
-	return false
+	if usageSaysEmpty(f.p, f.open.Args[0], maxNameSteps) {
+		return "the help on the flag"
+	}
+	return ""
+}
+
+func saysEmpty(text string) bool {
+	return meantEmpty.MatchString(text) && !complains.MatchString(text)
+}
+
+// usageSaysEmpty reports whether the name x comes from a flag of the command line
+// whose help says so: flag.String("crash", "", "starts empty in every run").
+func usageSaysEmpty(p *rewrite.Package, x ast.Expr, depth int) bool {
+	return syntax.ContainsNode(x, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		if !ok {
+			return false
+		}
+		v, ok := p.Info.Uses[id].(*types.Var)
+		if !ok {
+			return false
+		}
+		for _, c := range syntax.MentionsOf(p, v) {
+			value, assigned := syntax.AssignedTo(c)
+			at := wholeName(c).Parent()
+			if _, address := at.Node().(*ast.UnaryExpr); address && !assigned {
+				value, _ = at.Parent().Node().(ast.Expr) // flag.StringVar(&x, ...)
+			}
+			if call, ok := value.(*ast.CallExpr); ok && slices.ContainsFunc(call.Args, func(arg ast.Expr) bool {
+				text, ok := syntax.ConstString(p, arg)
+				return ok && (saysEmpty(text) || overwritten.MatchString(text) && !complains.MatchString(text))
+			}) {
+				return true
+			}
+		}
+		return depth > 0 && slices.ContainsFunc(syntax.ArgumentsFor(p, v), func(a syntax.Arg) bool { return usageSaysEmpty(a.Pkg, a.Expr, depth-1) })
+	})
 }

@@ -59,9 +59,14 @@ func (c *cycles) elsewhere(x *finalizer.Finalization) *cyclic {
 	return nil
 }
 
-// stores reports whether something is stored in a field or element below n.
+// stores reports whether something is stored in a field, an element or a sync.Map
+// below n.
 func stores(n ast.Node) bool {
 	return syntax.ContainsNode(n, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+			return ok && (strings.HasSuffix(sel.Sel.Name, "Store") || strings.HasPrefix(sel.Sel.Name, "Push"))
+		}
 		a, ok := n.(*ast.AssignStmt)
 		return ok && slices.ContainsFunc(a.Lhs, func(l ast.Expr) bool {
 			switch ast.Unparen(l).(type) {
@@ -78,8 +83,9 @@ func stores(n ast.Node) bool {
 // What the finalizer does itself, or comes with clearing it, does not count: that
 // is not what happens to an object that is dropped.
 func (c *cycles) undone(x *finalizer.Finalization, way []heap.Step) bool {
-	fields := make(map[types.Object]bool)
+	fields, kept := make(map[types.Object]bool), false
 	for _, s := range way {
+		kept = kept || s.Path == "kept"
 		if v := fieldAt(s.From.Typ, s.Path); v != nil {
 			fields[v] = true
 		}
@@ -93,7 +99,7 @@ func (c *cycles) undone(x *finalizer.Finalization, way []heap.Step) bool {
 			if !ok || decl.Body == nil || c.ends(x, decl) {
 				continue
 			}
-			if syntax.ContainsNode(decl.Body, func(n ast.Node) bool { return takesBack(x.Pkg, n, fields) }) {
+			if syntax.ContainsNode(decl.Body, func(n ast.Node) bool { return takesBack(x.Pkg, n, fields) || kept && empties(x.Pkg, n) }) {
 				return true
 			}
 		}
@@ -135,6 +141,12 @@ func fieldAt(t types.Type, path string) *types.Var {
 		}
 	}
 	return last
+}
+
+// empties reports whether n takes something out of a sync.Map or a list.
+func empties(p *rewrite.Package, n ast.Node) bool {
+	return p.IsCall(n, "sync", "(*sync.Map).Delete", "(*sync.Map).LoadAndDelete", "(*sync.Map).CompareAndDelete", "(*sync.Map).Clear") ||
+		p.IsCall(n, "container/list", "(*container/list.List).Remove", "(*container/list.List).Init")
 }
 
 // takesBack reports whether n takes something out of one of the fields.

@@ -214,7 +214,7 @@ func (f *faultSetting) outlives(out *rewrite.Finding, cur inspector.Cursor) bool
 	if f.old != nil && (len(plain) == 0 || f.usesOf(f.old) != len(plain)) {
 		return false // the old value goes elsewhere
 	}
-	if len(plain) == 0 && f.restoredElsewhere() {
+	if len(plain) == 0 && (f.restoredElsewhere() || f.switchedOff()) {
 		return false
 	}
 	if len(plain) > 0 && f.guarded(plain) {

@@ -66,14 +66,47 @@ func (f *faultSetting) fullyRestored() bool {
 			if restores(f.p, n.Call) {
 				return true
 			}
-			if fn := f.p.Callee(n.Call); fn != nil {
-				decl, q := syntax.DeclarationOf(f.p.Snapshot(), fn)
-				return decl != nil && syntax.ContainsNode(decl, func(n ast.Node) bool { return restores(q, n) })
-			}
+			return f.callsRestorer(n.Call)
 		case *ast.FuncLit:
 			return syntax.ContainsNode(n.Body, func(n ast.Node) bool { return restores(f.p, n) })
 		}
 		return false
+	})
+}
+
+// callsRestorer reports whether n calls a function of the module that restores the
+// setting.
+func (f *faultSetting) callsRestorer(n ast.Node) bool {
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	fn := f.p.Callee(call)
+	if fn == nil {
+		return false
+	}
+	s := f.p.Snapshot()
+	decl, q := syntax.DeclarationOf(s, fn)
+	if decl == nil && fn.Pkg() != nil && f.p.Module.Holds(fn.Pkg().Path()) {
+		if _, err := s.FilesUsing(f.p.Module, debugPath, "SetPanicOnFault"); err != nil {
+			return true // who knows
+		}
+		s.Widen("SetPanicOnFault")
+		decl, q = syntax.DeclarationOf(s, fn)
+	}
+	return decl != nil && syntax.ContainsNode(decl, func(n ast.Node) bool { return restores(q, n) })
+}
+
+// switchedOff reports whether the function calls another one that only restores the
+// setting, and so is the other half of a pair.
+func (f *faultSetting) switchedOff() bool {
+	return f.own(false, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || !f.callsRestorer(call) {
+			return false
+		}
+		decl, q := syntax.DeclarationOf(f.p.Snapshot(), f.p.Callee(call))
+		return decl == nil || !syntax.ContainsNode(decl, func(n ast.Node) bool { return switchesOn(q, n) })
 	})
 }
 
@@ -160,6 +193,24 @@ func (f *faultSetting) endsWithGoroutine() bool {
 	return true
 }
 
+// ofAnother reports whether the restoring call gets the old value of other settings
+// than this one.
+func (f *faultSetting) ofAnother(restoring *ast.CallExpr) bool {
+	v, _ := syntax.BaseVar(f.p, restoring.Args[0]).(*types.Var)
+	if v == nil {
+		return false
+	}
+	found := false
+	for value := range syntax.ValuesOf(f.p, v) {
+		call := ast.Unparen(value)
+		if call == f.call.Call || !f.p.IsCall(call, debugPath, "SetPanicOnFault") {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
 // restoredElsewhere reports whether another function of the package restores
 // the setting: it may be the other half of a pair.
 func (f *faultSetting) restoredElsewhere() bool {
@@ -172,7 +223,7 @@ func (f *faultSetting) restoredElsewhere() bool {
 			return true
 		}
 		fn, inFunc := syntax.EnclosingFunc(call)
-		if !inFunc || fn.Node() == f.fn.Node() || !restores(f.p, call.Node()) {
+		if !inFunc || fn.Node() == f.fn.Node() || !restores(f.p, call.Node()) || f.ofAnother(call.Node().(*ast.CallExpr)) {
 			continue
 		}
 		// A function that saves and restores for itself, by a literal in it

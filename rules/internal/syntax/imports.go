@@ -61,6 +61,14 @@ func TypeExpr(file *rewrite.File, t types.Type) dst.Expr {
 		if k, v := TypeExpr(file, t.Key()), TypeExpr(file, t.Elem()); k != nil && v != nil {
 			return &dst.MapType{Key: k, Value: v}
 		}
+	case *types.Chan:
+		if x := TypeExpr(file, t.Elem()); x != nil {
+			return &dst.ChanType{Dir: chanDir[t.Dir()], Value: x}
+		}
+	case *types.Struct:
+		if t.NumFields() == 0 {
+			return &dst.StructType{Fields: &dst.FieldList{Opening: true, Closing: true}}
+		}
 	case *types.Alias:
 		return typeName(file, t.Obj(), t.TypeArgs())
 	case *types.Named:
@@ -70,6 +78,8 @@ func TypeExpr(file *rewrite.File, t types.Type) dst.Expr {
 	}
 	return nil
 }
+
+var chanDir = map[types.ChanDir]dst.ChanDir{types.SendRecv: dst.SEND | dst.RECV, types.SendOnly: dst.SEND, types.RecvOnly: dst.RECV}
 
 func typeName(file *rewrite.File, obj *types.TypeName, args *types.TypeList) dst.Expr {
 	switch {
