@@ -230,7 +230,7 @@ func readsFromC(x *crossing, d *types.Var) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok || !slices.ContainsFunc(call.Args, func(arg ast.Expr) bool {
 			id, ok := cgo.Converted(x.p, arg).(*ast.Ident)
-			return ok && x.p.Info.Uses[id] == d
+			return ok && x.p.Info.Uses[id] == d || cgo.CName(x.p, call.Fun) != "" && addressed(x.p, arg) == d
 		}) {
 			return true
 		}

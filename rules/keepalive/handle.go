@@ -192,6 +192,9 @@ func (k *keeper) yielded(x *crossing, v *types.Var, depth int) (out []resource) 
 	if !x.C || x.Call == nil || !cgo.CopiesFromC[x.Name] || !readsFromC(x, v) {
 		return nil
 	}
+	if id, ok := cgo.Converted(x.p, x.Call.Args[0]).(*ast.Ident); !ok || x.p.Info.Uses[id] != v {
+		return nil // the length
+	}
 	for c := range x.fn.Preorder((*ast.CallExpr)(nil)) {
 		call := c.Node().(*ast.CallExpr)
 		name := cgo.CName(x.p, call.Fun)

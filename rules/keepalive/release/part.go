@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
@@ -78,6 +79,10 @@ func (rs *Releases) alwaysPart(home *rewrite.Package, t types.Type, name string,
 			return nil
 		}
 		root, has := syntax.VariableOf(of), home.Info.TypeOf(of)
+		if root == nil && makesOwner(home, of, part) && rs.Backed(has) && (typ == nil || types.Identical(typ, has)) {
+			typ = has
+			continue
+		}
 		if root == nil || typ != nil && !types.Identical(typ, has) || syntax.PointerElem(has) == nil || finalizer.IsFile(has) || !rs.Backed(has) {
 			return nil
 		}
@@ -88,6 +93,17 @@ func (rs *Releases) alwaysPart(home *rewrite.Package, t types.Type, name string,
 		typ = has
 	}
 	return typ
+}
+
+// makesOwner reports whether the owner is made for the handle, both in one literal:
+// T{h: h, guard: newGuard(unsafe.Pointer(h))}.
+func makesOwner(p *rewrite.Package, owner, handle ast.Expr) bool {
+	call, ok := ast.Unparen(owner).(*ast.CallExpr)
+	id, isVar := cgo.Converted(p, handle).(*ast.Ident)
+	return ok && isVar && slices.ContainsFunc(call.Args, func(arg ast.Expr) bool {
+		other, ok := cgo.Converted(p, arg).(*ast.Ident)
+		return ok && p.Info.Uses[other] != nil && p.Info.Uses[other] == p.Info.Uses[id]
+	})
 }
 
 // named returns the value that the literal gives the field.
