@@ -8,6 +8,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/keepalive/inplace"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -188,11 +189,11 @@ func (k *keeper) handsOnIn(home *rewrite.Package, typ *ast.FuncType, recv *ast.F
 				}
 			}
 		case *ast.SelectorExpr:
-			if readsC(home, n) {
+			if inplace.ReadsC(home, n) {
 				note(n.X)
 			}
 		case *ast.StarExpr:
-			if readsC(home, n) {
+			if inplace.ReadsC(home, n) {
 				note(n.X)
 			}
 		}
@@ -254,7 +255,7 @@ func paramBehind(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr) types.Obje
 // a pointer that may be a handle; nil when it is none.
 func readAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) *crossing {
 	x := c.Node().(ast.Expr)
-	if sel, ok := x.(*ast.SelectorExpr); !readsC(p, x) || ok && (holdsValue(p, sel.X) || leadsToGo(p, sel.X)) {
+	if sel, ok := x.(*ast.SelectorExpr); !inplace.ReadsC(p, x) || ok && (inplace.HoldsValue(p, sel.X) || inplace.LeadsToGo(p, sel.X)) {
 		return nil // the value stands in the object itself, or in a variable
 	}
 	switch n := c.Parent().Node().(type) {
@@ -273,43 +274,4 @@ func readAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) *crossing {
 		Boundary: &cgo.Boundary{C: true}, at: x, p: p, file: f, cur: c, fn: fn, body: syntax.BodyOf(fn.Node()),
 		operands: []ast.Expr{x}, read: true,
 	}
-}
-
-// readsC reports whether x is a part of C memory that a pointer leads to: x.f or
-// *x where x has a type of C.
-func readsC(p *rewrite.Package, x ast.Expr) bool {
-	switch n := x.(type) {
-	case *ast.SelectorExpr:
-		if p.Info.Selections[n] != nil || cgo.CName(p, n) != "" {
-			return false
-		}
-		return isCValue(p, n.X)
-	case *ast.StarExpr:
-		return cgo.CName(p, n.X) == "" && isCValue(p, n.X)
-	}
-	return false
-}
-
-// isCValue reports whether x is a value of a C type, as far as that shows: a
-// variable, field, element or result.
-func isCValue(p *rewrite.Package, x ast.Expr) bool {
-	x = ast.Unparen(x)
-	if star, ok := x.(*ast.StarExpr); ok && cgo.CName(p, star.X) != "" {
-		return false // a type
-	}
-	inner := cgo.Converted(p, x)
-	t := p.Info.TypeOf(inner)
-	if t == nil {
-		sel, ok := inner.(*ast.SelectorExpr)
-		return ok && readsC(p, sel)
-	}
-	switch u := t.Underlying().(type) {
-	case *types.Basic:
-		_, chain := x.(*ast.SelectorExpr)
-		return u.Kind() == types.Invalid && (!chain || p.Info.Selections[x.(*ast.SelectorExpr)] != nil || readsC(p, x))
-	case *types.Pointer:
-		b, ok := u.Elem().Underlying().(*types.Basic)
-		return ok && b.Kind() == types.Invalid
-	}
-	return false
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/liveness"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/keepalive/inplace"
 )
 
 // A resource has a finalizer that frees a handle. The function knows it by a
@@ -136,7 +137,7 @@ func (k *keeper) handlesOf(x *crossing, e ast.Expr, depth int) []resource {
 	if isVar {
 		return k.copiesOf(x, id, depth)
 	}
-	if isAddressInGo(p, e) {
+	if inplace.IsAddressInGo(p, e) {
 		return nil
 	}
 	if w, ok := k.pathOf(p, e); ok && (cgo.IsHandle(firstType(p, e)) || p.Info.TypeOf(e) == nil) {
@@ -146,19 +147,19 @@ func (k *keeper) handlesOf(x *crossing, e ast.Expr, depth int) []resource {
 	}
 	switch n := e.(type) {
 	case *ast.SelectorExpr:
-		if readsC(p, n) {
+		if inplace.ReadsC(p, n) {
 			return k.handlesOf(x, n.X, depth)
 		}
 	case *ast.StarExpr:
-		if readsC(p, n) {
+		if inplace.ReadsC(p, n) {
 			return k.handlesOf(x, n.X, depth)
 		}
 	case *ast.IndexExpr:
-		if isCValue(p, n.X) || readsC(p, ast.Unparen(n.X)) {
+		if inplace.IsCValue(p, n.X) || inplace.ReadsC(p, ast.Unparen(n.X)) {
 			return k.handlesOf(x, n.X, depth)
 		}
 	case *ast.UnaryExpr:
-		if inner := ast.Unparen(n.X); n.Op == token.AND && readsC(p, inner) {
+		if inner := ast.Unparen(n.X); n.Op == token.AND && inplace.ReadsC(p, inner) {
 			return k.handlesOf(x, inner, depth)
 		}
 	}

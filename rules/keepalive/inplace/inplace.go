@@ -1,4 +1,6 @@
-package keepalive
+// Package inplace answers where a value of C stands: in memory of Go, as a field that
+// holds a struct of C does, or in C's, where a pointer leads.
+package inplace
 
 import (
 	"go/ast"
@@ -12,11 +14,11 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// isAddressInGo reports whether x is the address of memory of Go: of a variable,
+// IsAddressInGo reports whether x is the address of memory of Go: of a variable,
 // of a field, or of a part of the C struct or array that stands there. As any
 // pointer it keeps the object that it points into alive, where the handle in a
 // field does not.
-func isAddressInGo(p *rewrite.Package, x ast.Expr) bool {
+func IsAddressInGo(p *rewrite.Package, x ast.Expr) bool {
 	addr, ok := x.(*ast.UnaryExpr)
 	return ok && addr.Op == token.AND && standsInGo(p, addr.X)
 }
@@ -30,19 +32,19 @@ func standsInGo(p *rewrite.Package, x ast.Expr) bool {
 		if sel := p.Info.Selections[n]; sel != nil {
 			return sel.Kind() == types.FieldVal
 		}
-		return readsC(p, n) && holdsValue(p, n.X)
+		return ReadsC(p, n) && HoldsValue(p, n.X)
 	case *ast.IndexExpr:
 		if _, ok := syntax.Under(p.Info.TypeOf(n.X)).(*types.Array); ok {
 			return standsInGo(p, n.X)
 		}
-		return holdsValue(p, n.X)
+		return HoldsValue(p, n.X)
 	}
 	return false
 }
 
-// holdsValue reports whether x is a field that has a struct or array of C in it,
+// HoldsValue reports whether x is a field that has a struct or array of C in it,
 // not a pointer to one.
-func holdsValue(p *rewrite.Package, x ast.Expr) bool {
+func HoldsValue(p *rewrite.Package, x ast.Expr) bool {
 	sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
 	if !ok || p.Info.Selections[sel] == nil || p.Info.Selections[sel].Kind() != types.FieldVal {
 		return false
@@ -141,10 +143,10 @@ func isStructValue(x ast.Expr) bool {
 	return false
 }
 
-// leadsToGo reports whether x is a field with a pointer to a C struct that stands
+// LeadsToGo reports whether x is a field with a pointer to a C struct that stands
 // in Go memory: the package sets the field to nothing but addresses of variables.
 // Whatever the finalizer frees, the struct itself is there while the pointer is.
-func leadsToGo(p *rewrite.Package, x ast.Expr) bool {
+func LeadsToGo(p *rewrite.Package, x ast.Expr) bool {
 	sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
 	if !ok || p.Info.Selections[sel] == nil {
 		return false
@@ -211,4 +213,43 @@ func isVariable(p *rewrite.Package, x ast.Expr) bool {
 	}
 	_, ok = p.Info.ObjectOf(id).(*types.Var)
 	return ok
+}
+
+// ReadsC reports whether x is a part of C memory that a pointer leads to: x.f or
+// *x where x has a type of C.
+func ReadsC(p *rewrite.Package, x ast.Expr) bool {
+	switch n := x.(type) {
+	case *ast.SelectorExpr:
+		if p.Info.Selections[n] != nil || cgo.CName(p, n) != "" {
+			return false
+		}
+		return IsCValue(p, n.X)
+	case *ast.StarExpr:
+		return cgo.CName(p, n.X) == "" && IsCValue(p, n.X)
+	}
+	return false
+}
+
+// IsCValue reports whether x is a value of a C type, as far as that shows: a
+// variable, field, element or result.
+func IsCValue(p *rewrite.Package, x ast.Expr) bool {
+	x = ast.Unparen(x)
+	if star, ok := x.(*ast.StarExpr); ok && cgo.CName(p, star.X) != "" {
+		return false // a type
+	}
+	inner := cgo.Converted(p, x)
+	t := p.Info.TypeOf(inner)
+	if t == nil {
+		sel, ok := inner.(*ast.SelectorExpr)
+		return ok && ReadsC(p, sel)
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		_, chain := x.(*ast.SelectorExpr)
+		return u.Kind() == types.Invalid && (!chain || p.Info.Selections[x.(*ast.SelectorExpr)] != nil || ReadsC(p, x))
+	case *types.Pointer:
+		b, ok := u.Elem().Underlying().(*types.Basic)
+		return ok && b.Kind() == types.Invalid
+	}
+	return false
 }
