@@ -207,9 +207,9 @@ func (k *keeper) yielded(x *crossing, v *types.Var, depth int) (out []resource) 
 		if !sets {
 			continue
 		}
-		var of []resource // the last one's, behind contexts
+		var of []resource // the nearest one's, not that of its context
 		for _, arg := range call.Args {
-			if all := k.handlesOf(x, arg, depth-1); len(all) > 0 {
+			if all := k.handlesOf(x, arg, depth-1); len(all) > 0 && (of == nil || len(all[0].fields) <= len(of[0].fields)) {
 				of = all
 			}
 		}
