@@ -58,6 +58,37 @@ func (f *crashFile) closing() func(*rewrite.Edit) error {
 	return nil
 }
 
+// refused returns the block that returns when SetCrashOutput failed, nil where there
+// is none.
+func (f *crashFile) refused() *ast.BlockStmt {
+	stmt, cur := f.statement()
+	if stmt == nil {
+		return nil
+	}
+	check, ok := f.throughCheck(stmt, cur).(*ast.IfStmt)
+	if !ok || len(check.Body.List) == 0 || within(check.Body, f.call.Call) {
+		return nil
+	}
+	cond, ok := ast.Unparen(check.Cond).(*ast.BinaryExpr)
+	_, returns := check.Body.List[len(check.Body.List)-1].(*ast.ReturnStmt)
+	if !ok || !returns || cond.Op != token.NEQ || !f.p.Info.Types[cond.Y].IsNil() {
+		return nil
+	}
+	return check.Body
+}
+
+// closes reports whether the block closes the file.
+func (f *crashFile) closes(block *ast.BlockStmt) bool {
+	return block != nil && syntax.ContainsNode(block, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return false
+		}
+		sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+		return ok && sel.Sel.Name == "Close" && syntax.Mentions(f.p, sel.X, f.v)
+	})
+}
+
 // forever reports whether the function is main: what it defers is not reached
 // before the program ends.
 func (f *crashFile) forever() bool {
@@ -113,10 +144,18 @@ func (f *crashFile) returnsBetween(from, to token.Pos) bool {
 		body = n.Body
 	}
 	found := false
+	refused := f.refused()
+	if !f.closes(refused) {
+		refused = nil
+	}
 	ast.Inspect(body, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.FuncLit:
 			return false
+		case *ast.BlockStmt:
+			if n == refused {
+				return false // it closes the file by itself
+			}
 		case *ast.ReturnStmt:
 			// What runs when opening failed has no file to close.
 			found = found || from <= n.Pos() && n.Pos() < to && !(f.failed != nil && within(f.failed, n))

@@ -324,6 +324,9 @@ func (f *crashFile) use(c inspector.Cursor) {
 	case *ast.SelectorExpr:
 		switch n.Sel.Name {
 		case "Close":
+			if refused := f.refused(); refused != nil && within(refused, n) {
+				return // there only
+			}
 			f.closed = true
 			return
 		case "Fd":
