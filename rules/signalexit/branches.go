@@ -6,41 +6,9 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
 	"github.com/runtimefix/runtimefix/rules/signalexit/result"
+	"github.com/runtimefix/runtimefix/rules/signalexit/served"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
-
-// servesInBranches reports whether the statement at serves in each of its branches,
-// with a certificate or without.
-func servesInBranches(at ast.Stmt, list []waits.Wait) bool {
-	blocks := branchesOf(at)
-	if len(list) < 2 || len(blocks) != len(list) {
-		return false
-	}
-	for i, w := range list {
-		if w.Kind != waits.WaitServe || !syntax.Encloses(blocks[i], w.Node) {
-			return false
-		}
-	}
-	return true
-}
-
-// branchesOf returns the blocks of which the statement runs one, nil where it may run
-// none.
-func branchesOf(s ast.Stmt) []*ast.BlockStmt {
-	look, ok := s.(*ast.IfStmt)
-	if !ok {
-		return nil
-	}
-	switch e := look.Else.(type) {
-	case *ast.BlockStmt:
-		return []*ast.BlockStmt{look.Body, e}
-	case *ast.IfStmt:
-		if rest := branchesOf(e); rest != nil {
-			return append([]*ast.BlockStmt{look.Body}, rest...)
-		}
-	}
-	return nil
-}
 
 // serveBranches plans the end of one server that every branch of the statement
 // which waits serves with at its end, in the same form.
@@ -56,7 +24,7 @@ func (x *signalFix) serveBranches(sc *scope, list []waits.Wait) string {
 	}
 	se := x.serveEditOf(sc, first, x.at, false)
 	var err ast.Expr
-	for i, b := range branchesOf(x.at) {
+	for i, b := range served.BranchesOf(x.at) {
 		sv, stmt := web.ServeCall(sc.p, list[i].Call), ast.Stmt(nil)
 		if len(b.List) > 0 {
 			stmt = b.List[len(b.List)-1]
@@ -88,13 +56,12 @@ func (x *signalFix) serveBranches(sc *scope, list []waits.Wait) string {
 	}
 	end := x.at
 	if se.form == result.Assign {
-		if se.look = result.LooksBehind(sc.p, sc.body, x.at, err); se.look == nil {
-			return unlike
+		if se.look = result.LooksBehind(sc.p, sc.body, x.at, err); se.look != nil {
+			end = se.look
 		}
-		end = se.look
 	}
 	next := syntax.NextStmt(sc.body.List, end)
-	se.follows = next != nil && !returnsNothing(sc, next)
+	se.follows = next != nil && !returnsNothing(sc, next) || se.form == result.Assign && se.look == nil
 	x.follows = next != nil
 	x.serves(se)
 	return ""

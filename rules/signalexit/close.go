@@ -132,35 +132,14 @@ func fixed(sc *scope, x ast.Expr, stmt ast.Stmt) bool {
 }
 
 // timesSet counts the assignments to v in the package, composite literals
-// included.
+// included; an address that is taken counts twice.
 func timesSet(p *rewrite.Package, v *types.Var) int {
 	count := 0
-	for _, f := range p.Files {
-		ast.Inspect(f.AST, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.AssignStmt:
-				for _, l := range n.Lhs {
-					if id := syntax.LastName(l); id != nil && p.Info.ObjectOf(id) == v {
-						count++
-					}
-				}
-			case *ast.KeyValueExpr:
-				if id, ok := n.Key.(*ast.Ident); ok && p.Info.Uses[id] == v {
-					count++
-				}
-			case *ast.ValueSpec:
-				for _, id := range n.Names {
-					if p.Info.Defs[id] == v && len(n.Values) > 0 {
-						count++
-					}
-				}
-			case *ast.UnaryExpr:
-				if id := syntax.LastName(n.X); id != nil && n.Op == token.AND && p.Info.ObjectOf(id) == v {
-					count += 2
-				}
-			}
-			return true
-		})
+	for _, a := range syntax.AssignmentsOf(p, v) {
+		count++
+		if a.Kind == syntax.Shared {
+			count++
+		}
 	}
 	return count
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
 	"github.com/runtimefix/runtimefix/rules/signalexit/handler"
+	"github.com/runtimefix/runtimefix/rules/signalexit/locked"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
 
@@ -47,7 +48,7 @@ func describeExit(group []*exit) rewrite.Finding {
 	for _, l := range lost {
 		f.Notes = append(f.Notes, rewrite.Note{Pos: l.Stmt.Pos(), Message: "does not run: " + l.Text})
 	}
-	x := &signalFix{h: h, w: w, lost: lost}
+	x := &signalFix{h: h, w: w, lost: lost, shared: slices.ContainsFunc(group, func(g *exit) bool { return g.shared })}
 	for _, g := range group[1:] {
 		f.Notes = append(f.Notes, rewrite.Note{Pos: g.h.Exit.Pos(), Message: "another signal goroutine ends the process here"})
 		x.more = append(x.more, g.h)
@@ -86,6 +87,8 @@ type signalFix struct {
 	more []*handler.Handler // others of the same main
 	w    *waits.Waiting
 	lost []handler.LostCall
+	// shared says that others call the function that starts the goroutine, too.
+	shared bool
 
 	main    *ast.FuncDecl
 	file    *rewrite.File // of main
@@ -137,12 +140,16 @@ func (x *signalFix) plan() string {
 	x.told = make(map[*ast.FuncDecl]string)
 	x.left, x.checked = make(map[*ast.CallExpr]bool), make(map[ast.Stmt]bool)
 	switch {
+	case slices.ContainsFunc(append(slices.Clone(x.more), h), func(h *handler.Handler) bool { return h.Ch == nil }):
+		return "nothing but the goroutine that exits looks at the context of signal.NotifyContext"
 	case version.Compare(h.File.Version(), "go1.16") < 0:
 		return "signal.NotifyContext needs Go 1.16"
 	case len(h.Notify.Call.Args) < 2:
 		return "signal.Notify without a list asks for all signals, SIGURG among them, with which the runtime preempts goroutines: list those that mean the end"
 	case len(h.Others) > 0 || h.Decl != nil && h.Called:
 		return h.Decl.Name.Name + ", which exits, is for several callers: let it return, and each main wait for it"
+	case x.shared:
+		return "the function that starts the goroutine is for several callers: let it return, and each main wait for the signal"
 	case w.Start == nil:
 		return "the goroutine is started by init, before main"
 	case w.Host == nil:
@@ -412,7 +419,7 @@ func (x *signalFix) staysInDefer(d *ast.DeferStmt) string {
 	if len(w.List) > 0 {
 		return "the deferred " + callText(d) + " may wait for ever"
 	}
-	x.limit = x.limit || x.takesLock(p, d.Call, waits.MaxFrames)
+	x.limit = x.limit || locked.Takes(p, d.Call, waits.MaxFrames)
 	for _, c := range w.Slow {
 		if id := syntax.LastName(c.Fun); id == nil || !cleanupName.MatchString(id.Name) || waits.HasContext(p, c) {
 			x.limit = true

@@ -8,6 +8,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/internal/web"
 	"github.com/runtimefix/runtimefix/rules/signalexit/counted"
 	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
@@ -241,11 +242,15 @@ func (x *signalFix) member(sc *scope, c inspector.Cursor, wait *ast.Ident, seen 
 		case "Add", "SetLimit":
 			return ""
 		case "Go":
-			lit, ok := ast.Unparen(call.Args[0]).(*ast.FuncLit)
-			if !ok {
-				return unknown
+			switch fn := ast.Unparen(call.Args[0]).(type) {
+			case *ast.FuncLit:
+				return x.goroutine(sc, call, fn, seen, "")
+			case *ast.SelectorExpr:
+				if sv := web.ServeValue(sc.p, fn); sv != nil && syntax.InList(c.Parent().Parent().Parent()) {
+					return x.groupServer(sc, call, fn, sv, seen)
+				}
 			}
-			return x.goroutine(sc, call, lit, seen, "")
+			return unknown
 		case "Done":
 		default:
 			return unknown

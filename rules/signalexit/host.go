@@ -206,8 +206,8 @@ func (x *signalFix) endHost() string {
 			return rewrite.Stmts("return", nil)
 		},
 	}
-	if servesInBranches(x.at, x.w.Waits.List) {
-		return x.serveBranches(sc, x.w.Waits.List)
+	if why, ok := x.several(sc, x.w.Waits.List); ok {
+		return why
 	}
 	switch w := x.w.Waits.List[0]; w.Kind {
 	case waits.WaitGroup, waits.WaitActors:

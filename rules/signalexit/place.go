@@ -12,6 +12,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/signalexit/result"
+	"github.com/runtimefix/runtimefix/rules/signalexit/served"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
 
@@ -29,7 +30,7 @@ func (x *signalFix) place() string {
 	if len(w.Waits.List) == 0 {
 		return x.placeholder(list[i+1:])
 	}
-	if len(w.Waits.List) > 1 {
+	if len(w.Waits.List) > 1 && !served.AtEnds(x.h.P, x.main.Body, w.Waits.List) {
 		first, second := w.Waits.List[0], w.Waits.List[1]
 		if syntax.StatementOf(list, first.Node) != syntax.StatementOf(list, second.Node) {
 			return fmt.Sprintf("main may wait in %s as well as in %s", first.Text, second.Text)
@@ -50,8 +51,8 @@ func (x *signalFix) place() string {
 	if first.Kind == waits.WaitCallee && first.Node.Pos() >= x.at.Pos() && !isLoopStmt(x.at) {
 		return x.callee(first)
 	}
-	if servesInBranches(x.at, w.Waits.List) {
-		return x.serveBranches(x.mainScope(), w.Waits.List)
+	if why, ok := x.several(x.mainScope(), w.Waits.List); ok {
+		return why
 	}
 	switch first.Kind {
 	case waits.WaitServe:

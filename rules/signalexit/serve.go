@@ -18,7 +18,7 @@ import (
 func (x *signalFix) serveMain(w waits.Wait) string {
 	sc := x.mainScope()
 	sv := web.ServeCall(sc.p, w.Call)
-	if form, look := result.OfServer(sc.p, sc.body, x.at, w.Call); form == result.Assign {
+	if form, look := result.OfServer(sc.p, sc.body, x.at, w.Call); form == result.Assign && look != nil {
 		x.follows = syntax.NextStmt(sc.body.List, look) != nil
 	}
 	x.serve = true
@@ -36,7 +36,7 @@ func stopServe(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 		return stmt, ""
 	}
 	end := stmt
-	if form, look := result.OfServer(sc.p, sc.body, stmt, w.Call); form == result.Assign {
+	if form, look := result.OfServer(sc.p, sc.body, stmt, w.Call); form == result.Assign && look != nil {
 		end = look
 	}
 	follows := !sc.last(end) && !returnsNothing(sc, syntax.NextStmt(sc.body.List, end))
@@ -86,6 +86,7 @@ func (x *signalFix) serveIn(sc *scope, sv *web.Serving, stmt ast.Stmt, follows b
 	}
 	se := x.serveEditOf(sc, sv, stmt, follows)
 	se.form, se.look = result.OfServer(sc.p, sc.body, stmt, sv.Call)
+	se.follows = se.follows || se.form == result.Assign && se.look == nil
 	if se.form == result.Other {
 		return "what is done with the result of " + syntax.ExprText(sv.Call.Fun) + " is not understood"
 	}

@@ -43,11 +43,7 @@ func (se *serveEdit) apply(e *rewrite.Edit) {
 	x, sc, sv, stmt := se.x, se.sc, se.sv, se.stmt
 	start := declareServer(sv, e, sc.p, se.srv)
 	start = append(start, x.stopServer(sv, e, sc, se.srv, se.holes)...)
-	if sc.main && !x.keep && syntax.NextStmt(x.main.Body.List, x.h.Gostmt) == stmt {
-		e.ReplaceStmt(x.h.Gostmt, append(x.lead, start...)...)
-	} else {
-		e.InsertBefore(stmt, start...)
-	}
+	x.startBefore(e, sc, stmt, start)
 	end := se.end(e)
 	if len(se.branches) > 0 && se.form != result.Assign {
 		for _, b := range se.branches {
@@ -66,8 +62,14 @@ func (se *serveEdit) apply(e *rewrite.Edit) {
 			e.ReplaceStmt(stmt, append(failed, end...)...)
 		}
 	case result.If, result.Assign:
-		se.looked(e)
-		e.InsertAfter(se.look, end...)
+		after := stmt
+		if se.look != nil {
+			se.looked(e)
+			after = se.look
+		} else if sv.On == nil {
+			e.Replace(sv.Call, servedCall(sv, e, se.srv))
+		}
+		e.InsertAfter(after, end...)
 	}
 }
 

@@ -35,7 +35,10 @@ runServer()`,
 defer stop()
 runServer(ctx)
 flushLogs()`,
-	Needs: []rewrite.Need{{Import: "os/signal", Idents: []string{"Notify"}}},
+	Needs: []rewrite.Need{
+		{Import: "os/signal", Idents: []string{"Notify"}},
+		{Import: "os/signal", Idents: []string{"NotifyContext"}, Syntax: handler.ExitsOnDone},
+	},
 	Emits: []string{"context", "net/http", "time"},
 	Find:  findSignalExits,
 }
@@ -43,29 +46,33 @@ flushLogs()`,
 func findSignalExits(s *rewrite.Snapshot) []rewrite.Finding {
 	var found []*exit
 	done := make(map[ast.Stmt]bool)
-	for call := range s.Calls("os/signal", "Notify") {
+	for call := range s.Calls("os/signal", "Notify", "NotifyContext") {
 		if call.Pkg.Wide || call.File.Test {
 			continue
 		}
-		h := handler.Of(call)
+		of := handler.Of
+		if call.Obj.Name() == "NotifyContext" {
+			of = handler.OfContext
+		}
+		h := of(call)
 		if h == nil || done[h.Recv] {
 			continue
 		}
 		done[h.Recv] = true
 		// Have: a goroutine that exits on the first signal.
-		x := exitOf(h)
+		list := exitsOf(h)
 		for _, at := range h.Others {
-			// The function is for several mains. Each may lose something.
-			other := exitOf(h.At(at))
-			if x == nil {
-				x = other
-			} else if other != nil {
-				x.lost = append(x.lost, other.lost...)
-			}
+			list = append(list, exitsOf(h.At(at))...)
 		}
-		if x != nil {
-			found = append(found, x)
+		if len(list) == 0 {
+			continue
 		}
+		// Where the function is for several mains, each may lose something.
+		x := list[0]
+		for _, other := range list[1:] {
+			x.lost = append(x.lost, other.lost...)
+		}
+		found = append(found, x)
 	}
 	var out []rewrite.Finding
 	for _, group := range sameMain(found) {
@@ -74,18 +81,20 @@ func findSignalExits(s *rewrite.Snapshot) []rewrite.Finding {
 	return out
 }
 
-// exitOf returns what the goroutine loses, nil when that is nothing.
-func exitOf(h *handler.Handler) *exit {
-	w := h.Waiting()
-	if w == nil || h.TellsMain(w) {
-		return nil
+// exitsOf returns what the goroutine loses, for each main that it is for and that
+// loses something.
+func exitsOf(h *handler.Handler) (out []*exit) {
+	all := h.Waiting()
+	for _, w := range all {
+		if h.TellsMain(w) {
+			continue
+		}
+		// Have: deferred calls that matter and do not run.
+		if lost := h.Lost(w); len(lost) > 0 {
+			out = append(out, &exit{h: h, w: w, lost: lost, shared: len(all) > 1})
+		}
 	}
-	lost := h.Lost(w)
-	if len(lost) == 0 {
-		return nil
-	}
-	// Have: deferred calls that matter and do not run.
-	return &exit{h: h, w: w, lost: lost}
+	return out
 }
 
 // exit is a goroutine that ends the process while main waits, and what is lost
@@ -94,6 +103,8 @@ type exit struct {
 	h    *handler.Handler
 	w    *waits.Waiting
 	lost []handler.LostCall
+	// shared says that others call the function that starts the goroutine, too.
+	shared bool
 }
 
 // sameMain groups the exits by the function that waits: they are mended

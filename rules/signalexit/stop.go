@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
-	"go/types"
 	"regexp"
 	"slices"
 
@@ -12,8 +11,11 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/about"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/channels"
 	"github.com/runtimefix/runtimefix/rules/signalexit/contexts"
+	"github.com/runtimefix/runtimefix/rules/signalexit/locked"
 	"github.com/runtimefix/runtimefix/rules/signalexit/result"
+	"github.com/runtimefix/runtimefix/rules/signalexit/served"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
 )
 
@@ -63,6 +65,9 @@ func (x *signalFix) block(sc *scope) string {
 	if len(ws.Slow) > 0 {
 		x.limit = true
 	}
+	if !sc.main && !sc.looped && served.AtEnds(sc.p, sc.body, ws.List) {
+		return x.serveEnds(sc, ws.List)
+	}
 	ends := make(map[ast.Stmt]bool)
 	for _, w := range ws.List {
 		at, ok := sc.siteOf(w)
@@ -73,7 +78,7 @@ func (x *signalFix) block(sc *scope) string {
 		if stop == nil {
 			return "main waits in " + w.Text + ", " + w.Obstacle(sc.p)
 		}
-		if lock := sc.holding(w.Node); lock != "" {
+		if lock := locked.Holding(sc.p, sc.body, w.Node); lock != "" {
 			return sc.name + " holds " + lock + " while it waits in " + w.Text
 		}
 		end, why := stop(x, sc, at)
@@ -174,7 +179,7 @@ func stopReceive(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 }
 
 // stopResult ends a receive whose value is passed to a function, log.Fatal(<-c),
-// or looked at, if err := <-c; err != nil.
+// returned, kept in a variable, or looked at, if err := <-c; err != nil.
 func (x *signalFix) stopResult(sc *scope, w site, of ast.Expr) (ast.Stmt, string) {
 	stmt, name, arg := w.stmt, "", -1
 	switch s := w.stmt.(type) {
@@ -185,7 +190,14 @@ func (x *signalFix) stopResult(sc *scope, w site, of ast.Expr) (ast.Stmt, string
 		if arg < 0 {
 			name = ""
 		}
+	case *ast.ReturnStmt:
+		if len(s.Results) == 1 && s.Results[0] == w.Node && syntax.InList(w.cur) {
+			name = sc.p.File(s).FreeName(s, "err", "got")
+		}
 	case *ast.AssignStmt:
+		if x.stopKept(sc, w, s, of) {
+			return stmt, ""
+		}
 		inner, ok := w.cur.Parent().Node().(*ast.IfStmt)
 		id, isName := s.Lhs[0].(*ast.Ident)
 		if ok && isName && inner.Init == s && s.Tok == token.DEFINE && len(s.Lhs) == 1 && s.Rhs[0] == w.Node && syntax.InList(w.cur.Parent()) {
@@ -208,6 +220,8 @@ func (x *signalFix) stopResult(sc *scope, w site, of ast.Expr) (ast.Stmt, string
 		switch s := body[0].(type) {
 		case *dst.ExprStmt:
 			s.X.(*dst.CallExpr).Args[arg] = dst.NewIdent(name)
+		case *dst.ReturnStmt:
+			s.Results[0] = dst.NewIdent(name)
 		case *dst.IfStmt:
 			s.Init = nil
 		}
@@ -217,6 +231,24 @@ func (x *signalFix) stopResult(sc *scope, w site, of ast.Expr) (ast.Stmt, string
 			rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "x": e.Clone(of), "v": name, "body": body})...)
 	})
 	return stmt, ""
+}
+
+// stopKept plans the end of a receive whose value an error variable keeps, err :=
+// <-c, and reports whether the statement s is that.
+func (x *signalFix) stopKept(sc *scope, w site, s *ast.AssignStmt, of ast.Expr) bool {
+	id, ok := s.Lhs[0].(*ast.Ident)
+	if !ok || id.Name == "_" || len(s.Lhs) != 1 || s.Rhs[0] != w.Node || !syntax.InList(w.cur) || !syntax.IsError(sc.p.Info.TypeOf(id)) {
+		return false
+	}
+	src := "select {\ncase <-$ctx.Done():\n$leave\ncase $v = <-$x:\n}"
+	if s.Tok == token.DEFINE {
+		src = "var $v error\n" + src
+	}
+	sc.exits++
+	x.edits = append(x.edits, func(e *rewrite.Edit) {
+		e.ReplaceStmt(s, rewrite.Stmts(src, rewrite.Holes{"ctx": sc.ctx, "leave": sc.leave(e), "x": e.Clone(of), "v": id.Name})...)
+	})
+	return true
 }
 
 func stopSend(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
@@ -273,7 +305,7 @@ func stopChanRange(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 	switch {
 	case loop.Key != nil && loop.Tok != token.DEFINE:
 		return nil, "the range over a channel sets a variable"
-	case len(loop.Body.List) == 0 || !fed(sc, loop.X):
+	case len(loop.Body.List) == 0 || !channels.Fed(sc.p, loop.X):
 		return nil, "nothing is seen to send to the channel that " + sc.name + " ranges over"
 	case syntax.ContainsNode(loop.Body, func(n ast.Node) bool {
 		b, ok := n.(*ast.BranchStmt)
@@ -310,51 +342,6 @@ func (sc *scope) dropReturn(e *rewrite.Edit, loop ast.Stmt) {
 	if next := syntax.NextStmt(sc.body.List, loop); returnsNothing(sc, next) {
 		e.Delete(next, about.Removed())
 	}
-}
-
-// fed reports whether the channel x may have a sender: it comes from elsewhere,
-// or the package sends to it.
-func fed(sc *scope, x ast.Expr) bool {
-	id, ok := ast.Unparen(x).(*ast.Ident)
-	if !ok {
-		return true
-	}
-	v, ok := sc.p.Info.Uses[id].(*types.Var)
-	if !ok {
-		return true
-	}
-	for _, f := range sc.p.Files {
-		if syntax.ContainsNode(f.AST, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.SendStmt:
-				id, ok := ast.Unparen(n.Chan).(*ast.Ident)
-				return ok && sc.p.Info.Uses[id] == v
-			case *ast.CallExpr:
-				for _, a := range n.Args {
-					if id, ok := ast.Unparen(a).(*ast.Ident); ok && sc.p.Info.Uses[id] == v && !syntax.IsBuiltin(sc.p, n, "close") {
-						return true
-					}
-				}
-			case *ast.AssignStmt:
-				// From a call that gives a channel.
-				if !syntax.Sets(sc.p, n, v) {
-					return false
-				}
-				call, ok := ast.Unparen(n.Rhs[0]).(*ast.CallExpr)
-				return !ok || !syntax.IsBuiltin(sc.p, call, "make")
-			case *ast.Field:
-				for _, id := range n.Names {
-					if sc.p.Info.Defs[id] == v {
-						return true // a parameter
-					}
-				}
-			}
-			return false
-		}) {
-			return true
-		}
-	}
-	return false
 }
 
 func stopSelect(x *signalFix, sc *scope, w site) (ast.Stmt, string) {

@@ -28,6 +28,9 @@ type Address struct {
 	// lit is the string that begins with the host and can be changed without
 	// changing anything but the listener.
 	Lit *ast.BasicLit
+	// Default is the string that is the whole address where nothing is told, nil
+	// where it is no literal.
+	Default *ast.BasicLit
 	// format reports whether lit is a format for fmt.Sprintf, bare that it is
 	// the host alone.
 	Format, Bare bool
@@ -57,9 +60,11 @@ func ListenedOn(p *rewrite.Package, x ast.Expr) Address {
 		network, addr = call.Args[0], call.Args[1]
 	case p.IsCall(call, "net", "(*net.ListenConfig).Listen") && len(call.Args) == 3:
 		network, addr = call.Args[1], call.Args[2]
-	case p.IsCall(call, "crypto/tls", "NewListener") && len(call.Args) == 2:
-		return ListenedOn(p, call.Args[0])
 	default:
+		// tls.NewListener, or another wrapper
+		if len(call.Args) > 0 && isListener(p.Info.TypeOf(call.Args[0])) && isListener(p.Info.TypeOf(call)) {
+			return ListenedOn(p, call.Args[0])
+		}
 		return Address{Expr: x}
 	}
 	if s, ok := syntax.ConstString(p, network); ok && strings.HasPrefix(s, "unix") {
@@ -68,6 +73,19 @@ func ListenedOn(p *rewrite.Package, x ast.Expr) Address {
 		return Address{Expr: addr}
 	}
 	return AddressOf(p, addr)
+}
+
+// isListener reports whether t is net.Listener or has its methods.
+func isListener(t types.Type) bool {
+	if t == nil {
+		return false
+	}
+	for _, name := range []string{"Accept", "Addr", "Close"} {
+		if obj, _, _ := types.LookupFieldOrMethod(t, true, nil, name); obj == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // AddressOf finds out what is known about the address x.
@@ -94,7 +112,7 @@ func AddressOf(p *rewrite.Package, x ast.Expr) Address {
 	switch {
 	case t.told && t.whole:
 		a.Where = fmt.Sprintf("%s, by default %q", p.File(x).Text(x), t.s)
-		a.Lit = nil
+		a.Default, a.Lit = t.lit, nil
 	case t.told:
 		a.Lit = nil
 	case t.whole && t.named:
@@ -146,7 +164,8 @@ func kingpinDefault(p *rewrite.Package, call *ast.CallExpr) text {
 // toldOf returns the constant x as the default of what is told.
 func toldOf(p *rewrite.Package, x ast.Expr) text {
 	s, ok := syntax.ConstString(p, x)
-	return text{s: s, ok: ok, whole: ok, told: true}
+	lit, _ := ast.Unparen(x).(*ast.BasicLit)
+	return text{s: s, ok: ok, whole: ok, told: true, lit: lit}
 }
 
 // flagOf returns the call that binds the variable at id to a command line flag,

@@ -4,13 +4,14 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
-// server is what is known about a net/http.Server.
-type server struct {
+// Server is what is known about a net/http.Server.
+type Server struct {
 	Lit           *ast.CompositeLit // nil when it has none
 	Addr, Handler ast.Expr          // nil when not set
 	TLS           ast.Expr          // its TLSConfig, nil when not set
@@ -18,7 +19,7 @@ type server struct {
 
 // ServerOf finds out how the server x is set up. ok is false where that is not
 // in sight.
-func ServerOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
+func ServerOf(p *rewrite.Package, x ast.Expr) (srv Server, ok bool) {
 	x = ast.Unparen(x)
 	if lit := serverLit(p, x); lit != nil {
 		return fromLit(lit)
@@ -32,7 +33,7 @@ func ServerOf(p *rewrite.Package, x ast.Expr) (srv server, ok bool) {
 	}
 	v, isVar := obj.(*types.Var)
 	if !isVar || v.Pkg() != p.Types {
-		return server{}, false
+		return Server{}, false
 	}
 	return ServerIn(p, v)
 }
@@ -83,16 +84,16 @@ func Promotes(q *rewrite.Package, sel *ast.SelectorExpr, path string) bool {
 }
 
 // ServerIn finds out how the server in the variable or field v is set up.
-func ServerIn(p *rewrite.Package, v *types.Var) (srv server, ok bool) {
+func ServerIn(p *rewrite.Package, v *types.Var) (srv Server, ok bool) {
 	found := 0
 	if v.IsField() {
 		for _, x := range syntax.PositionalValues(p, v) {
 			lit := serverLit(p, x)
 			if lit == nil {
-				return server{}, false
+				return Server{}, false
 			}
 			if srv, ok = fromLit(lit); !ok {
-				return server{}, false
+				return Server{}, false
 			}
 			found++
 		}
@@ -110,25 +111,30 @@ func ServerIn(p *rewrite.Package, v *types.Var) (srv server, ok bool) {
 			}
 			if lit != nil {
 				if srv, ok = fromLit(lit); !ok {
-					return server{}, false
+					return Server{}, false
 				}
 				continue
 			}
-			return server{}, false
+			return Server{}, false
 		}
 	}
-	if found > 1 || found == 0 && !isServer(v.Type()) {
-		return server{}, false
+	if found > 1 || found == 0 && (!isServer(v.Type()) || handedIn(p, v)) {
+		return Server{}, false
 	}
 	if !srv.setLater(p, v) {
-		return server{}, false
+		return Server{}, false
 	}
 	return srv, true
 }
 
+// handedIn reports whether v gets its value from a range, or is a parameter.
+func handedIn(p *rewrite.Package, v *types.Var) bool {
+	return slices.ContainsFunc(syntax.AssignmentsOf(p, v), func(a syntax.Assignment) bool { return a.Kind == syntax.Ranged }) || len(syntax.ArgumentsFor(p, v)) > 0
+}
+
 // setLater takes in the fields of the server v that are set by assignments. It
 // reports whether each is set but once.
-func (srv *server) setLater(p *rewrite.Package, v *types.Var) bool {
+func (srv *Server) setLater(p *rewrite.Package, v *types.Var) bool {
 	for c := range p.Inspector.Root().Preorder((*ast.AssignStmt)(nil)) {
 		a := c.Node().(*ast.AssignStmt)
 		for i, l := range a.Lhs {
@@ -212,16 +218,16 @@ func isServer(t types.Type) bool {
 	return syntax.IsType(t, "net/http", "Server")
 }
 
-func fromLit(lit *ast.CompositeLit) (srv server, ok bool) {
+func fromLit(lit *ast.CompositeLit) (srv Server, ok bool) {
 	srv.Lit = lit
 	for _, e := range lit.Elts {
 		kv, isKV := e.(*ast.KeyValueExpr)
 		if !isKV {
-			return server{}, false
+			return Server{}, false
 		}
 		key, isIdent := kv.Key.(*ast.Ident)
 		if !isIdent {
-			return server{}, false
+			return Server{}, false
 		}
 		switch key.Name {
 		case "Addr":

@@ -65,5 +65,19 @@ func ServeCall(p *rewrite.Package, call *ast.CallExpr) *Serving {
 	return nil
 }
 
+// ServeValue returns how a method that is passed as a function without parameters
+// serves once it is called, nil when it does not: g.Go(srv.ListenAndServe).
+func ServeValue(p *rewrite.Package, x *ast.SelectorExpr) *Serving {
+	fn, ok := p.Info.Uses[x.Sel].(*types.Func)
+	if !ok || fn.Pkg() == nil || fn.Signature().Recv() == nil || fn.Signature().Params().Len() > 0 {
+		return nil
+	}
+	s := knowledge.ServedBy(fn)
+	if s == nil {
+		return nil
+	}
+	return &Serving{Server: s, Method: fn.Name(), On: x.X}
+}
+
 // IsGin reports whether fn is gin's.
 func IsGin(fn *types.Func) bool { return fn.Pkg().Path() == "github.com/gin-gonic/gin" }

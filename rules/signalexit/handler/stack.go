@@ -4,21 +4,29 @@ import (
 	"go/ast"
 	"go/types"
 
+	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/heat"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
-// Waiting finds the stack that stands while the goroutine waits for the
-// signal, nil when nothing is left to do once the handler is installed.
-func (h *Handler) Waiting() *waits.Waiting {
-	p := h.GoPkg
-	cur, ok := p.Cursor(h.Gostmt)
+// Waiting finds the stacks that stand while the goroutine waits for the signal, one
+// for each place that the function which installs the handler is called from; none
+// when nothing is left to do once it is installed.
+func (h *Handler) Waiting() []*waits.Waiting {
+	cur, ok := h.GoPkg.Cursor(h.Gostmt)
 	if !ok {
 		return nil
 	}
+	return h.waitingFrom(h.GoPkg, cur, heat.MaxCallers)
+}
+
+// waitingFrom finds the stacks when cur installs the handler, through as many callers
+// as depth.
+func (h *Handler) waitingFrom(p *rewrite.Package, cur inspector.Cursor, depth int) []*waits.Waiting {
 	var busy *waits.Waiting // works without waiting in anything
-	for range heat.MaxCallers {
+	for ; depth > 0; depth-- {
 		fn, ok := syntax.EnclosingFunc(cur)
 		if !ok {
 			break
@@ -35,7 +43,7 @@ func (h *Handler) Waiting() *waits.Waiting {
 		w.Waits = waits.Loaded(p, waits.NodesOf(w.Rest)...)
 		if len(w.Waits.List) > 0 {
 			w.Stack(h.S, p, body, fn)
-			return w
+			return []*waits.Waiting{w}
 		}
 		if busy == nil && waits.Works(p, w.Rest) {
 			busy = w
@@ -47,17 +55,53 @@ func (h *Handler) Waiting() *waits.Waiting {
 		}
 		if w.Host.Name.Name == "init" && w.Host.Recv == nil && p.Name == "main" {
 			if m := h.behindInit(); m != nil {
-				return m
+				return []*waits.Waiting{m}
 			}
 			break
 		}
 		call, q := syntax.OnlyCall(h.S, p, w.Host)
 		if q == nil {
+			var out []*waits.Waiting
+			for _, r := range callsOf(h.S, p, w.Host) {
+				c, _ := r.Call()
+				out = append(out, h.waitingFrom(r.Pkg, c, depth-1)...)
+			}
+			if len(out) > 0 {
+				return out
+			}
 			break
 		}
 		cur, p = call, q
 	}
-	return busy
+	if busy == nil {
+		return nil
+	}
+	return []*waits.Waiting{busy}
+}
+
+// callsOf returns the calls of the function outside of tests, nil where it is used
+// otherwise, too.
+func callsOf(s *rewrite.Snapshot, p *rewrite.Package, decl *ast.FuncDecl) []rewrite.Ref {
+	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
+	if obj == nil {
+		return nil
+	}
+	var out []rewrite.Ref
+	for _, r := range s.Refs(rewrite.ObjectKey(obj)) {
+		if r.File.Test {
+			continue
+		}
+		call, ok := r.Call()
+		if !ok {
+			return nil
+		}
+		switch call.Parent().Node().(type) {
+		case *ast.GoStmt, *ast.DeferStmt:
+			return nil
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // behindInit returns where main waits when the goroutine runs from the start of

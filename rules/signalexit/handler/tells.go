@@ -37,7 +37,7 @@ func (h *Handler) TellsMain(w *waits.Waiting) bool {
 			return true
 		}
 	}
-	if h.endsOtherwise(h.Tail) {
+	if h.endsOtherwise(h.Tail) || h.sleeps() && h.othersNotified() {
 		return true
 	}
 	// What other packages end is their own: the goroutines of a database, say.
@@ -47,6 +47,24 @@ func (h *Handler) TellsMain(w *waits.Waiting) bool {
 		}
 		return m.Call != nil && (m.pkg == h.P || m.pkg == h.GoPkg) && stops(m.pkg, m.Call) && !h.defersToo(w, m.Call) && !closesOwn(w, m)
 	})
+}
+
+// sleeps reports whether the goroutine gives others time before it exits.
+func (h *Handler) sleeps() bool {
+	return slices.ContainsFunc(h.path(), func(s ast.Stmt) bool {
+		return syntax.ContainsNode(s, func(n ast.Node) bool { return h.P.IsCall(n, "time", "Sleep") })
+	})
+}
+
+// othersNotified reports whether something else asks for signals, too: its exit may
+// be the one in order, and the goroutine's the one that is forced.
+func (h *Handler) othersNotified() bool {
+	for c := range h.S.Calls("os/signal", "Notify", "NotifyContext") {
+		if !c.File.Test && c.Call != h.Notify.Call {
+			return true
+		}
+	}
+	return false
 }
 
 // toldBy reports whether the function x, which is passed to the goroutine, asks

@@ -9,7 +9,8 @@ import (
 )
 
 // OfServer says how stmt, in the function's body, takes the error of a call that
-// serves; with If and Assign also which statement looks at the error.
+// serves; with If and Assign also which statement looks at the error, nil where
+// whatever follows does.
 func OfServer(p *rewrite.Package, body *ast.BlockStmt, stmt ast.Stmt, call *ast.CallExpr) (form Form, look *ast.IfStmt) {
 	if s, ok := stmt.(*ast.IfStmt); ok {
 		a, ok := s.Init.(*ast.AssignStmt)
@@ -21,10 +22,10 @@ func OfServer(p *rewrite.Package, body *ast.BlockStmt, stmt ast.Stmt, call *ast.
 	switch form = FormOf(stmt, call); form {
 	case Plain, Return, Wrap:
 		return form, nil
+	case Dropped:
+		return Plain, nil
 	case Assign:
-		if look = LooksBehind(p, body, stmt, stmt.(*ast.AssignStmt).Lhs[0]); look != nil {
-			return form, look
-		}
+		return form, LooksBehind(p, body, stmt, stmt.(*ast.AssignStmt).Lhs[0])
 	}
 	return Other, nil
 }

@@ -94,11 +94,17 @@ func Caller(s *rewrite.Snapshot, p *rewrite.Package, fn inspector.Cursor) (call 
 			return call, nil
 		}
 		refs := slices.DeleteFunc(slices.Clone(s.Refs(rewrite.ObjectKey(obj))), func(r rewrite.Ref) bool { return r.File.Test })
-		if len(refs) != 1 {
-			return call, nil
+		// Several commands may have it; one of them is executed.
+		var of *library
+		for _, r := range refs {
+			l := commandField(r.Pkg, r.Expr(), runFields)
+			if l == nil || of != nil && l != of {
+				return call, nil
+			}
+			of = l
 		}
-		if l := commandField(refs[0].Pkg, refs[0].Expr(), runFields); l != nil {
-			return executed(s, l, p)
+		if of != nil {
+			return executed(s, of, p)
 		}
 	case *ast.FuncLit:
 		if l := commandField(p, fn, runFields); l != nil {
