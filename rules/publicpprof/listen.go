@@ -3,6 +3,7 @@ package publicpprof
 import (
 	"go/ast"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -74,7 +75,7 @@ func listeners(s *rewrite.Snapshot) []*listener {
 	}
 	for c := range s.Calls("net/http", "Serve", "ServeTLS") {
 		if n := len(c.Call.Args); n == 2 || n == 4 {
-			add(c, &listener{Address: web.ListenedOn(c.Pkg, c.Call.Args[0]), handler: c.Call.Args[1]})
+			add(c, &listener{Address: web.ListenedOn(c.Pkg, c.Call.Args[0]), handler: c.Call.Args[1], guarded: guard.Listener(c.Pkg, c.Call.Args[0])})
 		}
 	}
 	for _, r := range s.Refs("(*net/http.Server).ListenAndServe", "(*net/http.Server).ListenAndServeTLS", "(*net/http.Server).Serve", "(*net/http.Server).ServeTLS") {
@@ -85,8 +86,14 @@ func listeners(s *rewrite.Snapshot) []*listener {
 		}
 		c := rewrite.Call{Ref: r, Call: at.Node().(*ast.CallExpr), At: at}
 		l := ofServer(r.Pkg, sel.X, web.Embedded(r.Pkg, sel))
+		if l.unseen && strings.HasPrefix(r.Obj.Name(), "Listen") {
+			for _, srv := range web.Listed(r.Pkg, sel.X) {
+				add(c, ofFields(r.Pkg, sel.X, srv))
+			}
+		}
 		if strings.HasPrefix(r.Obj.Name(), "Serve") && len(c.Call.Args) > 0 {
 			l.Address = web.ListenedOn(r.Pkg, c.Call.Args[0])
+			l.guarded = l.guarded || guard.Listener(r.Pkg, c.Call.Args[0])
 		}
 		add(c, l)
 	}
@@ -110,7 +117,14 @@ func ofServer(p *rewrite.Package, x ast.Expr, in *types.Var) *listener {
 	if !ok {
 		return &listener{on: x, unseen: true}
 	}
-	l := &listener{Address: web.AddressOf(p, srv.Addr), handler: srv.Handler, on: x, embedded: in != nil, server: srv.Lit}
+	l := ofFields(p, x, srv)
+	l.embedded = in != nil
+	return l
+}
+
+// ofFields returns the listener of the server x with such fields.
+func ofFields(p *rewrite.Package, x ast.Expr, srv web.Server) *listener {
+	l := &listener{Address: web.AddressOf(p, srv.Addr), handler: srv.Handler, on: x, server: srv.Lit}
 	if srv.Addr == nil {
 		l.Address = web.Address{Host: web.Public, Where: `":http"`}
 	}
@@ -196,13 +210,44 @@ func (l *listener) serves(handler ast.Expr) bool {
 		if guard.Call(p, h) {
 			return false
 		}
-		for _, a := range h.Args {
-			if a = ast.Unparen(a); !p.Info.Types[a].IsNil() && l.serves(a) {
-				return true
-			}
+		return l.servesOne(h.Args)
+	case *ast.UnaryExpr:
+		lit, ok := ast.Unparen(h.X).(*ast.CompositeLit)
+		return ok && l.serves(lit)
+	case *ast.FuncLit:
+		return !guard.Handler(p, h) && l.handsOn(h)
+	case *ast.CompositeLit:
+		// A handler that holds another, logged{next: mux}.
+		if !guard.Passes(p, h) {
+			return false
 		}
+		var fields []ast.Expr
+		for _, x := range h.Elts {
+			if kv, ok := x.(*ast.KeyValueExpr); ok {
+				x = kv.Value
+			}
+			fields = append(fields, x)
+		}
+		return l.servesOne(fields)
 	}
 	return false
+}
+
+// handsOn reports whether the function hands requests to http.DefaultServeMux, by its
+// method.
+func (l *listener) handsOn(fn *ast.FuncLit) bool {
+	ast.Inspect(fn.Body, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "ServeHTTP" && isDefaultMux(l.pkg, sel.X) && l.targetExpr == nil {
+			l.targetExpr = ast.Unparen(sel.X)
+		}
+		return l.targetExpr == nil
+	})
+	return l.targetExpr != nil
+}
+
+// servesOne reports whether one of the expressions serves http.DefaultServeMux.
+func (l *listener) servesOne(list []ast.Expr) bool {
+	return slices.ContainsFunc(list, func(x ast.Expr) bool { return !l.pkg.Info.Types[ast.Unparen(x)].IsNil() && l.serves(x) })
 }
 
 // servesVariable reports whether the variable at id, assigned in branches, may

@@ -41,26 +41,26 @@ func (l *listener) aside() bool {
 		if !ok {
 			return true
 		}
-		given := make(map[types.Object]bool)
-		ast.Inspect(n.Cond, func(n ast.Node) bool {
-			if id, ok := n.(*ast.Ident); ok {
-				given[l.pkg.Info.Uses[id]] = true
-			}
-			return true
-		})
-		found := false
-		if l.Expr != nil {
-			ast.Inspect(l.Expr, func(n ast.Node) bool {
-				id, ok := n.(*ast.Ident)
-				found = found || ok && l.pkg.Info.Uses[id] != nil && given[l.pkg.Info.Uses[id]]
-				return true
-			})
-		}
-		if found {
+		if l.Expr != nil && mentionsAny(l.pkg, n.Cond, l.Expr) {
 			return true
 		}
 	}
 	return false
+}
+
+// mentionsAny reports whether the condition mentions a variable that x does.
+func mentionsAny(p *rewrite.Package, cond, x ast.Expr) bool {
+	given := make(map[types.Object]bool)
+	ast.Inspect(cond, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && p.Info.Uses[id] != nil {
+			given[p.Info.Uses[id]] = true
+		}
+		return true
+	})
+	return syntax.ContainsNode(x, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		return ok && given[p.Info.Uses[id]]
+	})
 }
 
 // named reports whether a name or a string in x of package p, or where the

@@ -56,6 +56,10 @@ func findPublicPprof(s *rewrite.Snapshot) []rewrite.Finding {
 		if !prog.pprof || prog.replaced {
 			continue
 		}
+		if prog.opensByDefault(l) {
+			out = append(out, prog.opened(l))
+			continue
+		}
 		if prog.askedFor(l) {
 			if prog.unspoken(l) {
 				out = append(out, leak(l))

@@ -1,6 +1,7 @@
 package publicpprof
 
 import (
+	"fmt"
 	"go/ast"
 	"go/token"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/internal/web"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -129,4 +131,50 @@ func explained(f *rewrite.File) bool {
 		}
 		return false
 	})
+}
+
+// opensByDefault reports whether the listener is for profiles alone, on an address
+// that a flag for them has by default, and that everybody can reach: no one asks
+// for it.
+func (p *program) opensByDefault(l *listener) bool {
+	if !l.Told || l.Host != web.Public || l.Default == nil || l.Expr == nil || !p.profilesOnly() || !p.whole() || !named(l.pkg, l.Expr, profilesName, 0) {
+		return false
+	}
+	if !l.onAddressOnly(l.at) {
+		return false
+	}
+	decl := syntax.EnclosingDecl(l.at)
+	if decl == nil || syntax.IsMain(l.pkg, decl) {
+		return decl != nil
+	}
+	call, q := syntax.OnlyCall(p.g.s, l.pkg, decl)
+	return q != nil && l.onAddressOnly(call)
+}
+
+// onAddressOnly reports whether the place hangs on no condition but that there is an
+// address.
+func (l *listener) onAddressOnly(at inspector.Cursor) bool {
+	for c := range at.Enclosing((*ast.IfStmt)(nil), (*ast.CaseClause)(nil)) {
+		n, ok := c.Node().(*ast.IfStmt)
+		if !ok {
+			return false
+		}
+		cond, ok := ast.Unparen(n.Cond).(*ast.BinaryExpr)
+		if !ok || cond.Op != token.NEQ || syntax.ExprText(cond.X) != syntax.ExprText(l.Expr) {
+			return false
+		}
+	}
+	return true
+}
+
+// opened is the finding of a listener that is open by default.
+func (p *program) opened(l *listener) rewrite.Finding {
+	f := rewrite.Finding{
+		Pos: l.call.Pos(), End: l.call.End(),
+		Message: fmt.Sprintf("net/http/pprof is served on %s, to everybody who can reach the machine", l.Where),
+	}
+	at := *l
+	at.Lit = l.Default
+	f.Fixes = []*rewrite.Fix{at.bindToLoopback()}
+	return f
 }

@@ -371,3 +371,36 @@ func literalDemands(p *rewrite.Package, n ast.Node) bool {
 		return ok && (id.Name == "RequireAndVerifyClientCert" || id.Name == "RequireAnyClientCert")
 	})
 }
+
+// Listener reports whether the listener x demands a certificate from clients: its
+// configuration of TLS says so.
+func Listener(p *rewrite.Package, x ast.Expr) bool {
+	x = ast.Unparen(x)
+	if id, ok := x.(*ast.Ident); ok {
+		def := syntax.Definition(p, id)
+		if def == nil {
+			return false
+		}
+		x = ast.Unparen(def.Value)
+	}
+	call, ok := x.(*ast.CallExpr)
+	if !ok || len(call.Args) == 0 {
+		return false
+	}
+	if p.IsCall(call, "crypto/tls", "NewListener", "Listen") {
+		return Certificates(p, call.Args[len(call.Args)-1])
+	}
+	return Listener(p, call.Args[0]) // what wraps one
+}
+
+// Passes reports whether a handler of the literal's type is in sight and turns nobody
+// away.
+func Passes(p *rewrite.Package, lit *ast.CompositeLit) bool {
+	obj, _, _ := types.LookupFieldOrMethod(types.NewPointer(p.Info.TypeOf(lit)), true, p.Types, "ServeHTTP")
+	fn, ok := obj.(*types.Func)
+	if !ok {
+		return false
+	}
+	decl, q := declaration(p, fn)
+	return decl != nil && !Handler(q, decl)
+}
