@@ -59,9 +59,9 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 	}
 	whole := x.whole()
 	value, isPair := strings.CutPrefix(text, "GODEBUG=")
-	setenv, container := x.setenvOf(whole), x.inContainer(whole)
+	setenv, container, mapped := x.setenvOf(whole), x.inContainer(whole), x.inMap(whole)
 	switch {
-	case setenv != nil || container:
+	case setenv != nil || container || mapped:
 		value = text
 	case !isPair:
 		return rewrite.Finding{}, false
@@ -77,6 +77,8 @@ func (x *goTrace) finding() (rewrite.Finding, bool) {
 		fix, why = x.setenvFix(setenv, g)
 	case container && g.Rest != "":
 		fix, why = x.valueFix(g.Rest)
+	case mapped:
+		why = "it is not visible whose environment the map is; remove gctrace by hand"
 	case container:
 		why = "another GODEBUG, from envFrom or the image, may show where the variable goes; remove it by hand"
 	default:
@@ -174,6 +176,21 @@ func (x *goTrace) spoken() []string {
 		})
 	}
 	return out
+}
+
+// inMap reports whether the operand is what a map of variables has for GODEBUG.
+func (x *goTrace) inMap(whole inspector.Cursor) bool {
+	kv, ok := whole.Parent().Node().(*ast.KeyValueExpr)
+	if !ok || kv.Value != whole.Node() {
+		return false
+	}
+	tv := x.p.Info.Types[kv.Key]
+	lit, isLit := whole.Parent().Parent().Node().(*ast.CompositeLit)
+	if !isLit || tv.Value == nil || tv.Value.ExactString() != `"GODEBUG"` {
+		return false
+	}
+	_, isMap := syntax.Under(x.p.Info.TypeOf(lit)).(*types.Map)
+	return isMap
 }
 
 // setenvOf returns the call of os.Setenv that gives the operand to GODEBUG.

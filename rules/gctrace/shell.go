@@ -100,6 +100,7 @@ func (s *script) traces() []traceSite {
 	}
 	s.file = f
 	var sites []shellSite
+	var out []traceSite
 	var stack []syntax.Node
 	syntax.Walk(f, func(n syntax.Node) bool {
 		if n == nil {
@@ -111,6 +112,10 @@ func (s *script) traces() []traceSite {
 			if n.Name != nil && n.Name.Value == "GODEBUG" && n.Value != nil {
 				sites = append(sites, shellSite{assign: n, around: slices.Clone(stack)})
 			}
+		case *syntax.ParamExp:
+			if x, ok := s.byDefault(n, stack); ok {
+				out = append(out, x)
+			}
 		case *syntax.CallExpr:
 			for i, w := range n.Args {
 				if i > 0 && passesVariable(s.source(n.Args[0]), s.source(n.Args[i-1]), s.source(w)) {
@@ -121,7 +126,6 @@ func (s *script) traces() []traceSite {
 		stack = append(stack, n)
 		return true
 	})
-	var out []traceSite
 	s.sites = sites
 	for _, x := range sites {
 		if site, ok := s.site(x); ok {
@@ -153,6 +157,15 @@ func (s *script) whole() []byte {
 // span returns the range of n in the text.
 func (s *script) span(n syntax.Node) span.Span {
 	return span.Span{Off: int(n.Pos().Offset()), End: int(n.End().Offset())}
+}
+
+// words returns the words of a command as they stand there.
+func (s *script) words(call *syntax.CallExpr) []string {
+	words := make([]string, len(call.Args))
+	for i, w := range call.Args {
+		words[i] = s.source(w)
+	}
+	return words
 }
 
 func (s *script) source(n syntax.Node) string {
@@ -308,11 +321,8 @@ func (s *script) wanted(x shellSite) string {
 	}
 	if x.word != nil {
 		call := x.around[len(x.around)-1].(*syntax.CallExpr)
-		words := make([]string, len(call.Args))
-		for i, w := range call.Args {
-			words[i] = s.source(w)
-		}
-		if !command.Sets(words, slices.Index(call.Args, x.word)) {
+		words, i := s.words(call), slices.Index(call.Args, x.word)
+		if !command.Sets(words, i) && command.Option(words, i) < 0 {
 			return "it is an argument of " + s.source(call.Args[0]) + "; remove gctrace by hand"
 		}
 	}
@@ -334,8 +344,12 @@ func (s *script) fix(x shellSite, value span.FileText, g godebug.Value) (*rewrit
 	case x.word != nil:
 		call := x.around[len(x.around)-1].(*syntax.CallExpr)
 		i := slices.Index(call.Args, x.word)
-		edits = s.remove(span.Span{Off: s.span(x.word).Off, End: s.span(call.Args[i+1]).Off})
-		skip[x.word] = true
+		from := i
+		if option := command.Option(s.words(call), i); option >= 0 {
+			from = option
+		}
+		edits = s.remove(span.Span{Off: s.span(call.Args[from]).Off, End: s.span(call.Args[i+1]).Off})
+		skip[call.Args[from]], skip[x.word] = true, true
 	default:
 		var err error
 		if edits, err = s.dropAssign(x, skip); err != nil {

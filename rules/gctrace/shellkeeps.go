@@ -1,6 +1,8 @@
 package gctrace
 
 import (
+	"slices"
+
 	"github.com/runtimefix/runtimefix/rules/gctrace/godebug"
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -39,4 +41,22 @@ func (s *script) asks(x shellSite) bool {
 		return !found
 	})
 	return found
+}
+
+// byDefault returns the site of an expansion that gives GODEBUG a value where it has
+// none: ${GODEBUG:=gctrace=1}.
+func (s *script) byDefault(n *syntax.ParamExp, around []syntax.Node) (traceSite, bool) {
+	if n.Param == nil || n.Param.Value != "GODEBUG" || n.Exp == nil || n.Exp.Word == nil || n.Exp.Op != syntax.AssignUnset && n.Exp.Op != syntax.AssignUnsetOrNull {
+		return traceSite{}, false
+	}
+	hidden := godebug.HiddenTrace.FindString(s.source(n.Exp.Word))
+	assigned := func(n syntax.Node) bool {
+		a, ok := n.(*syntax.Assign)
+		return ok && a.Name != nil && a.Name.Value == "GODEBUG" // that one is a site
+	}
+	if hidden == "" || slices.ContainsFunc(around, assigned) || s.inert(shellSite{around: around}) {
+		return traceSite{}, false
+	}
+	at := s.text.File(s.span(n))
+	return traceSite{file: s.t, off: at.Off, end: at.End, value: godebug.Value{Hidden: hidden}, where: s.where, names: s.names}, true
 }

@@ -98,26 +98,60 @@ func envArgs(words []string, at int, out []Role) int {
 }
 
 // Sets reports whether words[i], NAME=value, is surely an operand of env or sudo, with
-// a command behind it: before it stand other operands and what starts env, without
-// options.
+// a command behind it: before it stand other operands, options, and what starts
+// env.
 func Sets(words []string, i int) bool {
 	if i+1 >= len(words) {
 		return false
 	}
-	setter := false
-	for _, w := range words[:i] {
-		switch name := path.Base(w); {
-		case strings.Contains(w, "="):
-			if !setter {
+	setter := ""
+	for k := 0; k < i; k++ {
+		switch name := path.Base(words[k]); {
+		case setter != "" && strings.HasPrefix(words[k], "-"):
+			if strings.HasPrefix(words[k], "--") && !strings.Contains(words[k], "=") {
+				return false // it may take the next word
+			}
+			if len(words[k]) == 2 && strings.Contains(takesValue[setter], words[k][1:]) {
+				k++
+			}
+			if k >= i {
 				return false
 			}
-		case name == "env", name == "sudo", name == "doas":
-			setter = true
-		case setter || name != "exec" && name != "nohup" && name != "setsid":
+		case strings.Contains(words[k], "="):
+			if setter == "" {
+				return false
+			}
+		case takesValue[name] != "":
+			setter = name
+		case setter != "" || name != "exec" && name != "nohup" && name != "setsid":
 			return false
 		}
 	}
-	return setter
+	return setter != ""
+}
+
+// takesValue holds the options of one letter with a value of the programs that set
+// variables for another.
+var takesValue = map[string]string{"env": "uC", "sudo": "ugCDghpRrTtU", "doas": "uC"}
+
+// Option returns the index of the first word of the option by which docker or its
+// like sets the variable in words[i] for a container, -1 where it does not.
+func Option(words []string, i int) int {
+	at := 0
+	if path.Base(words[0]) == "sudo" && len(words) > 1 {
+		at = 1
+	}
+	if i+1 >= len(words) || !slices.Contains([]string{"docker", "podman", "nerdctl", "docker-compose", "podman-compose"}, path.Base(words[at])) ||
+		!slices.ContainsFunc(words[at:i], func(w string) bool { return w == "run" || w == "create" || w == "exec" }) {
+		return -1
+	}
+	switch {
+	case strings.HasPrefix(words[i], "-"):
+		return i // --env=NAME=value
+	case words[i-1] == "-e" || words[i-1] == "--env":
+		return i - 1
+	}
+	return -1
 }
 
 // sshArgs notes the command for another host among the arguments of ssh from at

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"bytes"
 	"go/ast"
 	"go/token"
 	"path"
@@ -153,3 +154,16 @@ func Lowered(fix *rewrite.Fix, rel string) (*rewrite.Fix, string) {
 // and so on, as programs write it: behind "gc" and a blank stands an escape, a
 // class, a group or a verb. It does not match itself.
 var traceLine = regexp.MustCompile(`\bgc[ ](\(|\\|\[|%|#\?)[^@\r\n]{0,40}@`)
+
+// secondsBehind matches a pattern for a line of the trace up to the time since the
+// start, which tells it from other texts with gc in them.
+var secondsBehind = regexp.MustCompile(`\bgc[ ](\(|\\|\[|%|#\?)[^@\r\n]{0,40}@[^ \t\r\n@]{2,30}s\b`)
+
+// readsTrace reports whether the file parses the trace: it has a pattern for its
+// lines, and speaks of gctrace or has the time in the pattern.
+func readsTrace(data []byte) bool {
+	if !bytes.Contains(data, []byte("gc ")) && !bytes.Contains(data, []byte("gc[ ]")) {
+		return false
+	}
+	return bytes.Contains(data, []byte("gctrace")) && traceLine.Match(data) || secondsBehind.Match(data)
+}

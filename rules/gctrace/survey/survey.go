@@ -40,7 +40,7 @@ func Of(s *rewrite.Snapshot, p string) *Survey {
 		_, v.err = s.FilesWith(root, func(p string, data []byte) bool {
 			rel, _ := filepath.Rel(root, p)
 			rel = filepath.ToSlash(rel)
-			reads := !isDocument(rel) && bytes.Contains(data, []byte("gctrace")) && traceLine.Match(data)
+			reads := !isDocument(rel) && readsTrace(data)
 			sets := path.Ext(rel) != ".go" && !isDocument(rel) && otherSetting(data)
 			program := programOf(rel, data)
 			named := environmentFiles(rel, data)
