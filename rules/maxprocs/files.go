@@ -160,10 +160,10 @@ func keyBefore(m *yaml.Node, name string) *yaml.Node {
 
 // service looks at a service of a compose file.
 func (l *cpuLimits) service(m manifest, doc, svc *yaml.Node) {
-	limit := yamledit.Get(svc, "deploy", "resources", "limits", "cpus")
+	limit := merged(svc, "deploy", "resources", "limits", "cpus")
 	place := "deploy"
 	if limit == nil {
-		limit, place = yamledit.Get(svc, "cpus"), "cpus"
+		limit, place = merged(svc, "cpus"), "cpus"
 	}
 	if limit == nil || limit.Kind != yaml.ScalarNode {
 		return
@@ -172,7 +172,7 @@ func (l *cpuLimits) service(m manifest, doc, svc *yaml.Node) {
 	if err != nil || n <= 0 {
 		return
 	}
-	env := yamledit.Get(svc, "environment")
+	env := merged(svc, "environment")
 	if env != nil && (hasVariable(env, "GOMAXPROCS") || yamledit.Get(env, "<<") != nil && l.mentions.any) {
 		return
 	}
@@ -187,7 +187,7 @@ func (l *cpuLimits) service(m manifest, doc, svc *yaml.Node) {
 	name := m.f.Key(svc).Value
 	img, built := l.images.Built(m.t, svc)
 	if !built {
-		img = l.images.Lookup(yamledit.Text(svc, "image"))
+		img = l.images.Lookup(yamledit.Text(merged(svc, "image")))
 	}
 	if img == nil || img.SetsProcs || l.serviceSetElsewhere(name) || l.shellSets(svc) || !l.images.OldDefault(img.Mod) {
 		return
@@ -198,6 +198,8 @@ func (l *cpuLimits) service(m manifest, doc, svc *yaml.Node) {
 	_, own := yamledit.Entry(svc, "environment")
 	var list []yamledit.Splice
 	switch {
+	case own == nil && env != nil:
+		err = errors.New("its environment is merged into it, and one of its own would hide that")
 	case own != nil && (own.Kind == yaml.AliasNode || m.f.Shared(own)):
 		err = errors.New("others share its environment")
 	case own != nil && own.Kind == yaml.SequenceNode && len(own.Content) > 0:
@@ -218,10 +220,40 @@ func (l *cpuLimits) service(m manifest, doc, svc *yaml.Node) {
 	l.report(x, "set GOMAXPROCS to the limit, rounded up; fewer goroutines run at once, none is throttled", list, err)
 }
 
+// merged returns the value at the path below the mapping n, or else below what the
+// key << merges into it.
+func merged(n *yaml.Node, path ...string) *yaml.Node { return mergedIn(n, maxMerges, path) }
+
+// maxMerges bounds how many merges lead to a value: a mapping may merge itself.
+const maxMerges = 5
+
+func mergedIn(n *yaml.Node, depth int, path []string) *yaml.Node {
+	if key, _ := yamledit.Entry(n, path[0]); key != nil {
+		return yamledit.Get(n, path...)
+	}
+	if depth == 0 {
+		return nil
+	}
+	from := yamledit.Get(n, "<<")
+	list := yamledit.Items(from)
+	if list == nil && from != nil {
+		list = []*yaml.Node{from}
+	}
+	for _, src := range list {
+		if src.Kind == yaml.AliasNode {
+			src = src.Alias
+		}
+		if v := mergedIn(src, depth-1, path); v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
 // envFileSets reports whether a file that the service names in env_file sets
 // GOMAXPROCS, or cannot be read while some file does.
 func (l *cpuLimits) envFileSets(m manifest, svc *yaml.Node) bool {
-	n := yamledit.Get(svc, "env_file")
+	n := merged(svc, "env_file")
 	list := yamledit.Items(n)
 	if n != nil && n.Kind == yaml.ScalarNode {
 		list = []*yaml.Node{n}

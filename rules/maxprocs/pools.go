@@ -9,6 +9,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -53,7 +54,10 @@ var poolName = regexp.MustCompile(`(?i)workers?$|worker_?(num|count|s|pool)|num_
 var procsName = regexp.MustCompile(`(?i)^(go)?_?max_?procs$`)
 
 // sizesPool reports whether the number at c is a count of goroutines.
-func sizesPool(p *rewrite.Package, c inspector.Cursor) bool {
+func sizesPool(p *rewrite.Package, c inspector.Cursor) bool { return sizesPoolIn(p, c, 2) }
+
+// sizesPoolIn is sizesPool through as many functions that take the number as depth.
+func sizesPoolIn(p *rewrite.Package, c inspector.Cursor, depth int) bool {
 	c = arithmetic(p, c)
 	if limits(p, c) {
 		return true
@@ -61,7 +65,7 @@ func sizesPool(p *rewrite.Package, c inspector.Cursor) bool {
 	switch n := c.Parent().Node().(type) {
 	case *ast.KeyValueExpr:
 		key, ok := n.Key.(*ast.Ident)
-		return ok && n.Value == c.Node() && poolName.MatchString(key.Name)
+		return ok && n.Value == c.Node() && countsGoroutines(p, key)
 	case *ast.AssignStmt:
 		for i, r := range n.Rhs {
 			if r != c.Node() || len(n.Lhs) != len(n.Rhs) {
@@ -69,7 +73,7 @@ func sizesPool(p *rewrite.Package, c inspector.Cursor) bool {
 			}
 			switch l := n.Lhs[i].(type) {
 			case *ast.SelectorExpr:
-				return poolName.MatchString(l.Sel.Name)
+				return countsGoroutines(p, l.Sel)
 			case *ast.Ident:
 				return countsGoroutines(p, l)
 			}
@@ -81,7 +85,32 @@ func sizesPool(p *rewrite.Package, c inspector.Cursor) bool {
 			}
 		}
 	case *ast.CallExpr:
-		return flagOfPool(p, n)
+		return flagOfPool(p, n) || depth > 0 && takesPool(p, n, c.Node(), depth-1)
+	}
+	return false
+}
+
+// takesPool reports whether the function that is called takes arg as a count of
+// goroutines: it starts so many, or hands it on.
+func takesPool(p *rewrite.Package, call *ast.CallExpr, arg ast.Node, depth int) bool {
+	fn := p.Callee(call)
+	if fn == nil || fn.Signature().Variadic() {
+		return false
+	}
+	decl, q := syntax.DeclarationOf(p.Snapshot(), fn)
+	if decl == nil || decl.Body == nil {
+		return false
+	}
+	params := syntax.ParamObjects(q, decl.Type)
+	for i, a := range call.Args {
+		if a != arg || i >= len(params) || params[i] == nil {
+			continue
+		}
+		for _, c := range syntax.MentionsOf(q, params[i]) {
+			if sizesPoolIn(q, c, depth) {
+				return true
+			}
+		}
 	}
 	return false
 }
@@ -181,7 +210,13 @@ func countsGoroutines(p *rewrite.Package, id *ast.Ident) bool {
 		return false
 	}
 	for c := range p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
-		if p.Info.Uses[c.Node().(*ast.Ident)] == v && limits(p, arithmetic(p, c)) {
+		if p.Info.Uses[c.Node().(*ast.Ident)] != v {
+			continue
+		}
+		if c.ParentEdgeKind() == edge.SelectorExpr_Sel {
+			c = c.Parent() // of a field
+		}
+		if limits(p, arithmetic(p, c)) {
 			return true
 		}
 	}
