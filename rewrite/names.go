@@ -48,6 +48,7 @@ const (
 	GoMod        = scan.GoMod
 	HCL          = scan.HCL
 	Plist        = scan.Plist
+	Jsonnet      = scan.Jsonnet
 )
 
 // Load is load.Load.

@@ -19,7 +19,7 @@ const (
 	YAML                             // *.yaml, *.yml
 	JSON                             // *.json
 	Systemd                          // units, drop-ins and Quadlet files
-	EnvFile                          // .env, *.env, .env.*, environment.d/*.conf
+	EnvFile                          // .env, *.env, .env.*, environment.d/*.conf, and these and units with .j2 or another ending of templates
 	Shell                            // *.sh, *.bash, *entrypoint*, files without extension that begin with #! and a shell
 	Makefile                         // Makefile, GNUmakefile, *.mk
 	Procfile                         // Procfile
@@ -29,10 +29,15 @@ const (
 	GoMod                            // go.mod, go.work
 	HCL                              // *.hcl, *.nomad, *.tf, *.tfvars
 	Plist                            // *.plist
+	Jsonnet                          // *.jsonnet, *.libsonnet
 )
 
 // notDockerfiles are the extensions of files that are about a Dockerfile.
 var notDockerfiles = []string{".md", ".rst", ".adoc", ".html", ".txt", ".js", ".ts", ".py", ".rb", ".rs", ".c", ".java", ".sh", ".yaml", ".yml", ".json", ".toml", ".dockerignore", ".png", ".svg"}
+
+// templateExts are the endings of templates that are filled in when a machine is set
+// up.
+var templateExts = []string{".j2", ".jinja", ".jinja2", ".tmpl", ".template", ".erb"}
 
 // textKinds returns the kinds that the slash-separated path may be of. With
 // sniff it is of these kinds only if its first line names a shell.
@@ -42,6 +47,18 @@ func textKinds(p string) (kinds []TextKind, sniff bool) {
 	lower := strings.ToLower(name)
 	ext := path.Ext(lower)
 	switch {
+	case slices.Contains(templateExts, ext):
+		// Of an environment or a unit, which have one setting a line.
+		if kinds, _ := textKinds(strings.TrimSuffix(p, path.Ext(p))); slices.Equal(kinds, []TextKind{EnvFile}) || slices.Equal(kinds, []TextKind{Systemd}) {
+			return kinds, false
+		}
+		if strings.HasPrefix(lower, ".env.") {
+			return []TextKind{EnvFile}, false
+		}
+		if isDockerfile(lower, ext) {
+			return []TextKind{Dockerfile}, false
+		}
+		return nil, false
 	case name == "go.mod" || name == "go.work":
 		return []TextKind{GoMod}, false
 	case isDockerfile(lower, ext):
@@ -63,6 +80,8 @@ func textKinds(p string) (kinds []TextKind, sniff bool) {
 		return []TextKind{HCL}, false
 	case ext == ".plist":
 		return []TextKind{Plist}, false
+	case ext == ".jsonnet" || ext == ".libsonnet":
+		return []TextKind{Jsonnet}, false
 	case lower == ".env" || ext == ".env" || strings.HasPrefix(lower, ".env.") || ext == ".conf" && path.Base(dir) == "environment.d":
 		return []TextKind{EnvFile}, false
 	case slices.Contains([]string{".sh", ".bash", ".ksh", ".envrc"}, ext):

@@ -22,7 +22,7 @@ The condition is given a second half: the smallest count of each window of sampl
 
 Alerting rules of Prometheus get the same half: the smallest go_goroutines of the last ten minutes is above the greatest of a quarter of an hour before, or above the smallest of an hour before. The first holds for a target that is a quarter of an hour old, so that one which leaks and dies young alerts as well; the second finds slow leaks.
 
-It fires when a loop that waits for a clock compares the count with a limit and all that hangs on it is a message, and when an alerting rule compares go_goroutines, its sum or average, or a series recorded from one of them with a number; rules in a string of a ConfigMap or in the template of a chart are only reported, and so are those that a unit test of promtool expects to fire. Where it would take more than two hours of samples until growth is told there is no fix. It stays silent where the change of the count is looked at (deriv, delta, offset), in recording rules, where work is refused or put off, where two readings are compared, where the count is waited for or exported, and in tests.`,
+It fires when a loop that waits for a clock compares the count with a limit and all that hangs on it is a message, and when an alerting rule compares go_goroutines, its sum or average, or a series recorded from one of them with a number; rules in a string of a ConfigMap in the template of a chart or in Jsonnet are only reported, and so are those that a unit test of promtool expects to fire. Where it would take more than two hours of samples until growth is told there is no fix. It stays silent where the change of the count is looked at (deriv, delta, offset), in recording rules, where work is refused or put off, where two readings are compared, where the count is waited for or exported, and in tests.`,
 	Before: `for range time.Tick(10 * time.Second) {
 	if n := runtime.NumGoroutine(); n > limit {
 		alert("goroutine leak")
@@ -35,9 +35,9 @@ for range time.Tick(10 * time.Second) {
 	}
 }`,
 	Needs:     []rewrite.Need{{Import: "runtime", Idents: []string{"NumGoroutine"}}},
-	TextNeeds: []rewrite.TextNeed{{Kinds: []rewrite.TextKind{rewrite.YAML, rewrite.JSON, rewrite.HelmTemplate}, Contains: []string{"go_goroutines"}}},
+	TextNeeds: []rewrite.TextNeed{{Kinds: []rewrite.TextKind{rewrite.YAML, rewrite.JSON, rewrite.HelmTemplate, rewrite.Jsonnet}, Contains: []string{"go_goroutines"}}},
 	Find: func(s *rewrite.Snapshot) []rewrite.Finding {
-		return slices.Concat(levelAlerts(s), promqlAlerts(s), templateAlerts(s))
+		return slices.Concat(levelAlerts(s), promqlAlerts(s), templateAlerts(s), jsonnetAlerts(s))
 	},
 }
 
