@@ -15,9 +15,10 @@ var (
 	// jsonnetExpr matches the expression of a rule: a block, or a string in quotes.
 	jsonnetExpr = regexp.MustCompile(`(?s)\bexpr\s*:\s*(?:\|\|\|-?[ \t]*\r?\n(.*?)\n[ \t]*\|\|\||'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)")`)
 	jsonnetName = regexp.MustCompile(`\b(alert|record)\s*:\s*['"]([^'"\n]*)['"]`)
-	// jsonnetMatcher matches what a format puts in for a matcher of labels, and
-	// jsonnetValue for anything else.
+	// jsonnetMatcher matches what a format puts in for a matcher of labels,
+	// jsonnetLabels for the names of some, and jsonnetValue for anything else.
 	jsonnetMatcher = regexp.MustCompile(`([{,]\s*)%\(\w+\)s`)
+	jsonnetLabels  = regexp.MustCompile(`(\(\s*)%\(\w+\)s(\s*[,)])`)
 	jsonnetValue   = regexp.MustCompile(`%(?:\(\w+\))?[0-9.]*[a-z]`)
 )
 
@@ -56,7 +57,9 @@ func jsonnetAlerts(s *rewrite.Snapshot) []rewrite.Finding {
 // filledIn returns the expression with something in each place where a format puts
 // in a value.
 func filledIn(expr string) string {
-	return jsonnetValue.ReplaceAllString(jsonnetMatcher.ReplaceAllString(expr, `${1}a="b"`), "1")
+	expr = jsonnetMatcher.ReplaceAllString(expr, `${1}a="b"`)
+	expr = jsonnetLabels.ReplaceAllString(expr, `${1}a${2}`)
+	return jsonnetValue.ReplaceAllString(expr, "1")
 }
 
 // jsonnetAlert returns the name of the alert of which src[begin:end] is the
