@@ -22,7 +22,7 @@ The fix takes the signal as the end of a context, makes what main waits in retur
 
 What is pending runs after the fix, and closes, cancels or shuts down what other goroutines use. A goroutine that would end the process or panic because of that gets a look at the context before it does, or there is no fix; nor is there one where a lock would be held then.
 
-It fires when a goroutine exits on the first signal, or on one of several, while deferred calls with an effect beyond the process are pending in main, or in the functions that main waits in. It stays silent when those calls only release what the end of the process releases, when the goroutine makes them itself, when it tells main to stop, on that signal or another, and when it exits on a second signal only.`,
+It fires when a goroutine exits on the first signal, or on one of several, while deferred calls with an effect beyond the process are pending in main, or in the functions that main waits in. A goroutine that exits when the context of signal.NotifyContext is done, which nothing else looks at, and one whose function several mains call are only reported. It stays silent when those calls only release what the end of the process releases, when the goroutine makes them itself, when it tells main to stop, on that signal or another, when it gives others that ask for signals time before, and when it exits on a second signal only.`,
 	Before: `c := make(chan os.Signal, 1)
 signal.Notify(c, syscall.SIGTERM)
 go func() {
