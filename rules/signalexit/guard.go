@@ -74,7 +74,7 @@ func (x *signalFix) guardOne(e *ended.Set, h ended.Hazard) string {
 		ctx, leave = sc.ctx, sc.leave
 	} else {
 		if d, ok := fn.Node().(*ast.FuncDecl); ok && h.Pkg == x.h.P {
-			if ctx, ok = x.tellGoroutine(d); !ok {
+			if ctx, ok = x.tellGoroutine(e, d); !ok {
 				return why
 			}
 		} else if h.Lit == nil || h.Pkg != x.h.P || !syntax.Encloses(x.main.Body, h.Lit) || h.Lit.Type.Results != nil {

@@ -130,7 +130,7 @@ func (x *signalFix) behindCall(p *rewrite.Package, up *ast.FuncDecl, call *ast.C
 	case result.Assign:
 		a := st.(*ast.AssignStmt)
 		next := syntax.NextStmt(list, st)
-		if look, ok := next.(*ast.IfStmt); ok && !code && look.Init == nil && look.Else == nil && result.ComparesNil(look.Cond) && result.SameVar(p, a.Lhs[0], look.Cond.(*ast.BinaryExpr).X) {
+		if look, ok := next.(*ast.IfStmt); ok && !code && look.Init == nil && look.Else == nil && result.SameVar(p, a.Lhs[0], result.ErrorIn(look.Cond)) {
 			return rest[1:], ""
 		}
 		// code := run(); os.Exit(code)

@@ -135,7 +135,7 @@ func (x *signalFix) callee(at waits.Wait) string {
 	}
 	x.edits = append(x.edits, func(e *rewrite.Edit) {
 		e.Replace(look.Cond, rewrite.Expr("$is && !errors.Is($err, context.Canceled)",
-			rewrite.Holes{"is": e.Clone(look.Cond), "err": e.Clone(look.Cond.(*ast.BinaryExpr).X)}))
+			rewrite.Holes{"is": e.Clone(look.Cond), "err": e.Clone(result.ErrorIn(look.Cond))}))
 	})
 	return ""
 }
@@ -184,7 +184,7 @@ func (x *signalFix) formInMain(call *ast.CallExpr) result.Form {
 	if a, ok := x.at.(*ast.AssignStmt); ok && form == result.Assign {
 		// err := run(), and then a look at err
 		next, ok := syntax.NextStmt(x.main.Body.List, a).(*ast.IfStmt)
-		if !ok || next.Init != nil || next.Else != nil || !result.ComparesNil(next.Cond) {
+		if !ok || next.Init != nil || next.Else != nil || result.ErrorIn(next.Cond) == nil {
 			return result.Other
 		}
 		x.at, x.follows = next, syntax.NextStmt(x.main.Body.List, next) != nil

@@ -7,6 +7,7 @@ import (
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/ended"
 	"github.com/runtimefix/runtimefix/rules/signalexit/params"
 )
 
@@ -14,7 +15,7 @@ import (
 // nobody else calls, gets the context that the signal ends: by a parameter that
 // it has and does nothing else with than look whether it is done, or by a new one.
 // It returns the name of the context there.
-func (x *signalFix) tellGoroutine(decl *ast.FuncDecl) (ctx string, ok bool) {
+func (x *signalFix) tellGoroutine(e *ended.Set, decl *ast.FuncDecl) (ctx string, ok bool) {
 	if ctx, ok := x.told[decl]; ok {
 		return ctx, true
 	}
@@ -44,7 +45,7 @@ func (x *signalFix) tellGoroutine(decl *ast.FuncDecl) (ctx string, ok bool) {
 		if !syntax.IsType(v.Type(), "context", "Context") {
 			continue
 		}
-		if sc.given = v; v.Name() == "" || v.Name() == "_" || !params.OnlyLooks(p, decl, v) || x.sign(x.mainScope(), call.Args[i]) != "" {
+		if sc.given = v; v.Name() == "" || v.Name() == "_" || !params.OnlyLooks(p, decl, v) && !e.Mentions(p, call.Args[i]) || x.sign(x.mainScope(), call.Args[i]) != "" {
 			return "", false
 		}
 		x.told[decl] = v.Name()

@@ -40,7 +40,7 @@ func FormOf(stmt ast.Stmt, call *ast.CallExpr) Form {
 		}
 	case *ast.IfStmt:
 		// if err := run(); err != nil { ... }
-		if a, ok := s.Init.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && a.Rhs[0] == call && s.Else == nil && ComparesNil(s.Cond) {
+		if a, ok := s.Init.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && a.Rhs[0] == call && s.Else == nil && ErrorIn(s.Cond) != nil {
 			return If
 		}
 	case *ast.AssignStmt:
@@ -62,6 +62,21 @@ func ComparesNil(x ast.Expr) bool {
 	}
 	id, ok := b.Y.(*ast.Ident)
 	return ok && id.Name == "nil"
+}
+
+// ErrorIn returns the error of which the condition asks that it is one, and maybe
+// more behind that: err != nil && err != io.EOF; nil where it does not.
+func ErrorIn(cond ast.Expr) ast.Expr {
+	b, ok := ast.Unparen(cond).(*ast.BinaryExpr)
+	switch {
+	case !ok:
+		return nil
+	case b.Op == token.LAND:
+		return ErrorIn(b.X)
+	case ComparesNil(b):
+		return b.X
+	}
+	return nil
 }
 
 // Fails reports whether st is a branch that is taken when call returns an error.

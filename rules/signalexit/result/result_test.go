@@ -52,7 +52,7 @@ func Other_If_closedLeftOut() {
 	}
 }
 
-func Other_If_bothLooked() {
+func If_If_bothLooked() {
 	if err := serve(); err != nil && err != http.ErrServerClosed {
 		log.Fatal(err)
 	}
