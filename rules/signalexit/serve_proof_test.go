@@ -15,6 +15,35 @@ const handler = `
 `
 
 var servePrograms = []signalProgram{
+	{"ends", `
+func main() {
+` + handler + `
+	time.AfterFunc(200*time.Millisecond, ready)
+	if len(os.Args) > 2 {
+		log.Fatal(http.ListenAndServeTLS("localhost:0", os.Args[1], os.Args[2], mux))
+	}
+	log.Println("without a certificate")
+	log.Fatal(http.ListenAndServe("localhost:0", mux))
+}
+`, 0},
+	{"unlooked", `
+func main() {
+` + handler + `
+	time.AfterFunc(200*time.Millisecond, ready)
+	err := http.ListenAndServe("localhost:0", mux)
+	log.Fatal("not on a signal: ", err)
+}
+`, 0},
+	{"received", `
+func main() {
+` + handler + `
+	errs := make(chan error, 1)
+	go func() { errs <- http.ListenAndServe("localhost:0", mux) }()
+	time.AfterFunc(200*time.Millisecond, ready)
+	err := <-errs
+	log.Fatal("not on a signal: ", err)
+}
+`, 0},
 	{"accept", `
 func main() {
 	ln, err := net.Listen("tcp", "localhost:0")
