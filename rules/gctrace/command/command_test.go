@@ -1,6 +1,8 @@
 package command
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,6 +36,32 @@ func TestRoles(t *testing.T) {
 		}
 		if got.String() != want {
 			t.Errorf("%s: got %s", test, got.String())
+		}
+	}
+}
+
+func TestSetters(t *testing.T) {
+	// Words apart by |, the one with GODEBUG among them; behind => whether env or sudo
+	// sets it, and from which word on it is an option of docker.
+	for test, want := range map[string]string{
+		"env|GODEBUG=gctrace=1|app":                   "true -1",
+		"exec|env|-u|A|GODEBUG=gctrace=1|app":         "true -1",
+		"env|-u|GODEBUG=gctrace=1|app":                "false -1",
+		"sudo|-u|api|A=b|GODEBUG=gctrace=1|app":       "true -1",
+		"sudo|--user|api|GODEBUG=gctrace=1|app":       "false -1",
+		"sudo|app|GODEBUG=gctrace=1|x":                "false -1",
+		"env|GODEBUG=gctrace=1":                       "false -1",
+		"docker|run|-e|GODEBUG=gctrace=1|image":       "false 2",
+		"sudo|docker|run|-e|GODEBUG=gctrace=1|image":  "false 3",
+		"podman|run|--env=GODEBUG=gctrace=1|image":    "false 2",
+		"docker|run|image|GODEBUG=gctrace=1|x":        "false -1",
+		"docker|build|--env|GODEBUG=gctrace=1|.":      "false -1",
+		"kubectl|set|env|deploy/x|GODEBUG=gctrace=1|": "false -1",
+	} {
+		words := strings.Split(test, "|")
+		i := slices.IndexFunc(words, func(w string) bool { return strings.Contains(w, "GODEBUG") })
+		if got := fmt.Sprint(Sets(words, i), " ", Option(words, i)); got != want {
+			t.Errorf("%s: got %s", test, got)
 		}
 	}
 }

@@ -56,15 +56,34 @@ func (h *Handler) sleeps() bool {
 	})
 }
 
-// othersNotified reports whether something else asks for signals, too: its exit may
-// be the one in order, and the goroutine's the one that is forced.
+// othersNotified reports whether something else asks for the same signal, too: its
+// exit may be the one in order, and the goroutine's the one that is forced.
 func (h *Handler) othersNotified() bool {
+	own := signalsOf(h.Notify.Call)
 	for c := range h.S.Calls("os/signal", "Notify", "NotifyContext") {
-		if !c.File.Test && c.Call != h.Notify.Call {
+		if c.File.Test || c.Call == h.Notify.Call || c.Pkg != h.P && !waits.Imports(c.Pkg.Types, h.P.Path) && !waits.Imports(h.P.Types, c.Pkg.Path) {
+			continue
+		}
+		list := signalsOf(c.Call)
+		if len(list) == 0 || slices.ContainsFunc(list, func(name string) bool { return slices.Contains(own, name) }) {
 			return true
 		}
 	}
 	return false
+}
+
+// signalsOf returns the names of the signals that the call asks for.
+func signalsOf(call *ast.CallExpr) (out []string) {
+	for _, a := range call.Args[min(1, len(call.Args)):] {
+		switch id := syntax.LastName(a); {
+		case id == nil:
+		case id.Name == "Interrupt":
+			out = append(out, "SIGINT")
+		default:
+			out = append(out, id.Name)
+		}
+	}
+	return out
 }
 
 // toldBy reports whether the function x, which is passed to the goroutine, asks
