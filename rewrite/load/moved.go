@@ -1,10 +1,9 @@
 package load
 
 import (
-	"go/types"
 	"slices"
-	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/declared"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -18,7 +17,7 @@ func (l *Loader) follow(s *Snapshot) {
 	moved := make(map[string]*Package) // by import path
 	for _, p := range s.Packages {
 		if p.edited() && p.ForTest == "" || p.edited() && p.ForTest == p.Path {
-			if was := l.first[p.ID]; was != nil && declarations(was, false) != declarations(p.Types, false) {
+			if was := l.first[p.ID]; was != nil && declared.By(was, false) != declared.By(p.Types, false) {
 				moved[p.Path] = p
 			}
 		}
@@ -102,26 +101,4 @@ func (x *exports) without(gone func(path string) bool) *exports {
 // edited reports whether a file of p is not what is on disk.
 func (p *Package) edited() bool {
 	return slices.ContainsFunc(p.Files, func(f *File) bool { _, ok := p.snap.overlay[f.Path]; return ok })
-}
-
-// declarations describes what p declares: all, or what other packages can see.
-func declarations(p *types.Package, all bool) string {
-	var b strings.Builder
-	qualify := func(q *types.Package) string { return q.Path() }
-	for _, name := range p.Scope().Names() {
-		obj := p.Scope().Lookup(name)
-		tn, isType := obj.(*types.TypeName)
-		if !all && !obj.Exported() && !isType {
-			continue
-		}
-		b.WriteString(types.ObjectString(obj, qualify) + "\n")
-		if named, ok := obj.Type().(*types.Named); isType && ok && !tn.IsAlias() {
-			for m := range named.Methods() {
-				if all || m.Exported() {
-					b.WriteString(types.ObjectString(m, qualify) + "\n")
-				}
-			}
-		}
-	}
-	return b.String()
 }

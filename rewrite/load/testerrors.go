@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/declared"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -41,5 +42,5 @@ func (l *Loader) withTests(p *Package) *packages.Package {
 // SameDeclarations reports whether the package declares what q does, an earlier
 // state of it: files that neither shows, its tests say, are as right as before.
 func (p *Package) SameDeclarations(q *Package) bool {
-	return p.Types != nil && q.Types != nil && (p.Types == q.Types || declarations(p.Types, true) == declarations(q.Types, true))
+	return p.Types != nil && q.Types != nil && (p.Types == q.Types || declared.By(p.Types, true) == declared.By(q.Types, true))
 }
