@@ -24,7 +24,7 @@ A file that os.Create or O_TRUNC opens is emptied by the process that the superv
 
 The file is opened with O_APPEND, the error is returned or logged as that of opening the file is, and the file is closed. A new file gets the mode 0600, unless the program changes modes or owners of files.
 
-It fires when a file that the same function opens by name goes to debug.SetCrashOutput, or to a function that does nothing else with it, and is emptied or not opened for appending, when the error of opening it or of the call is dropped, when the file stays open for nothing, and when the operational log is written to the file too; then it only reports. It stays silent about emptying where the name is new in every run, O_EXCL is set, or the program, in whatever package of the module, renames, reads or empties what is there, and about pipes, temporary files and nil. In tests it only reports.`,
+It fires when a file that the same function opens by name goes to debug.SetCrashOutput, or to a function that does nothing else with it, and is emptied or not opened for appending, when the error of opening it or of the call is dropped (not by name, in a function that says nothing where the file cannot be opened either), when the file stays open for nothing, and when the operational log is written to the file too; then it only reports. It stays silent about emptying where the name is new in every run, O_EXCL is set, or the program, in whatever package of the module, renames, reads or empties what is there, and about pipes, temporary files and nil. In tests it only reports.`,
 	Before: `f, err := os.Create("/var/log/crash.log")
 if err != nil {
 	log.Fatal(err)
@@ -428,7 +428,7 @@ func redirectsTo(p *rewrite.Package, c inspector.Cursor) bool {
 // errorDropped reports a call whose error nobody looks at.
 func (f *crashFile) errorDropped() (rewrite.Finding, bool) {
 	stmt := syntax.EffectStmt(f.call.At)
-	if stmt == nil {
+	if stmt == nil || f.bestEffort(stmt) {
 		return rewrite.Finding{}, false
 	}
 	out := rewrite.Finding{
@@ -452,6 +452,17 @@ func (f *crashFile) errorDropped() (rewrite.Finding, bool) {
 		},
 	}}
 	return out, true
+}
+
+// bestEffort reports whether the error of the call in stmt is dropped by name, in a
+// function that also says nothing where the file cannot be opened: reports are
+// written where that works.
+func (f *crashFile) bestEffort(stmt ast.Stmt) bool {
+	if _, named := stmt.(*ast.AssignStmt); !named || f.failed == nil || len(f.failed.List) != 1 {
+		return false
+	}
+	ret, ok := f.failed.List[0].(*ast.ReturnStmt)
+	return ok && len(ret.Results) == 0
 }
 
 // leftOpen reports a file that stays open though only the runtime needs it.
