@@ -11,6 +11,7 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
 	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 // A keptOwner is a field that keeps the owner of what another one leads to, and
@@ -65,11 +66,8 @@ func (rs *Releases) owners(t types.Type) []*types.Var {
 // alwaysPart returns the owner's type where every literal of t's type that gives
 // the named field a value gives it a part of what the owner has, nil else.
 func (rs *Releases) alwaysPart(home *rewrite.Package, t types.Type, name string, owner *types.Var) (typ types.Type) {
-	for c := range home.Inspector.Root().Preorder((*ast.CompositeLit)(nil)) {
+	for _, c := range literalsOf(home)[finalizer.FinalizedKey(t)] {
 		lit := c.Node().(*ast.CompositeLit)
-		if finalizer.FinalizedKey(home.Info.TypeOf(lit)) != finalizer.FinalizedKey(t) {
-			continue
-		}
 		part, of := named(home, lit, name), syntax.FieldValue(home, lit, owner)
 		if part == nil || home.Info.Types[part].IsNil() {
 			continue
@@ -93,6 +91,19 @@ func (rs *Releases) alwaysPart(home *rewrite.Package, t types.Type, name string,
 		typ = has
 	}
 	return typ
+}
+
+// literalsOf returns the composite literals of the package by the keys of their types.
+func literalsOf(p *rewrite.Package) map[string][]inspector.Cursor {
+	type key struct{ p *rewrite.Package }
+	return rewrite.Memo(p.Snapshot(), key{p}, func() map[string][]inspector.Cursor {
+		out := make(map[string][]inspector.Cursor)
+		for c := range p.Inspector.Root().Preorder((*ast.CompositeLit)(nil)) {
+			of := finalizer.FinalizedKey(p.Info.TypeOf(c.Node().(ast.Expr)))
+			out[of] = append(out[of], c)
+		}
+		return out
+	})
 }
 
 // makesOwner reports whether the owner is made for the handle, both in one literal:
