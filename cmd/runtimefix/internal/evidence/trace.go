@@ -17,6 +17,10 @@ import (
 // readAhead is how much of a trace is read at once.
 const readAhead = 1 << 20
 
+// room is what the process may take before the collector works harder: a dense trace
+// stays below 200 MB so, and a thin one does not pay for that.
+const room = 160 << 20
+
 // traceHeader is how a trace begins (internal/trace/version, ReadHeader).
 var traceHeader = regexp.MustCompile(`^go (1\.\d+) trace\x00\x00\x00`)
 
@@ -27,9 +31,8 @@ func IsTrace(head []byte) bool { return traceHeader.Match(head) }
 // what it holds, with Cut set. progress is told the bytes read so far; it may be
 // nil.
 func ReadTrace(ctx context.Context, r io.Reader, progress func(int64)) (*Recording, error) {
-	// The library makes a second of the trace at a time, and garbage of it: half
-	// the room keeps a dense trace below 200 MB at no cost that could be measured.
-	defer debug.SetGCPercent(debug.SetGCPercent(50))
+	// The library makes a second of the trace at a time, and garbage of it.
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), room)))
 	in := &counted{r: r, progress: progress}
 	head := make([]byte, 16)
 	if n, err := io.ReadFull(in, head); err != nil {
@@ -141,21 +144,21 @@ func (c *collector) event(ev *trace.Event) {
 		c.last4 = [4]startOf{}
 		return
 	case trace.EventStateTransition:
-		c.seen(ev)
-		c.transition(ev)
+		c.seen(ev.Time())
+		c.transition(ev, c.last)
 	case trace.EventRangeBegin:
-		c.seen(ev)
+		c.seen(ev.Time())
 		c.begin(ev)
 	case trace.EventRangeEnd:
-		c.seen(ev)
+		c.seen(ev.Time())
 		c.end(ev)
 	}
 }
 
-func (c *collector) seen(ev *trace.Event) {
-	c.last = ev.Time()
+func (c *collector) seen(at trace.Time) {
+	c.last = at
 	if !c.started {
-		c.started, c.first = true, c.last
+		c.started, c.first = true, at
 	}
 }
 
@@ -266,37 +269,37 @@ func userFrames(s trace.Stack) []Frame {
 	return out
 }
 
-func (c *collector) transition(ev *trace.Event) {
+// transition sees a change of state at a time. Each question to ev copies it.
+func (c *collector) transition(ev *trace.Event, at trace.Time) {
 	t := ev.StateTransition()
 	switch t.Resource.Kind {
 	case trace.ResourceProc:
 		from, to := t.Proc()
-		c.threads.proc(ev.Thread(), ev.Time(), from, to)
+		c.threads.proc(ev.Thread(), at, from, to)
 	case trace.ResourceGoroutine:
 		from, to := t.Goroutine()
-		id := t.Resource.Goroutine()
 		switch {
-		case from == trace.GoNotExist && to == trace.GoRunnable:
-			c.created(id, ev, t.Stack)
 		case to == trace.GoRunning:
-			c.runs(id, ev)
+			c.runs(t.Resource.Goroutine(), ev.Thread(), at)
+		case from == trace.GoNotExist && to == trace.GoRunnable:
+			c.created(t.Resource.Goroutine(), ev, t.Stack)
 		case from == trace.GoRunning && to == trace.GoNotExist:
-			c.threads.ended(ev.Thread(), ev.Time(), c.goroutines.end(id))
+			c.threads.ended(ev.Thread(), at, c.goroutines.end(t.Resource.Goroutine()))
 		}
 	}
 }
 
 // runs sees a goroutine run on a thread.
-func (c *collector) runs(id trace.GoID, ev *trace.Event) {
-	back, fresh := c.threads.runs(ev.Thread(), ev.Time())
+func (c *collector) runs(id trace.GoID, on trace.ThreadID, at trace.Time) {
+	back, fresh := c.threads.runs(on, at)
 	if back != nil {
 		c.sites[siteKey{Threads, back.frame}].Count--
 	}
 	if !fresh || c.goroutines.start(id) == nil {
 		return
 	}
-	for _, st := range c.threads.gone(ev.Thread(), ev.Time()) {
-		c.hit(Threads, []Frame{st.frame}, ev.Time())
+	for _, st := range c.threads.gone(on, at) {
+		c.hit(Threads, []Frame{st.frame}, at)
 	}
 }
 
