@@ -27,7 +27,7 @@ Since Go 1.25 the runtime takes the CPU quota of the container for its default o
 
 The call is removed; a pool is sized by runtime.GOMAXPROCS(0); the import of automaxprocs is dropped with its requirement. A container with a CPU limit whose module is older gets GOMAXPROCS in its environment.
 
-It fires when runtime.GOMAXPROCS is called for its effect with the value of runtime.NumCPU, when in a module that honours quotas runtime.NumCPU sizes a pool of goroutines or a semaphore, when a module at go 1.25 or later imports automaxprocs for its effect or calls its maxprocs.Set, and when a Kubernetes container or a compose service with a CPU limit surely runs the program of a module below go 1.25 in the same tree, by Dockerfile and image name, and nothing sets GOMAXPROCS. It only reports where the program has a number of its own beside NumCPU: a flag, a minimum, another value. It stays silent when GOMAXPROCS gets any other value, when its result is used, in tests, and when the module switches the runtime's own quota handling off.`,
+It fires when runtime.GOMAXPROCS is called for its effect with the value of runtime.NumCPU, when in a module that honours quotas runtime.NumCPU sizes a pool of goroutines or a semaphore, when a module at go 1.25 or later imports automaxprocs for its effect or calls its maxprocs.Set, and when a Kubernetes container or a compose service with a CPU limit surely runs the program of a module below go 1.25 in the same tree, by Dockerfile and image name, and nothing sets GOMAXPROCS. It only reports where the program has a number of its own beside NumCPU: a flag, a minimum, another value. Where the program says beside the call that it uses all CPUs, the fix is unsafe. It stays silent when GOMAXPROCS gets any other value, when its result is used, in tests, and when the module switches the runtime's own quota handling off.`,
 	Before: `func main() {
 	runtime.GOMAXPROCS(runtime.NumCPU())
 	serve()
@@ -202,9 +202,14 @@ func (q *quotas) calls() []rewrite.Finding {
 			out = append(out, f)
 			continue
 		}
+		fix := "remove the call"
+		safety := rewrite.Safe
+		if told(c.Pkg, stmt) {
+			fix, safety = "remove the call; what the program says about it beside it stays", rewrite.Unsafe
+		}
 		f.Fixes = append(f.Fixes, &rewrite.Fix{
-			Message: "remove the call",
-			Safety:  rewrite.Safe,
+			Message: fix,
+			Safety:  safety,
 			Apply: func(e *rewrite.Edit) error {
 				remove(e)
 				if def != nil {
