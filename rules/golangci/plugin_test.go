@@ -193,16 +193,16 @@ func TestCustomBuild(t *testing.T) {
 	run(lint, "go", "build", "-o", bin, "./cmd/golangci-lint")
 
 	write("m/go.mod", "module example.com/m\n\ngo 1.24\n")
-	write("m/a.go", "package main\n\nimport \"runtime\"\n\nfunc main() {\n\tfor {\n\t\truntime.GC()\n\t}\n}\n")
+	write("m/a.go", "package main\n\nimport \"runtime\"\n\nfunc main() {\n\tprintln(do(true))\n}\n\nfunc do(fail bool) bool {\n\truntime.LockOSThread()\n\tif fail {\n\t\treturn false\n\t}\n\tprintln()\n\truntime.UnlockOSThread()\n\treturn true\n}\n")
 	write("m/.golangci.yml", "version: \"2\"\nlinters:\n  default: none\n  enable: [runtimefix]\n  settings:\n    custom:\n      runtimefix:\n        type: module\n")
 	m := filepath.Join(dir, "m")
-	if out := run(m, bin, "run", "./..."); !strings.Contains(out, "a.go:7:3: forcedgc: runtime.GC") {
+	if out := run(m, bin, "run", "./..."); !strings.Contains(out, "a.go:10:2: threadlock: ") {
 		t.Errorf("golangci-lint run: %s", out)
 	}
 	if out := run(m, bin, "run", "--fix", "./..."); !strings.Contains(out, "0 issues") {
 		t.Errorf("golangci-lint run --fix: %s", out)
 	}
-	if data, _ := os.ReadFile(filepath.Join(m, "a.go")); strings.Contains(string(data), "runtime.GC") {
+	if data, _ := os.ReadFile(filepath.Join(m, "a.go")); !strings.Contains(string(data), "defer runtime.UnlockOSThread()") {
 		t.Errorf("golangci-lint --fix leaves\n%s", data)
 	}
 }
