@@ -56,21 +56,15 @@ func atMostOne(p *rewrite.Package, call *ast.CallExpr) bool {
 // other values, or its address is taken: a flag or the environment may set it. Of a
 // field only what the same function does with it counts.
 func otherValues(p *rewrite.Package, c inspector.Cursor, l ast.Expr) bool {
-	id, ok := ast.Unparen(l).(*ast.Ident)
-	if sel, isField := ast.Unparen(l).(*ast.SelectorExpr); isField {
-		id, ok = sel.Sel, true
-	}
-	if !ok {
+	id := syntax.LastName(l)
+	if id == nil {
 		return false
 	}
 	v, ok := p.Info.ObjectOf(id).(*types.Var)
 	if !ok {
 		return false
 	}
-	var within ast.Node
-	for fn := range c.Enclosing((*ast.FuncDecl)(nil)) {
-		within = fn.Node()
-	}
+	within := syntax.EnclosingDecl(c)
 	for _, a := range syntax.AssignmentsOf(p, v) {
 		lit, isLit := a.Value.(*ast.BasicLit)
 		switch {

@@ -305,13 +305,9 @@ func (rs *Releases) secondFields(t types.Type, r *Release) map[string]bool {
 	out := make(map[string]bool)
 	rs.seconds[key] = out
 	for _, p := range rs.s.Packages {
-		for c := range p.Inspector.Root().Preorder((*ast.CompositeLit)(nil)) {
-			lit := c.Node().(*ast.CompositeLit)
-			if finalizer.FinalizedKey(p.Info.TypeOf(lit)) != key {
-				continue
-			}
+		for _, c := range literalsOf(p)[key] {
 			given := make(map[types.Object][]string)
-			handlesGiven(p, lit, given)
+			handlesGiven(p, c.Node().(*ast.CompositeLit), given)
 			for _, names := range given {
 				if slices.ContainsFunc(names, func(n string) bool { return r.fields[n] }) {
 					for _, n := range names {
