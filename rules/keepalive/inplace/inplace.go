@@ -50,7 +50,7 @@ func HoldsValue(p *rewrite.Package, x ast.Expr) bool {
 		return false
 	}
 	field, ok := p.Info.Selections[sel].Obj().(*types.Var)
-	return ok && hasCType(field) && !pointerFields(p)[field]
+	return ok && hasCType(field) && !pointerFields(p)[field] && !ofMissing(p, sel)
 }
 
 // hasCType reports whether v has a type of C that is not written as a pointer:
@@ -238,6 +238,9 @@ func IsCValue(p *rewrite.Package, x ast.Expr) bool {
 		return false // a type
 	}
 	inner := cgo.Converted(p, x)
+	if ofMissing(p, inner) {
+		return false
+	}
 	t := p.Info.TypeOf(inner)
 	if t == nil {
 		sel, ok := inner.(*ast.SelectorExpr)
