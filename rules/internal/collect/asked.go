@@ -22,7 +22,8 @@ var asksToFree = regexp.MustCompile(`^(?i:clean|clear|drop|evict|flush|free|purg
 
 // isAskedFor reports whether a condition or case around cur names the
 // collection, or the platform for which it is: a command "gc", an option forceGC,
-// a channel of such wishes, the parameter "flush" of a request.
+// a channel of such wishes, the parameter "flush" of a request. A condition before
+// cur, where all else has left, counts as one around it.
 func isAskedFor(p *rewrite.Package, cur inspector.Cursor) bool {
 	// A number or a time that is called gcInterval or lastGC asks for nothing.
 	answers := func(id *ast.Ident) bool {
@@ -67,6 +68,41 @@ func isAskedFor(p *rewrite.Package, cur inspector.Cursor) bool {
 				}
 			}
 		}
+	}
+	for c := cur; ; c = c.Parent() {
+		switch c.Node().(type) {
+		case *ast.FuncDecl, *ast.FuncLit, *ast.File:
+			return false
+		}
+		for prev, ok := c.PrevSibling(); ok; prev, ok = prev.PrevSibling() {
+			if n, isIf := prev.Node().(*ast.IfStmt); isIf && n.Else == nil && turnsAway(n) && named(n.Cond) {
+				return true
+			}
+		}
+	}
+}
+
+// turnsAway reports whether n leaves where something is not so.
+func turnsAway(n *ast.IfStmt) bool {
+	switch x := ast.Unparen(n.Cond).(type) {
+	case *ast.UnaryExpr:
+		if x.Op != token.NOT {
+			return false
+		}
+	case *ast.BinaryExpr:
+		if x.Op != token.NEQ {
+			return false
+		}
+	default:
+		return false
+	}
+	last := len(n.Body.List) - 1
+	if last < 0 {
+		return false
+	}
+	switch n.Body.List[last].(type) {
+	case *ast.ReturnStmt, *ast.BranchStmt:
+		return true
 	}
 	return false
 }

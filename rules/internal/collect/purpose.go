@@ -16,7 +16,7 @@ import (
 // saysCollects matches doc comments of functions that are there to collect.
 var saysCollects = regexp.MustCompile(`(?i)(?:force|trigger|run)\w*.{0,3}(?:gc\b|garbage)|garbage collect`)
 
-var collects = regexp.MustCompile(`(?i)(?:force|trigger|run|free|release|collect|do).?(?:gc|garbage|mem(?:ory)?\b|os.?memory)|garbage`)
+var collects = regexp.MustCompile(`(?i)(?:force|trigger|run|free|release|collect|call|invoke|perform|do).?(?:gc|garbage|mem(?:ory)?\b|os.?memory)|garbage`)
 
 // purposeful reports whether the function is there to collect: its name or doc
 // comment says so.
