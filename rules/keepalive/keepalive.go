@@ -35,11 +35,10 @@ return int(n)`,
 	After: `n := C.res_use(r.h) // r has a finalizer that frees r.h
 runtime.KeepAlive(r)
 return int(n)`,
-	Needs: append([]rewrite.Need{
+	Needs: slices.Concat([]rewrite.Need{
 		{Import: "C"}, // not in tests: cgo does not work there
-		{Import: "runtime", Idents: []string{"SetFinalizer", "AddCleanup"}, Tests: true},
 		{Import: "os", Idents: []string{"Fd"}, Tests: true},
-	}, systemCallNeeds()...),
+	}, finalizer.Needs, systemCallNeeds()),
 	Emits: []string{"runtime"},
 	Find:  findKeepalive,
 }
@@ -133,8 +132,9 @@ func (k *keeper) file(p *rewrite.Package, f *rewrite.File) []rewrite.Finding {
 			at[h] = append(at[h], use{x, o})
 		}
 	}
+	reads := k.reads(f)
 	for c := range root.Preorder((*ast.CallExpr)(nil), (*ast.SelectorExpr)(nil), (*ast.StarExpr)(nil), (*ast.IndexExpr)(nil), (*ast.RangeStmt)(nil)) {
-		all, more := k.crossingsAt(p, f, c)
+		all, more := k.crossingsAt(p, f, c, reads)
 		for _, x := range all {
 			note(x)
 		}
@@ -156,8 +156,9 @@ func (k *keeper) file(p *rewrite.Package, f *rewrite.File) []rewrite.Finding {
 }
 
 // crossingsAt returns the boundaries at c, and what else is wrong with the
-// pointers that cross them.
-func (k *keeper) crossingsAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor) (all []*crossing, out []rewrite.Finding) {
+// pointers that cross them. reads says whether to look for reads of memory that a
+// finalizer unmaps.
+func (k *keeper) crossingsAt(p *rewrite.Package, f *rewrite.File, c inspector.Cursor, reads bool) (all []*crossing, out []rewrite.Finding) {
 	switch c.Node().(type) {
 	case *ast.SelectorExpr, *ast.StarExpr:
 		if x := readAt(p, f, c); x != nil {
@@ -178,7 +179,7 @@ func (k *keeper) crossingsAt(p *rewrite.Package, f *rewrite.File, c inspector.Cu
 			if x.Raw || x.C {
 				out = append(out, k.wrappers(x)...)
 			}
-			if k.releases.Registers() && len(k.objects(x)) == 0 {
+			if reads && len(k.objects(x)) == 0 {
 				if y := k.accessAt(p, f, c); y != nil {
 					x = y // mapped memory, unix.Msync(m.data)
 				}
@@ -197,12 +198,18 @@ func (k *keeper) crossingsAt(p *rewrite.Package, f *rewrite.File, c inspector.Cu
 			all = append(all, x)
 		}
 	}
-	if k.releases.Registers() {
+	if reads {
 		if x := k.accessAt(p, f, c); x != nil {
 			all = append(all, x)
 		}
 	}
 	return all, out
+}
+
+// reads reports whether code of f may read memory that a finalizer unmaps or frees:
+// one unmaps what is a slice, or a slice can be made of a pointer.
+func (k *keeper) reads(f *rewrite.File) bool {
+	return k.releases.Registers() && (syntax.ImportsPath(f, "unsafe") || k.releases.Unmapping())
 }
 
 // flow returns the liveness in a function's body.

@@ -23,6 +23,21 @@ func (rs *Releases) Registers() bool {
 	return *rs.registers
 }
 
+// Unmapping reports whether some finalizer or cleanup unmaps or frees memory that Go
+// code may read.
+func (rs *Releases) Unmapping() bool {
+	if rs.unmaps == nil {
+		found := false
+		if rs.Registers() {
+			for _, list := range rs.registered().Set {
+				found = found || rs.Of(list[0].Elem).unmaps
+			}
+		}
+		rs.unmaps = &found
+	}
+	return *rs.unmaps
+}
+
 // Views returns the names of the fields of what t points at that are slices of
 // memory that its finalizer unmaps or frees, or that have such slices in them.
 // Code of Go reads them like any other memory.

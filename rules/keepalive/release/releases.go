@@ -18,6 +18,7 @@ type Releases struct {
 	s          *rewrite.Snapshot
 	finalizers *finalizer.Finalizers
 	registers  *bool                      // whether something registers finalizers at all
+	unmaps     *bool                      // whether one of them frees memory that Go reads
 	released   map[string]*Release        // by type
 	seconds    map[string]map[string]bool // fields with the handle of another, by type
 	viewed     map[string]map[string]bool // fields that are slices of what finalizers unmap, by type
