@@ -100,28 +100,38 @@ func (s *Snapshot) Refs(keys ...string) []Ref {
 func (s *Snapshot) index() map[string][]Ref {
 	refs := make(map[string][]Ref)
 	for _, p := range s.Packages {
-		for i, f := range p.Files {
-			file := p.Files[i]
-			ast.Inspect(f.AST, func(n ast.Node) bool {
-				id, ok := n.(*ast.Ident)
-				if !ok {
-					return true
-				}
+		keys := make(map[types.Object]string) // "" for what has none; to make one takes long
+		for _, f := range p.Files {
+			root, _ := p.Cursor(f.AST)
+			for c := range root.Preorder((*ast.Ident)(nil)) {
+				id := c.Node().(*ast.Ident)
 				obj := p.Info.Uses[id]
-				if obj == nil || obj.Pkg() == nil {
-					return true
+				if obj == nil {
+					continue
 				}
-				_, isFunc := obj.(*types.Func)
-				if !isFunc && obj.Parent() != obj.Pkg().Scope() {
-					return true
+				k, known := keys[obj]
+				if !known {
+					if hasKey(obj) {
+						k = ObjectKey(obj)
+					}
+					keys[obj] = k
 				}
-				k := ObjectKey(obj)
-				refs[k] = append(refs[k], Ref{Pkg: p, File: file, Ident: id, Obj: obj})
-				return true
-			})
+				if k != "" {
+					refs[k] = append(refs[k], Ref{Pkg: p, File: f, Ident: id, Obj: obj})
+				}
+			}
 		}
 	}
 	return refs
+}
+
+// hasKey reports whether obj is a function, a method, or declared in a package.
+func hasKey(obj types.Object) bool {
+	if obj.Pkg() == nil {
+		return false
+	}
+	_, isFunc := obj.(*types.Func)
+	return isFunc || obj.Parent() == obj.Pkg().Scope()
 }
 
 // Call is a direct call of a function or method.

@@ -6,6 +6,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"regexp"
 	"strings"
 
 	"github.com/dave/dst"
@@ -196,6 +197,9 @@ func (f *faultSetting) wholeProgram(out *rewrite.Finding, cur inspector.Cursor) 
 	if f.kept {
 		fix, why = nil, "the old value is kept for later; make the setting where memory is read that the program did not allocate, and drop the variable"
 	}
+	if syntax.Said(f.call.File, f.stmt, aboutFaults) {
+		fix, why = nil, "the comment says that faults are to be recovered; the setting is the goroutine's own, so make it in each that reads the memory, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
+	}
 	if why != "" {
 		out.NoFix = why
 	} else {
@@ -203,6 +207,9 @@ func (f *faultSetting) wholeProgram(out *rewrite.Finding, cur inspector.Cursor) 
 	}
 	return true
 }
+
+// aboutFaults matches comments by which the author stands for the setting.
+var aboutFaults = regexp.MustCompile(`(?i)recover|mmap|unmapped|mapped memory|sigsegv|sigbus|segfault`)
 
 // outlives fills in the finding of a setting that outlives the function, on some
 // path. It reports whether there is one.

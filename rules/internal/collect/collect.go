@@ -159,7 +159,7 @@ func (c Collector) finding(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stmt
 
 // whyNot says why the collection may be meant, "" when nothing speaks for that.
 func whyNot(call rewrite.Call, stmt ast.Stmt, h heat.Heat) string {
-	if said(call.File, stmt, aboutFreeing) {
+	if syntax.Said(call.File, stmt, aboutFreeing) {
 		return "a comment says that the collection brings something about"
 	}
 	for _, place := range append([]heat.Place{{Pkg: call.Pkg}}, h.Path...) {
@@ -246,7 +246,7 @@ func (c Collector) classed(fix *rewrite.Fix, call rewrite.Call, stmt ast.Stmt, h
 	switch {
 	case dep != "":
 		why = dep + " frees what it gives out by finalizers, which the call may be there to drive"
-	case said(call.File, stmt, meant):
+	case syntax.Said(call.File, stmt, meant):
 		why = "a comment stands for it"
 	case h.Paced:
 		why = "memory is then collected when the heap has grown, not by the clock"

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"go/ast"
-	"go/token"
 	"go/types"
 	"regexp"
 	"strings"
@@ -102,19 +101,6 @@ var aboutFreeing = regexp.MustCompile(`(?i)finali[sz]|\bweak|destructor|descript
 // meant matches comments by which the author stands for the collection, or says
 // how much it is about.
 var meant = regexp.MustCompile(`(?i)https?://|#\d|\bissue\b|workaround|(?:do not|don.t|never) (?:remove|delete)|\b(?:needed|required|necessary|important|on purpose|intentional\w*|deliberate\w*|otherwise|without this|oom|out of memory|peak|\d+ ?[kmgt]i?b|(?:mega|giga|tera)bytes?)\b`)
-
-// said reports whether a comment beside the statement, or right above it, matches.
-func said(f *rewrite.File, stmt ast.Stmt, re *regexp.Regexp) bool {
-	line := func(pos token.Pos) int { return f.Pkg.Snapshot().Position(pos).Line }
-	at := line(stmt.Pos())
-	for _, g := range f.AST.Comments {
-		above, beside := line(g.End()) == at-1, line(g.Pos()) == at && g.Pos() > stmt.Pos()
-		if (above || beside) && re.MatchString(g.Text()) {
-			return true
-		}
-	}
-	return false
-}
 
 // yields reports whether the statement behind stmt lets other goroutines run, as
 // is done to wait for finalizers and cleanups: it yields, or sleeps in a loop that

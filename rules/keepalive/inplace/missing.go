@@ -3,6 +3,7 @@ package inplace
 import (
 	"go/ast"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 )
@@ -63,12 +64,14 @@ func (m missing) mentions(p *rewrite.Package, x ast.Expr) bool {
 // isMissing reports whether obj stands for a package that could not be loaded.
 func isMissing(obj types.Object) bool {
 	name, ok := obj.(*types.PkgName)
-	return ok && name.Imported().Path() != "C" && name.Imported() != types.Unsafe && !name.Imported().Complete()
+	return ok && name != nil && name.Imported().Path() != "C" && name.Imported() != types.Unsafe && !name.Imported().Complete()
 }
 
 func missingIn(p *rewrite.Package) missing {
 	m := make(missing)
-	if p.Types == nil {
+	if !slices.ContainsFunc(p.Files, func(f *rewrite.File) bool {
+		return slices.ContainsFunc(f.AST.Imports, func(spec *ast.ImportSpec) bool { return isMissing(p.Info.PkgNameOf(spec)) })
+	}) {
 		return m
 	}
 	note := func(is bool, names ...*ast.Ident) {
