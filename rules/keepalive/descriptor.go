@@ -28,7 +28,7 @@ func (k *keeper) lostFile(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 	}
 	v := syntax.LocalVar(p, id)
 	body := syntax.BodyOf(fn.Node())
-	if v == nil || !(body.Pos() <= v.Pos() && v.Pos() < body.End()) {
+	if v == nil || !within(body, v) {
 		return nil
 	}
 	what := outlives(p, body, c)
@@ -37,6 +37,13 @@ func (k *keeper) lostFile(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 	}
 	x := callAt(p, f, c, nil)
 	o := resource{v: v, typ: v.Type()}
+	if w := assertedFrom(p, body, v); w != nil {
+		// The same file, by another name.
+		whole := resource{v: w, typ: w.Type()}
+		if !within(body, w) || k.alive(x, whole.subject()) || k.flow(p, body).Holding(whole.subject()).Stored {
+			return nil
+		}
+	}
 	if k.alive(x, o.subject()) || !k.owned(x, o) {
 		return nil
 	}
@@ -46,6 +53,28 @@ func (k *keeper) lostFile(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 		Message: "the descriptor is " + what + " but its file is not: when " + v.Name() + " is collected, its finalizer closes the descriptor",
 		NoFix:   "what uses the descriptor must hold " + v.Name() + ", or own a duplicate (syscall.Dup) of the descriptor",
 	}
+}
+
+func within(body *ast.BlockStmt, v *types.Var) bool {
+	return body.Pos() <= v.Pos() && v.Pos() < body.End()
+}
+
+// assertedFrom returns the interface variable whose value v is, by a type assertion;
+// nil where v comes from elsewhere.
+func assertedFrom(p *rewrite.Package, body *ast.BlockStmt, v *types.Var) *types.Var {
+	val := syntax.OnlyValue(p, body, v)
+	if val == nil {
+		return nil
+	}
+	assert, ok := ast.Unparen(val).(*ast.TypeAssertExpr)
+	if !ok {
+		return nil
+	}
+	id, ok := ast.Unparen(assert.X).(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	return syntax.LocalVar(p, id)
 }
 
 // outlives says how the value of the expression at c outlives the function with

@@ -20,6 +20,9 @@ var asksFor = regexp.MustCompile(`(?:^|[^A-Z])GC(?:[^a-z]|$)|(?:^|[^A-Za-z])gc(?
 // letting go of what is held in memory.
 var asksToFree = regexp.MustCompile(`^(?i:clean|clear|drop|evict|flush|free|purge|release|reset|shrink|trim|unload)`)
 
+// counts matches the names of numbers that ask for a collection as well: gc=1.
+var counts = regexp.MustCompile(`^(?i:(?:do|run|force|want|with)?_?gc)$`)
+
 // isAskedFor reports whether a condition or case around cur names the
 // collection, or the platform for which it is: a command "gc", an option forceGC,
 // a channel of such wishes, the parameter "flush" of a request. A condition before
@@ -33,7 +36,7 @@ func isAskedFor(p *rewrite.Package, cur inspector.Cursor) bool {
 		}
 		switch t := t.Underlying().(type) {
 		case *types.Basic:
-			return t.Info()&(types.IsBoolean|types.IsString) != 0
+			return t.Info()&(types.IsBoolean|types.IsString) != 0 || counts.MatchString(id.Name)
 		case *types.Signature, *types.Chan:
 			return true
 		}

@@ -51,6 +51,9 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		if h.Kind != heat.Recurring || h.Dynamic {
 			continue
 		}
+		if h.Request() && endsSession(call, h) {
+			continue
+		}
 		if c.endsStage(call, decl) && (h.Finite || h.Conditional || h.Request() || h.Mixed) {
 			continue
 		}

@@ -63,6 +63,30 @@ func operatorAction(call rewrite.Call, h heat.Heat) bool {
 	return false
 }
 
+// ends matches the words of handlers' names and routes for the end of what a user
+// had going: a tunnel, a session, a device.
+var ends = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:disconnect|shutdown|shut_down|logout|log_out|poweroff|eject|unmount)(?:$|[^a-z])`)
+
+// endsSession reports whether the request that leads to the call is one by which a
+// user ends something, which comes now and then.
+func endsSession(call rewrite.Call, h heat.Heat) bool {
+	for _, place := range append([]heat.Place{{Pkg: call.Pkg, At: call.At}}, h.Path...) {
+		fn, ok := place.At, true
+		switch fn.Node().(type) {
+		case *ast.FuncLit, *ast.FuncDecl:
+		default:
+			fn, ok = syntax.EnclosingFunc(place.At)
+		}
+		if !ok || !onRequest(place.Pkg, fn.Node()) {
+			continue
+		}
+		if d, isDecl := fn.Node().(*ast.FuncDecl); isDecl && ends.MatchString(spelled(d.Name.Name)) || web.Routed(place.Pkg, fn, ends) {
+			return true
+		}
+	}
+	return false
+}
+
 // keyOf returns the name under which the function literal at fn stands in a table.
 func keyOf(p *rewrite.Package, fn inspector.Cursor) string {
 	var key ast.Expr
