@@ -110,7 +110,7 @@ func (e *Set) call(p *rewrite.Package, call *ast.CallExpr, depth int) bool {
 		if v, ok := syntax.BaseVar(p, call.Args[0]).(*types.Var); ok {
 			e.chans[keyOf(v)] = true
 		}
-		if ch, ok := p.Info.TypeOf(call.Args[0]).Underlying().(*types.Chan); ok && e.unclear(p, call.Args[0]) {
+		if ch, ok := syntax.Under(p.Info.TypeOf(call.Args[0])).(*types.Chan); ok && e.unclear(p, call.Args[0]) {
 			e.elems = append(e.elems, ch.Elem())
 		}
 		return e.value(p, call.Args[0])
@@ -209,7 +209,7 @@ func (e *Set) closed(p *rewrite.Package, x ast.Expr) bool {
 	if v := syntax.BaseVar(p, x); v != nil && e.chans[keyOf(v)] {
 		return true
 	}
-	ch, ok := p.Info.TypeOf(x).Underlying().(*types.Chan)
+	ch, ok := syntax.Under(p.Info.TypeOf(x)).(*types.Chan)
 	return ok && slices.ContainsFunc(e.elems, func(t types.Type) bool { return types.Identical(t, ch.Elem()) })
 }
 

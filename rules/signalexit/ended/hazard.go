@@ -71,7 +71,7 @@ func (e *Set) closesAny() {
 			if !syntax.IsBuiltin(p, call, "close") || len(call.Args) != 1 {
 				continue
 			}
-			if ch, ok := p.Info.TypeOf(call.Args[0]).Underlying().(*types.Chan); ok {
+			if ch, ok := syntax.Under(p.Info.TypeOf(call.Args[0])).(*types.Chan); ok {
 				e.elems = append(e.elems, ch.Elem())
 			}
 		}
@@ -140,7 +140,7 @@ func asksOK(p *rewrite.Package, x ast.Expr) bool {
 		x = u.X
 	}
 	id, ok := ast.Unparen(x).(*ast.Ident)
-	return ok && types.Identical(p.Info.TypeOf(id).Underlying(), types.Typ[types.Bool])
+	return ok && types.Identical(syntax.Under(p.Info.TypeOf(id)), types.Typ[types.Bool])
 }
 
 // takesSelf reports whether the function around c looks for its own process.

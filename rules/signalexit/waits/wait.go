@@ -225,8 +225,14 @@ func (f *waitFinder) call(p *rewrite.Package, call *ast.CallExpr, out *Waits, de
 		if _, isLit := ast.Unparen(call.Fun).(*ast.FuncLit); isLit {
 			out.add(waitOther, call, "a function literal")
 		}
-		// A job taken from a channel is taken to return.
-		if !fromChannel(p, call) {
+		id := syntax.LastName(call.Fun)
+		switch {
+		case fromChannel(p, call):
+			// A job taken from a channel is taken to return.
+		case id != nil && stayName.MatchString(id.Name):
+			// Of a package that could not be loaded, or a value.
+			out.add(waitOther, call, text)
+		default:
 			out.Slow = append(out.Slow, call)
 		}
 	case isClosable(fn):
