@@ -5,7 +5,6 @@ package keepalive
 import (
 	"go/ast"
 	"go/types"
-	"maps"
 	"slices"
 	"strings"
 
@@ -35,22 +34,9 @@ return int(n)`,
 	After: `n := C.res_use(r.h) // r has a finalizer that frees r.h
 runtime.KeepAlive(r)
 return int(n)`,
-	Needs: slices.Concat([]rewrite.Need{
-		{Import: "C"}, // not in tests: cgo does not work there
-		{Import: "os", Idents: []string{"Fd"}, Tests: true},
-	}, finalizer.Needs, systemCallNeeds()),
+	Needs: needs(),
 	Emits: []string{"runtime"},
 	Find:  findKeepalive,
-}
-
-// systemCallNeeds are for files that make system calls on what may be a handle or
-// an address.
-func systemCallNeeds() []rewrite.Need {
-	var out []rewrite.Need
-	for _, path := range slices.Sorted(maps.Keys(cgo.SyscallPackages)) {
-		out = append(out, rewrite.Need{Import: path, Idents: cgo.DescriptorCalls, Tests: true})
-	}
-	return out
 }
 
 func findKeepalive(s *rewrite.Snapshot) []rewrite.Finding {

@@ -34,7 +34,7 @@ call()
 if err := ctx.Err(); err != nil {
 	return
 }`,
-	Needs: []rewrite.Need{{Import: "runtime", Idents: []string{"LockOSThread"}, Tests: true}},
+	Needs: []rewrite.Need{{Import: "runtime", Idents: []string{"LockOSThread"}, Tests: true, Syntax: mayLeak}},
 	Find:  findThreadlock,
 }
 
