@@ -2,6 +2,7 @@ package collect
 
 import (
 	"go/ast"
+	"iter"
 	"regexp"
 
 	"github.com/runtimefix/runtimefix/rewrite"
@@ -28,24 +29,15 @@ func operatorAction(call rewrite.Call, h heat.Heat) bool {
 	if h.Typed {
 		return true
 	}
-	for _, place := range append([]heat.Place{{Pkg: call.Pkg, At: call.At}}, h.Path...) {
-		fn, ok := place.At, true
-		switch fn.Node().(type) {
-		case *ast.FuncLit, *ast.FuncDecl:
-		default:
-			fn, ok = syntax.EnclosingFunc(place.At)
-		}
-		if !ok {
-			continue
-		}
+	for p, fn := range functionsOn(call, h) {
 		name := ""
 		if d, isDecl := fn.Node().(*ast.FuncDecl); isDecl {
 			name = d.Name.Name
 		}
-		if actions.MatchString(name) || actionRoutes.MatchString(keyOf(place.Pkg, fn)) {
+		if actions.MatchString(name) || actionRoutes.MatchString(keyOf(p, fn)) {
 			return true
 		}
-		if !onRequest(place.Pkg, fn.Node()) {
+		if !onRequest(p, fn.Node()) {
 			continue
 		}
 		sends := syntax.ContainsNode(syntax.BodyOf(fn.Node()), func(n ast.Node) bool {
@@ -56,7 +48,7 @@ func operatorAction(call rewrite.Call, h heat.Heat) bool {
 			id := syntax.LastName(c.Fun)
 			return id != nil && redirects.MatchString(id.Name)
 		})
-		if sends || actionRoutes.MatchString(spelled(name)) || web.Routed(place.Pkg, fn, actionRoutes) {
+		if sends || actionRoutes.MatchString(spelled(name)) || web.Routed(p, fn, actionRoutes) {
 			return true
 		}
 	}
@@ -70,21 +62,32 @@ var ends = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:disconnect|shutdown|shut_down|
 // endsSession reports whether the request that leads to the call is one by which a
 // user ends something, which comes now and then.
 func endsSession(call rewrite.Call, h heat.Heat) bool {
-	for _, place := range append([]heat.Place{{Pkg: call.Pkg, At: call.At}}, h.Path...) {
-		fn, ok := place.At, true
-		switch fn.Node().(type) {
-		case *ast.FuncLit, *ast.FuncDecl:
-		default:
-			fn, ok = syntax.EnclosingFunc(place.At)
-		}
-		if !ok || !onRequest(place.Pkg, fn.Node()) {
+	for p, fn := range functionsOn(call, h) {
+		if !onRequest(p, fn.Node()) {
 			continue
 		}
-		if d, isDecl := fn.Node().(*ast.FuncDecl); isDecl && ends.MatchString(spelled(d.Name.Name)) || web.Routed(place.Pkg, fn, ends) {
+		if d, isDecl := fn.Node().(*ast.FuncDecl); isDecl && ends.MatchString(spelled(d.Name.Name)) || web.Routed(p, fn, ends) {
 			return true
 		}
 	}
 	return false
+}
+
+// functionsOn yields the functions on the path to the call, with their packages.
+func functionsOn(call rewrite.Call, h heat.Heat) iter.Seq2[*rewrite.Package, inspector.Cursor] {
+	return func(yield func(*rewrite.Package, inspector.Cursor) bool) {
+		for _, place := range append([]heat.Place{{Pkg: call.Pkg, At: call.At}}, h.Path...) {
+			fn, ok := place.At, true
+			switch fn.Node().(type) {
+			case *ast.FuncLit, *ast.FuncDecl:
+			default:
+				fn, ok = syntax.EnclosingFunc(place.At)
+			}
+			if ok && !yield(place.Pkg, fn) {
+				return
+			}
+		}
+	}
 }
 
 // keyOf returns the name under which the function literal at fn stands in a table.
