@@ -221,7 +221,7 @@ func asked(p *rewrite.Package, at inspector.Cursor, l *listener) bool {
 		if syntax.Encloses(n, l.call) || n.Else != nil && syntax.Encloses(n.Else, at.Node()) {
 			continue
 		}
-		if named(p, n.Cond, pprofName, 0) {
+		if named(p, n.Cond, pprofName, 0) && !web.OnByDefault(p, n.Cond) {
 			return true
 		}
 	}
