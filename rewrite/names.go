@@ -65,6 +65,9 @@ func RealPath(path string) string { return load.RealPath(path) }
 // Memo is load.Memo.
 func Memo[T any](s *Snapshot, key any, make func() T) T { return load.Memo(s, key, make) }
 
+// MemoDisk is load.MemoDisk.
+func MemoDisk[T any](s *Snapshot, key any, make func() T) T { return load.MemoDisk(s, key, make) }
+
 // ObjectKey is load.ObjectKey.
 func ObjectKey(obj types.Object) string { return load.ObjectKey(obj) }
 

@@ -213,3 +213,26 @@ func whole(res *rewrite.Result) string {
 	}
 	return b.String()
 }
+
+// What is found out about the files on disk is found out once, however many parts
+// there are.
+func TestPartsAskDiskOnce(t *testing.T) {
+	dir, _ := tree(t, partsTree)
+	finds, made := 0, 0
+	asks := &rewrite.Finder{
+		Name:  "asks",
+		Needs: []rewrite.Need{{Idents: []string{"GC"}}},
+		Find: func(s *rewrite.Snapshot) []rewrite.Finding {
+			type key struct{}
+			finds++
+			rewrite.MemoDisk(s, key{}, func() bool { made++; return true })
+			return nil
+		},
+	}
+	if _, err := rewrite.Run(context.Background(), rewrite.Options{Config: rewrite.Config{Dir: dir, Tests: true}, PartSize: 1}, []*rewrite.Finder{asks}); err != nil {
+		t.Fatal(err)
+	}
+	if finds < 2 || made != 1 {
+		t.Errorf("asked %d times in %d parts", made, finds)
+	}
+}

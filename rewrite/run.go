@@ -140,6 +140,7 @@ type runner struct {
 	sel      func([]Found) []bool
 	unwanted map[place]bool // nil when all findings are wanted
 	inputs   *inputs.Set    // nil when the result is not kept
+	disk     inputs.Answers // for all parts and platforms
 }
 
 // find returns the findings of all finders in v's snapshot, sorted by position and

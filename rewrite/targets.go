@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/internal/repo"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 	"github.com/runtimefix/runtimefix/rewrite/scan"
@@ -353,7 +354,7 @@ func (r *runner) loadView(opt Options, t targets, platform string, res *Result) 
 		cfg.Env = append(slices.Clone(cfg.Env), "GOOS="+goos, "GOARCH="+goarch)
 	}
 	l := load.NewLoader(r.ctx, cfg, opt.Overlay)
-	l.Inputs, l.Cache = r.inputs, opt.Cache
+	l.Inputs, l.Disk, l.Cache = r.inputs, &r.disk, opt.Cache
 	for path := range t.ignored {
 		l.ReadOnly[path] = "git ignores it"
 	}
@@ -394,6 +395,14 @@ func addGroup(l *load.Loader, g load.Group) []load.Problem {
 	return out
 }
 
+type mentionKey struct{ mod, names string }
+
+// mentioned are the files of a module in which a name stands.
+type mentioned struct {
+	paths []string
+	err   error
+}
+
 // mention returns the packages of the candidates' modules, by the directory to
 // list them from, that are not loaded yet and in whose files one of names
 // stands.
@@ -401,13 +410,16 @@ func (r *runner) mention(l *load.Loader, t targets, names []string) (map[string]
 	loaded := l.Dirs()
 	out := make(map[string][]string)
 	for _, mod := range t.mods {
-		paths, err := scan.Grep(r.ctx, l.Inputs, []string{mod}, func(path string, data []byte) bool {
-			return !strings.HasSuffix(path, "_test.go") && slices.ContainsFunc(names, func(n string) bool { return scan.HasWord(data, n) })
+		got := inputs.Once(&r.disk, mentionKey{mod, strings.Join(names, " ")}, func() (m mentioned) {
+			m.paths, m.err = scan.Grep(r.ctx, l.Inputs, []string{mod}, func(path string, data []byte) bool {
+				return !strings.HasSuffix(path, "_test.go") && slices.ContainsFunc(names, func(n string) bool { return scan.HasWord(data, n) })
+			})
+			return m
 		})
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return out, err
+		if got.err != nil && !errors.Is(got.err, fs.ErrNotExist) {
+			return out, got.err
 		}
-		for _, path := range paths {
+		for _, path := range got.paths {
 			dir := filepath.Dir(path)
 			if loaded[dir] {
 				continue

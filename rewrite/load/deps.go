@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/internal/outline"
 	"golang.org/x/tools/go/packages"
 )
@@ -100,21 +101,28 @@ func (s *Snapshot) GoFilesWith(m *Module, text string) ([]string, error) {
 	if s.outside() {
 		return nil, errOutside
 	}
-	// The whole module is read for the answer, which each package may ask for.
-	got := Memo(s, filesKey{m.Dir, text}, func() filesGot { return s.goFilesWith(m, text) })
-	return slices.Clone(got.files), got.err
+	// The whole module is read for the answer, which each package of each part may ask for.
+	got := inputs.Once(s.l.Disk, filesKey{m.Dir, text}, func() filesGot { return s.goFilesWith(m, text) })
+	var out []string
+	for i, path := range got.files {
+		if data, edited := s.overlay[path]; edited && bytes.Contains(data, []byte(text)) || !edited && got.with[i] {
+			out = append(out, path)
+		}
+	}
+	return out, got.err
 }
 
 type filesKey struct{ dir, text string }
 
+// filesGot has the files that were looked at, and whether the text is in them on disk.
 type filesGot struct {
 	files []string
+	with  []bool
 	err   error
 }
 
-func (s *Snapshot) goFilesWith(m *Module, text string) filesGot {
-	var out []string
-	err := s.l.Inputs.WalkDir(m.Dir, func(path string, d fs.DirEntry, err error) error {
+func (s *Snapshot) goFilesWith(m *Module, text string) (got filesGot) {
+	got.err = s.l.Inputs.WalkDir(m.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -127,7 +135,7 @@ func (s *Snapshot) goFilesWith(m *Module, text string) filesGot {
 			if hidden || name == "testdata" || name == "vendor" {
 				return filepath.SkipDir
 			}
-			if _, err := s.Read(filepath.Join(path, "go.mod")); err == nil {
+			if _, err := s.inputs().Read(filepath.Join(path, "go.mod")); err == nil {
 				return filepath.SkipDir // another module
 			}
 			return nil
@@ -135,16 +143,11 @@ func (s *Snapshot) goFilesWith(m *Module, text string) filesGot {
 		if hidden || !strings.HasSuffix(name, ".go") {
 			return nil
 		}
-		src, err := s.Read(path)
-		if err != nil {
-			return err
-		}
-		if bytes.Contains(src, []byte(text)) {
-			out = append(out, path)
-		}
-		return nil
+		src, err := s.inputs().Read(path)
+		got.files, got.with = append(got.files, path), append(got.with, bytes.Contains(src, []byte(text)))
+		return err
 	})
-	return filesGot{out, err}
+	return got
 }
 
 // FilesUsing returns the paths, in order, of the files that GoFilesWith looks
@@ -155,10 +158,10 @@ func (s *Snapshot) FilesUsing(m *Module, pkgPath string, names ...string) ([]str
 	}
 	got := Memo(s, usingKey{filesKey{m.Dir, pkgPath}, strings.Join(names, " ")}, func() filesGot {
 		files, err := s.GoFilesWith(m, strconv.Quote(pkgPath))
-		return filesGot{slices.DeleteFunc(files, func(path string) bool {
+		return filesGot{files: slices.DeleteFunc(files, func(path string) bool {
 			src, err := s.Read(path)
 			return err == nil && !outline.Uses(src, pkgPath, names)
-		}), err}
+		}), err: err}
 	})
 	return slices.Clone(got.files), got.err
 }

@@ -91,6 +91,8 @@ type Loader struct {
 	unknown  map[string]bool   // names that Widen could not look for everywhere
 	// Inputs, if set, notes what is read from disk.
 	Inputs *inputs.Set
+	// Disk keeps what was made of files; the loaders of one run may share it.
+	Disk *inputs.Answers
 	// Cache, if set together with Inputs, keeps the go command's answers.
 	Cache Cache
 	// ReadOnly says, by path, why no fix may change a file.
@@ -125,6 +127,7 @@ func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Load
 		noWork:   make(map[string]bool),
 		noVendor: make(map[string]bool),
 		wide:     make(map[string]bool),
+		Disk:     new(inputs.Answers),
 		listed:   make(map[string]bool),
 		cgo:      make(map[string]bool),
 		modFile:  make(map[string]string),

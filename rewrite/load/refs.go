@@ -106,9 +106,6 @@ func (s *Snapshot) index() map[string][]Ref {
 			for c := range root.Preorder((*ast.Ident)(nil)) {
 				id := c.Node().(*ast.Ident)
 				obj := p.Info.Uses[id]
-				if obj == nil {
-					continue
-				}
 				k, known := keys[obj]
 				if !known {
 					if hasKey(obj) {
@@ -127,7 +124,7 @@ func (s *Snapshot) index() map[string][]Ref {
 
 // hasKey reports whether obj is a function, a method, or declared in a package.
 func hasKey(obj types.Object) bool {
-	if obj.Pkg() == nil {
+	if obj == nil || obj.Pkg() == nil {
 		return false
 	}
 	_, isFunc := obj.(*types.Func)

@@ -294,6 +294,14 @@ func Memo[T any](s *Snapshot, key any, make func() T) T {
 	return out
 }
 
+// MemoDisk is Memo for what make finds in files as they are on disk: once per run.
+func MemoDisk[T any](s *Snapshot, key any, make func() T) T {
+	if s.l == nil {
+		return Memo(s, key, make)
+	}
+	return inputs.Once(s.l.Disk, key, make)
+}
+
 // Version returns the language version that the file is written in, "go1.24"
 // say: the module's go line unless a //go:build line of the file changes it.
 func (f *File) Version() string {
