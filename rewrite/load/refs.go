@@ -108,7 +108,8 @@ func (s *Snapshot) index() map[string][]Ref {
 				obj := p.Info.Uses[id]
 				k, known := keys[obj]
 				if !known {
-					if hasKey(obj) {
+					// A function, a method, or what a package declares.
+					if _, isFunc := obj.(*types.Func); obj != nil && obj.Pkg() != nil && (isFunc || obj.Parent() == obj.Pkg().Scope()) {
 						k = ObjectKey(obj)
 					}
 					keys[obj] = k
@@ -120,15 +121,6 @@ func (s *Snapshot) index() map[string][]Ref {
 		}
 	}
 	return refs
-}
-
-// hasKey reports whether obj is a function, a method, or declared in a package.
-func hasKey(obj types.Object) bool {
-	if obj == nil || obj.Pkg() == nil {
-		return false
-	}
-	_, isFunc := obj.(*types.Func)
-	return isFunc || obj.Parent() == obj.Pkg().Scope()
 }
 
 // Call is a direct call of a function or method.
