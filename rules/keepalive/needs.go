@@ -8,6 +8,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
 	"github.com/runtimefix/runtimefix/rules/internal/finalizer"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
 // needs are the files that leave Go, hand out descriptors, or register finalizers.
@@ -28,18 +29,16 @@ func needs() []rewrite.Need {
 // more than the descriptors of the standard streams, whose files are never collected.
 func selects(names []string) func(f *ast.File) bool {
 	return func(f *ast.File) bool {
-		found := false
-		selected := make(map[*ast.Ident]bool)
-		ast.Inspect(f, func(n ast.Node) bool {
+		streams := make(map[*ast.Ident]bool)
+		return syntax.ContainsNode(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.SelectorExpr:
-				selected[n.Sel] = n.Sel.Name == "Fd" && isStream(n.X)
+				streams[n.Sel] = n.Sel.Name == "Fd" && isStream(n.X)
 			case *ast.Ident:
-				found = found || slices.Contains(names, n.Name) && !selected[n]
+				return slices.Contains(names, n.Name) && !streams[n]
 			}
-			return !found
+			return false
 		})
-		return found
 	}
 }
 

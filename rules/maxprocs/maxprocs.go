@@ -162,7 +162,7 @@ func (q *quotas) calls() []rewrite.Finding {
 	var out []rewrite.Finding
 	for c := range q.s.Calls("runtime", "GOMAXPROCS") {
 		m := c.Pkg.Module // nil in a GOPATH
-		if v := c.File.Version(); c.File.Test || m != nil && !m.Main || v != "" && version.Compare(v, "go1.5") < 0 {
+		if c.File.Test || m != nil && !m.Main || version.Compare(c.File.Version(), "go1.5") < 0 {
 			continue
 		}
 		if len(c.Call.Args) != 1 {

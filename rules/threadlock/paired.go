@@ -2,6 +2,8 @@ package threadlock
 
 import (
 	"go/ast"
+
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
 // mayLeak reports whether a lock of f may not be undone, as far as f shows: somewhere
@@ -61,29 +63,18 @@ func note(n ast.Node, looped bool, paired map[ast.Node]bool) {
 
 func noteList(list []ast.Stmt, paired map[ast.Node]bool) {
 	for i := 1; i < len(list); i++ {
-		lock, isCall := list[i-1].(*ast.ExprStmt)
+		stmt, isExpr := list[i-1].(*ast.ExprStmt)
 		unlock, isDeferred := list[i].(*ast.DeferStmt)
-		if !isCall || !isDeferred {
+		if !isExpr || !isDeferred {
 			continue
 		}
-		a, b := calledName(lock.X), calledName(unlock.Call)
+		lock, isCall := stmt.X.(*ast.CallExpr)
+		if !isCall {
+			continue
+		}
+		a, b := syntax.LastName(lock.Fun), syntax.LastName(unlock.Call.Fun)
 		if a != nil && b != nil && a.Name == lockName && b.Name == unlockName {
 			paired[a], paired[b] = true, true
 		}
 	}
-}
-
-// calledName returns the last name of what x calls, nil where it calls none.
-func calledName(x ast.Expr) *ast.Ident {
-	call, ok := x.(*ast.CallExpr)
-	if !ok {
-		return nil
-	}
-	switch fun := call.Fun.(type) {
-	case *ast.Ident:
-		return fun
-	case *ast.SelectorExpr:
-		return fun.Sel
-	}
-	return nil
 }

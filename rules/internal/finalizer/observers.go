@@ -4,10 +4,12 @@ import (
 	"go/ast"
 	"go/token"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
 // Needs are the files that register finalizers or cleanups. Tests do so to see that an
@@ -22,52 +24,31 @@ var Needs = []rewrite.Need{
 // Acts reports whether a finalizer or cleanup that f registers may do more than to say
 // that it ran, as far as f shows.
 func Acts(f *ast.File) bool {
-	acts := false
-	for _, decl := range f.Decls {
-		ast.Inspect(decl, func(n ast.Node) bool {
+	called := make(map[ast.Expr]bool)
+	return importsDot(f, "runtime") || slices.ContainsFunc(f.Decls, func(decl ast.Decl) bool {
+		return syntax.ContainsNode(decl, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:
-				if name := runtimeCall(f, n); name != "" {
-					acts = acts || !onlyTells(f, decl, n)
-				}
+				called[ast.Unparen(n.Fun)] = true
+				return registers(f, n.Fun) && !onlyTells(f, decl, n)
 			case *ast.SelectorExpr:
-				// The function as a value.
-				if isPackage(f, n.X, "runtime") && registers(n.Sel.Name) && !isCalled(decl, n) {
-					acts = true
-				}
+				return registers(f, n) && !called[n] // as a value
 			}
-			return !acts
+			return false
 		})
-	}
-	return acts || importsDot(f, "runtime")
+	})
 }
 
 // Tells reports whether call, in f's declaration decl, registers a finalizer or
 // cleanup that does no more than to say that it ran, as far as f shows.
 func Tells(f *ast.File, decl ast.Decl, call *ast.CallExpr) bool {
-	return runtimeCall(f, call) != "" && onlyTells(f, decl, call)
+	return registers(f, call.Fun) && onlyTells(f, decl, call)
 }
 
-func registers(name string) bool { return name == "SetFinalizer" || name == "AddCleanup" }
-
-// runtimeCall returns the name of the runtime's function that call registers with.
-func runtimeCall(f *ast.File, call *ast.CallExpr) string {
-	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if ok && registers(sel.Sel.Name) && isPackage(f, sel.X, "runtime") {
-		return sel.Sel.Name
-	}
-	return ""
-}
-
-// isCalled reports whether sel is what some call in n calls.
-func isCalled(n ast.Node, sel *ast.SelectorExpr) bool {
-	called := false
-	ast.Inspect(n, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		called = called || ok && ast.Unparen(call.Fun) == sel
-		return !called
-	})
-	return called
+// registers reports whether x is a function of the runtime that registers.
+func registers(f *ast.File, x ast.Expr) bool {
+	sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
+	return ok && (sel.Sel.Name == "SetFinalizer" || sel.Sel.Name == "AddCleanup") && isPackage(f, sel.X, "runtime")
 }
 
 // isPackage reports whether x is the name under which f imports the package.
@@ -127,12 +108,7 @@ func onlyTells(f *ast.File, decl ast.Decl, call *ast.CallExpr) bool {
 			t.own[id.Name] = true
 		}
 	}
-	for _, stmt := range lit.Body.List {
-		if !t.stmt(stmt) {
-			return false
-		}
-	}
-	return true
+	return t.stmts(lit.Body.List)
 }
 
 // isPlain reports whether x is a literal without variables in it.
@@ -155,6 +131,11 @@ type teller struct {
 	arg  bool            // the parameter is a cleanup's argument, which leads nowhere
 }
 
+// stmts reports whether the statements only tell.
+func (t *teller) stmts(list []ast.Stmt) bool {
+	return !slices.ContainsFunc(list, func(s ast.Stmt) bool { return !t.stmt(s) })
+}
+
 // stmt reports whether the statement only tells: it sends or counts something, or
 // prints.
 func (t *teller) stmt(stmt ast.Stmt) bool {
@@ -172,25 +153,12 @@ func (t *teller) stmt(stmt ast.Stmt) bool {
 		call, ok := n.X.(*ast.CallExpr)
 		return ok && t.call(call)
 	case *ast.IfStmt:
-		if n.Init != nil || n.Else != nil || !t.value(n.Cond) {
-			return false
-		}
-		for _, s := range n.Body.List {
-			if !t.stmt(s) {
-				return false
-			}
-		}
-		return true
+		return n.Init == nil && n.Else == nil && t.value(n.Cond) && t.stmts(n.Body.List)
 	case *ast.SelectStmt:
 		for _, s := range n.Body.List {
 			clause := s.(*ast.CommClause)
-			if send, ok := clause.Comm.(*ast.SendStmt); clause.Comm != nil && (!ok || !t.stmt(send)) {
+			if send, ok := clause.Comm.(*ast.SendStmt); clause.Comm != nil && (!ok || !t.stmt(send)) || !t.stmts(clause.Body) {
 				return false
-			}
-			for _, s := range clause.Body {
-				if !t.stmt(s) {
-					return false
-				}
 			}
 		}
 		return true

@@ -121,42 +121,51 @@ func AddressOf(p *rewrite.Package, x ast.Expr) Address {
 	return a
 }
 
-// flagDefault returns the default of the command line flag that call defines.
+// flagDefault returns the default of the command line flag of text that call defines.
 // bound reports whether the first argument is the variable that it is bound to.
 func flagDefault(p *rewrite.Package, call ast.Expr, bound bool) text {
+	if x := defaultOf(p, call, "String", bound); x != nil {
+		return toldOf(p, x)
+	}
+	return text{}
+}
+
+// defaultOf returns the default of the command line flag that call defines by a
+// function of the kind, String or Bool; nil when there is none.
+func defaultOf(p *rewrite.Package, call ast.Expr, kind string, bound bool) ast.Expr {
 	c, ok := ast.Unparen(call).(*ast.CallExpr)
 	if !ok {
-		return text{}
+		return nil
 	}
 	fn := p.Callee(c)
 	if fn == nil || fn.Pkg() == nil {
-		return text{}
+		return nil
 	}
 	if strings.Contains(fn.Pkg().Path(), "kingpin") {
-		return kingpinDefault(p, c)
+		return kingpinDefault(c)
 	}
 	if fn.Pkg().Path() != "flag" && fn.Pkg().Path() != "github.com/spf13/pflag" {
-		return text{}
+		return nil
 	}
-	at, ok := map[string]int{"String": 1, "StringP": 2, "StringVar": 2, "StringVarP": 3}[fn.Name()]
+	at, ok := map[string]int{kind: 1, kind + "P": 2, kind + "Var": 2, kind + "VarP": 3}[fn.Name()]
 	if !ok || at >= len(c.Args) || strings.Contains(fn.Name(), "Var") != bound {
-		return text{}
+		return nil
 	}
-	return toldOf(p, c.Args[at])
+	return c.Args[at]
 }
 
 // kingpinDefault returns the argument of Default in Flag(...).Default(...).String().
-func kingpinDefault(p *rewrite.Package, call *ast.CallExpr) text {
+func kingpinDefault(call *ast.CallExpr) ast.Expr {
 	for {
 		sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
 		if !ok {
-			return text{}
+			return nil
 		}
 		if sel.Sel.Name == "Default" && len(call.Args) == 1 {
-			return toldOf(p, call.Args[0])
+			return call.Args[0]
 		}
 		if call, ok = ast.Unparen(sel.X).(*ast.CallExpr); !ok {
-			return text{}
+			return nil
 		}
 	}
 }

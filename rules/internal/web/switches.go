@@ -3,7 +3,6 @@ package web
 import (
 	"go/ast"
 	"go/constant"
-	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -47,24 +46,13 @@ func onByDefault(p *rewrite.Package, x ast.Expr, step int) bool {
 // trueByDefault reports whether the call defines a flag that is true by default. bound
 // says whether the first argument is the variable that it is bound to.
 func trueByDefault(p *rewrite.Package, call ast.Expr, bound bool) bool {
-	c, ok := ast.Unparen(call).(*ast.CallExpr)
-	if !ok {
+	x := defaultOf(p, call, "Bool", bound)
+	if x == nil {
 		return false
 	}
-	fn := p.Callee(c)
-	if fn == nil || fn.Pkg() == nil {
-		return false
+	if s, ok := syntax.ConstString(p, x); ok {
+		return s == "true" // kingpin's
 	}
-	if strings.Contains(fn.Pkg().Path(), "kingpin") {
-		return kingpinDefault(p, c).s == "true"
-	}
-	if fn.Pkg().Path() != "flag" && fn.Pkg().Path() != "github.com/spf13/pflag" {
-		return false
-	}
-	at, ok := map[string]int{"Bool": 1, "BoolP": 2, "BoolVar": 2, "BoolVarP": 3}[fn.Name()]
-	if !ok || at >= len(c.Args) || strings.Contains(fn.Name(), "Var") != bound {
-		return false
-	}
-	v := p.Info.Types[c.Args[at]].Value
+	v := p.Info.Types[x].Value
 	return v != nil && v.Kind() == constant.Bool && constant.BoolVal(v)
 }

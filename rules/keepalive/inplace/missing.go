@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
+	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
 // ofMissing reports whether x has a type of a Go package that could not be loaded.
@@ -52,13 +53,10 @@ func (m missing) has(p *rewrite.Package, x ast.Expr) bool {
 
 // mentions reports whether the type expression x names one of them.
 func (m missing) mentions(p *rewrite.Package, x ast.Expr) bool {
-	found := false
-	ast.Inspect(x, func(n ast.Node) bool {
+	return syntax.ContainsNode(x, func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
-		found = found || ok && (isMissing(p.Info.Uses[id]) || m[p.Info.Uses[id]])
-		return !found
+		return ok && (isMissing(p.Info.Uses[id]) || m[p.Info.Uses[id]])
 	})
-	return found
 }
 
 // isMissing reports whether obj stands for a package that could not be loaded.

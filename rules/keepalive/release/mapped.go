@@ -28,10 +28,8 @@ func (rs *Releases) Registers() bool {
 func (rs *Releases) Unmapping() bool {
 	if rs.unmaps == nil {
 		found := false
-		if rs.Registers() {
-			for _, list := range rs.registered().Set {
-				found = found || rs.Of(list[0].Elem).unmaps
-			}
+		for _, list := range rs.registered().Set {
+			found = found || rs.Of(list[0].Elem).unmaps
 		}
 		rs.unmaps = &found
 	}
