@@ -33,7 +33,7 @@ type File struct {
 func Of(s *rewrite.Snapshot, p string) *Survey {
 	type key string
 	root := s.Root(p)
-	return rewrite.Memo(s, key(root), func() *Survey {
+	return rewrite.MemoDisk(s, key(root), func() *Survey {
 		v := &Survey{programs: make(map[string]bool), EnvFiles: make(map[string]bool)}
 		var mu sync.Mutex
 		var programs []string // directories

@@ -30,7 +30,7 @@ func (g *Images) OldDefault(m *Module) bool {
 		dir = up
 	}
 	type key string
-	return rewrite.Memo(g.s, key(m.dir), func() bool {
+	return rewrite.MemoDisk(g.s, key(m.dir), func() bool {
 		files, err := g.s.FilesWith(m.dir, func(p string, data []byte) bool {
 			return setsMaxprocs(p, data)
 		})
@@ -66,7 +66,7 @@ func (g *Images) LimitsMemory(img *Image) bool {
 		return true
 	}
 	type key string
-	return rewrite.Memo(g.s, key(img.Mod.dir), func() bool {
+	return rewrite.MemoDisk(g.s, key(img.Mod.dir), func() bool {
 		files, err := g.s.FilesWith(img.Mod.dir, func(p string, data []byte) bool {
 			if strings.HasSuffix(p, "_test.go") || !slices.Contains([]string{"", ".go", ".mod", ".sh", ".bash"}, path.Ext(p)) {
 				return false
