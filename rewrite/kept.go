@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/basis"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/load"
 	"github.com/runtimefix/runtimefix/rewrite/safefile"
@@ -62,7 +63,7 @@ func (r *runner) keeper(opt Options, res *Result, t targets) *keeper {
 	key.Add(opt.Platforms...)
 	key.Add(opt.Tags...)
 	key.Add(opt.Known...)
-	key.Add(load.Outside(r.ctx, r.inputs, opt.Dir, opt.Env)...)
+	key.Add(basis.Outside(r.ctx, r.inputs, opt.Dir, opt.Env)...)
 	for _, f := range r.finders {
 		key.Add(f.Name)
 	}

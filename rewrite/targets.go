@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/internal/basis"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/internal/repo"
 	"github.com/runtimefix/runtimefix/rewrite/load"
@@ -266,9 +267,9 @@ func (r *runner) scanConfig(opt Options) scan.Config {
 		Dirs:       opt.Dirs,
 		Overlay:    opt.Overlay,
 		Inputs:     r.inputs,
-		GOOS:       load.Getenv(opt.Env, "GOOS", build.Default.GOOS),
-		GOARCH:     load.Getenv(opt.Env, "GOARCH", build.Default.GOARCH),
-		CgoEnabled: load.Getenv(opt.Env, "CGO_ENABLED", "1") != "0",
+		GOOS:       basis.Getenv(opt.Env, "GOOS", build.Default.GOOS),
+		GOARCH:     basis.Getenv(opt.Env, "GOARCH", build.Default.GOARCH),
+		CgoEnabled: basis.Getenv(opt.Env, "CGO_ENABLED", "1") != "0",
 	}
 	for _, f := range r.finders {
 		for _, n := range f.Needs {

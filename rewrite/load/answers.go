@@ -5,12 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite/gocommand"
+	"github.com/runtimefix/runtimefix/rewrite/internal/basis"
 	"github.com/runtimefix/runtimefix/rewrite/internal/graph"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"golang.org/x/tools/go/packages"
@@ -45,7 +47,7 @@ func (l *Loader) question(dir string, parts []string) (key [sha256.Size]byte, ok
 		return key, false
 	}
 	set := inputs.New()
-	outside := Outside(l.ctx, set, dir, l.environ(dir))
+	outside := basis.Outside(l.ctx, set, dir, l.environ(dir))
 	if set.Doubted() != "" {
 		return key, false
 	}
@@ -127,9 +129,9 @@ func (l *Loader) load(pc *packages.Config, patterns []string) ([]*packages.Packa
 	}
 	if g, whole := graph.Of(pkgs); whole {
 		set := l.Inputs.Fork(l.overlay)
-		goroot := rootOf(pkgs)
-		packages.Visit(pkgs, nil, func(p *packages.Package) { notePackage(set, p, goroot) })
-		noteModules(set, pc.Dir, l.environ(pc.Dir))
+		goroot := basis.RootOf(pkgs)
+		packages.Visit(pkgs, nil, func(p *packages.Package) { basis.NotePackage(set, p, goroot) })
+		basis.NoteModules(set, pc.Dir, l.environ(pc.Dir))
 		l.keep(key, kept{Graph: g}, set)
 	}
 	return pkgs, nil
@@ -154,7 +156,7 @@ func (l *Loader) knownFiles(dir string, patterns []string) (list []foundPackage,
 	return nil, func(list []foundPackage) {
 		set := l.Inputs.Fork(l.overlay)
 		for _, p := range patterns {
-			in := under(dir, p)
+			in := basis.Under(dir, p)
 			entries, err := set.ReadDir(in)
 			if err != nil {
 				return
@@ -165,7 +167,21 @@ func (l *Loader) knownFiles(dir string, patterns []string) (list []foundPackage,
 				}
 			}
 		}
-		noteModules(set, dir, l.environ(dir))
+		basis.NoteModules(set, dir, l.environ(dir))
 		l.keep(key, kept{Found: list}, set)
+	}
+}
+
+// NoteInputs notes in l.Inputs what the go command's answers were made from: the
+// files of the packages that it told about, and what chooses modules. The standard
+// library and the module cache are left out, of which nothing changes under one
+// name (go.sum, the go command's own rule).
+func (l *Loader) NoteInputs() {
+	goroot := basis.RootOf(slices.Collect(maps.Values(l.meta)))
+	for _, m := range l.meta {
+		basis.NotePackage(l.Inputs, m, goroot)
+	}
+	for dir := range l.listed {
+		basis.NoteModules(l.Inputs, dir, l.environ(dir))
 	}
 }

@@ -35,17 +35,6 @@ func (p *Package) fakedDeps() []*packages.Package {
 	return out
 }
 
-// needsC reports whether the package m, or one that it depends on, has files that
-// import "C" outside of the standard library, which needs no C compiler.
-func (l *Loader) needsC(m *packages.Package) bool {
-	found := false
-	packages.Visit([]*packages.Package{m}, func(m *packages.Package) bool {
-		found = found || m.Module != nil && l.usesCgo(m)
-		return !found
-	}, nil)
-	return found
-}
-
 // stemsFromC reports whether the type checker's complaint e is about an expression
 // that something of C, which has no type here, is part of.
 func (p *Package) stemsFromC(e Problem) bool {
@@ -68,16 +57,20 @@ func (p *Package) stemsFromC(e Problem) bool {
 	return ok && untyped.Involves(p.Info, c)
 }
 
-// withoutC returns the package that dep stands for where it has no export data for
-// want of C, and notes that what it declares comes from its sources; else nil.
-func (l *Loader) withoutC(dep *packages.Package) *packages.Package {
-	if dep == nil || l.meta[dep.ID] == nil {
-		return nil
+// withoutC reports whether there are no types of C for m, or for something that it
+// depends on, and notes that what it declares comes from its sources.
+func (l *Loader) withoutC(m *packages.Package) bool {
+	is, known := l.faked[m.ID]
+	if known || m.ExportFile != "" {
+		return is
 	}
-	m := l.meta[dep.ID]
-	if len(m.GoFiles) == 0 || !l.needsC(m) {
-		return nil
+	l.faked[m.ID] = false
+	is = l.lacksTypesOfC(m)
+	for _, dep := range m.Imports {
+		if d := l.meta[dep.ID]; d != nil && l.withoutC(d) {
+			is = true
+		}
 	}
-	l.faked[m.ID] = true
-	return m
+	l.faked[m.ID] = is
+	return is
 }

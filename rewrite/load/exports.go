@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/missing"
 	"golang.org/x/tools/go/gcexportdata"
 	"golang.org/x/tools/go/packages"
 )
@@ -55,35 +54,42 @@ func (x *exports) importer(l *Loader, p *packages.Package) types.Importer {
 			return pkg, nil
 		}
 		if m := l.sourcedAs(p.Imports[path]); m != nil {
-			return l.declare(x, u, m), nil
+			return l.declare(x, u, m, func(error) {}), nil // its errors are reported where it is checked
 		}
-		file := l.export(p, path)
-		if file == "" {
+		m := l.dependency(p, path)
+		if m == nil {
 			l.Inputs.Doubt("no types of " + path)
-			if m := l.withoutC(p.Imports[path]); m != nil {
-				return l.declare(x, u, m), nil
+			return nil, errors.New("it is not known")
+		}
+		if stub := u[target]; m.ExportFile == "" && stub != nil && !l.compiled[m.ID] {
+			// Export data refers to it already.
+			if err := l.compile(l.exported[m.ID], []string{m.PkgPath}); err != nil {
+				return nil, err
 			}
-			if dep := p.Imports[path]; dep != nil && l.meta[dep.ID] != nil && len(l.meta[dep.ID].Errors) > 0 {
-				dep = l.meta[dep.ID]
-				return nil, errors.New(missing.Module(strings.ReplaceAll(dep.Errors[0].Msg, "\n\t", " ")))
-			}
-			return nil, errors.New("it does not compile")
 		}
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, fmt.Errorf("reading export data of %q: %w", path, err)
+		if m.ExportFile == "" {
+			return l.fromSource(x, u, m)
 		}
-		defer f.Close()
-		r, err := exportData(bufio.NewReader(f))
-		if err != nil {
-			return nil, fmt.Errorf("reading export data of %q: %w", path, err)
-		}
-		pkg, err := gcexportdata.Read(r, x.fset, u, target)
-		if err != nil {
-			return nil, fmt.Errorf("reading export data of %q: %w", path, err)
-		}
-		return pkg, nil
+		return x.read(u, target, m.ExportFile)
 	})
+}
+
+// read reads the export data of the package with the import path from file.
+func (x *exports) read(u map[string]*types.Package, path, file string) (*types.Package, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading export data of %q: %w", path, err)
+	}
+	defer f.Close()
+	r, err := exportData(bufio.NewReader(f))
+	if err != nil {
+		return nil, fmt.Errorf("reading export data of %q: %w", path, err)
+	}
+	pkg, err := gcexportdata.Read(r, x.fset, u, path)
+	if err != nil {
+		return nil, fmt.Errorf("reading export data of %q: %w", path, err)
+	}
+	return pkg, nil
 }
 
 // of returns the universe of the test binary, the ordinary one for "".

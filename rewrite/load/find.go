@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite/gocommand"
+	"github.com/runtimefix/runtimefix/rewrite/internal/basis"
 	"github.com/runtimefix/runtimefix/rewrite/internal/outline"
 	"golang.org/x/tools/go/packages"
 )
@@ -53,7 +54,7 @@ func hopeless(err error) bool {
 // tests have a package of theirs compiled once more.
 func (l *Loader) find(dir string, patterns []string, tests bool) ([]*packages.Package, error) {
 	env := l.environ(dir)
-	if !l.sameFiles() || Getenv(env, "GOPACKAGESDRIVER", "off") != "off" || slices.ContainsFunc(patterns, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
+	if !l.sameFiles() || basis.Getenv(env, "GOPACKAGESDRIVER", "off") != "off" || slices.ContainsFunc(patterns, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
 		return nil, errList
 	}
 	list, put := l.knownFiles(dir, patterns)
@@ -202,7 +203,7 @@ func (l *Loader) findImports(dir string, roots map[string]*packages.Package, imp
 	ask := make(map[string]bool)
 	for _, p := range roots {
 		for _, path := range imports[p] {
-			if m := l.std[path]; roots[path] == nil && (m == nil || m.ExportFile == "" && l.sourced[m.ID] == nil) && path != "unsafe" {
+			if m := l.std[path]; roots[path] == nil && (m == nil || l.exported[m.ID] == "" && l.sourced[m.ID] == nil) && path != "unsafe" {
 				ask[path] = true
 			}
 		}
@@ -211,20 +212,22 @@ func (l *Loader) findImports(dir string, roots map[string]*packages.Package, imp
 		}
 	}
 	for _, path := range l.cfg.Emits {
-		if m := l.std[path]; m == nil || m.ExportFile == "" {
+		if m := l.std[path]; m == nil || l.exported[m.ID] == "" {
 			ask[path] = true
 		}
 	}
 	if len(ask) > 0 {
-		pkgs, err := l.list(dir, slices.Sorted(maps.Keys(ask)), false, metadataMode|packages.NeedExportFile)
+		pkgs, err := l.list(dir, slices.Sorted(maps.Keys(ask)), question{mode: exportMode})
 		switch {
 		case hopeless(err):
 			return err
 		case err != nil:
 			return errList
 		}
-		packages.Visit(pkgs, nil, func(p *packages.Package) { l.exported[p.ID] = true })
-		if slices.ContainsFunc(pkgs, func(p *packages.Package) bool { return len(p.Errors) > 0 }) {
+		switch err := l.compileC(dir, pkgs); {
+		case hopeless(err):
+			return err
+		case err != nil || slices.ContainsFunc(pkgs, l.complained):
 			return errList
 		}
 	}
@@ -273,4 +276,14 @@ func reaches(p *packages.Package, path string, seen map[*packages.Package]bool) 
 		}
 	}
 	return false
+}
+
+// complained reports whether the go command complained about p or what it depends on.
+func (l *Loader) complained(p *packages.Package) bool {
+	found := false
+	packages.Visit([]*packages.Package{p}, nil, func(p *packages.Package) {
+		m := l.meta[p.ID]
+		found = found || m != nil && len(m.Errors) > 0
+	})
+	return found
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -119,24 +118,4 @@ func NeedGo() error {
 		return errors.New("the go command is not on PATH; it is needed to load the packages in which something may be found")
 	}
 	return nil
-}
-
-// Getenv returns the value of name in env, or in the process's environment when
-// env is nil, and def where it is not set.
-func Getenv(env []string, name, def string) string {
-	if env == nil {
-		if v := os.Getenv(name); v != "" {
-			return v
-		}
-		return def
-	}
-	for _, kv := range slices.Backward(env) {
-		if v, ok := strings.CutPrefix(kv, name+"="); ok {
-			if v != "" {
-				return v
-			}
-			break
-		}
-	}
-	return def
 }

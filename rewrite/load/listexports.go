@@ -1,20 +1,14 @@
 package load
 
 import (
-	"go/ast"
 	"go/parser"
-	"go/types"
+	"go/token"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/runtimefix/runtimefix/rewrite/internal/guard"
 	"golang.org/x/tools/go/packages"
 )
-
-// exportMode asks the go command for export data, which it compiles where the
-// build cache has none.
-const exportMode = packages.NeedName | packages.NeedExportFile | packages.NeedForTest
 
 // listExports asks the go command, once, for the export data of what the added
 // roots import. The roots themselves are read from source and need not be
@@ -45,7 +39,7 @@ func (l *Loader) listExports(dir string, patterns []string, tests bool, added []
 	}
 	paths := make(map[string]bool)
 	for _, path := range l.cfg.Emits {
-		if m := l.std[path]; m != nil && m.ExportFile == "" {
+		if m := l.std[path]; m != nil && l.exported[m.ID] == "" {
 			paths[path] = true
 		}
 	}
@@ -60,11 +54,14 @@ func (l *Loader) listExports(dir string, patterns []string, tests bool, added []
 		for _, dep := range m.Imports {
 			d := l.meta[dep.ID]
 			switch {
-			case d == nil || dep.PkgPath == "unsafe" || d.ExportFile != "" || l.sourced[dep.ID] != nil || l.exported[dep.ID]:
+			case d == nil || dep.PkgPath == "unsafe" || l.sourced[dep.ID] != nil || l.exported[dep.ID] != "":
 			case strings.Contains(dep.ID, " "):
 				// Compiled once more for a test: only the tests' patterns tell.
-				_, err := l.list(dir, patterns, tests, metadataMode|packages.NeedExportFile)
-				return err
+				pkgs, err := l.list(dir, patterns, question{tests: tests, mode: exportMode})
+				if err != nil {
+					return err
+				}
+				return l.compileC(dir, pkgs)
 			default:
 				paths[dep.PkgPath] = true
 			}
@@ -87,31 +84,21 @@ func (l *Loader) isRoot(m *packages.Package) bool {
 }
 
 func (l *Loader) usesCgo(m *packages.Package) bool {
-	return m.Imports["C"] != nil || slices.ContainsFunc(m.GoFiles, l.isCgoFile)
+	return m.Imports["C"] != nil || slices.ContainsFunc(m.GoFiles, func(path string) bool { return l.isCgoFile(m, path) })
 }
 
-// isCgoFile reports whether the file imports "C": go list tells of the import by
-// the packages that the generated code needs only. Each file is looked at once.
-func (l *Loader) isCgoFile(path string) bool {
+// isCgoFile reports whether the file of m imports "C", of which go/packages does not
+// tell. Each file is looked at once.
+func (l *Loader) isCgoFile(m *packages.Package, path string) bool {
 	is, known := l.cgo[path]
 	if !known {
-		src, err := l.Inputs.Read(path)
-		is = err == nil && strings.Contains(string(src), `"C"`)
+		if src, err := l.sourceOf(m, path); err == nil && strings.Contains(string(src), `"C"`) {
+			f, _ := parser.ParseFile(token.NewFileSet(), path, src, parser.ImportsOnly)
+			is = f != nil && importsC(f)
+		}
 		l.cgo[path] = is
 	}
 	return is
-}
-
-// askExports asks for the export data of the packages with the import paths.
-func (l *Loader) askExports(dir string, paths []string) error {
-	pkgs, err := l.list(dir, paths, false, exportMode)
-	if err != nil {
-		return err
-	}
-	for _, p := range pkgs {
-		l.exported[p.ID] = true
-	}
-	return nil
 }
 
 // sourcedAs returns the root whose types are taken from source where dep is
@@ -121,36 +108,4 @@ func (l *Loader) sourcedAs(dep *packages.Package) *packages.Package {
 		return nil
 	}
 	return l.sourced[dep.ID]
-}
-
-// declare type-checks the declarations of m, without the bodies of its functions,
-// as other packages see them, on disk, and puts them into the universe u.
-func (l *Loader) declare(x *exports, u map[string]*types.Package, m *packages.Package) *types.Package {
-	var files []*ast.File
-	for _, path := range m.GoFiles {
-		src, err := l.source(path)
-		if err != nil {
-			continue
-		}
-		if f, _ := parser.ParseFile(l.fset, path, src, parser.SkipObjectResolution); f != nil {
-			files = append(files, f)
-		}
-	}
-	conf := types.Config{
-		Importer: x.importer(l, m), FakeImportC: true, IgnoreFuncBodies: true, Sizes: types.SizesFor("gc", goarch(l.cfg.Env)),
-		Error: func(error) {}, // they are reported where the package itself is checked
-	}
-	if mod := l.module(m); mod != nil {
-		conf.GoVersion = "go" + mod.GoVersion
-	}
-	pkg, err := guard.Call(func() *types.Package {
-		p, _ := conf.Check(m.PkgPath, l.fset, files, nil)
-		return p
-	})
-	if err != nil || pkg == nil {
-		pkg = types.NewPackage(m.PkgPath, m.Name)
-	}
-	pkg.MarkComplete()
-	u[m.PkgPath] = pkg
-	return pkg
 }

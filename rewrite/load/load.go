@@ -3,6 +3,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite/gocommand"
+	"github.com/runtimefix/runtimefix/rewrite/internal/basis"
 	"github.com/runtimefix/runtimefix/rewrite/internal/complaint"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
 	"github.com/runtimefix/runtimefix/rewrite/safefile"
@@ -139,14 +141,22 @@ func NewLoader(ctx context.Context, cfg Config, overlay map[string][]byte) *Load
 	return l
 }
 
+// question is what the go command is asked of packages.
+type question struct {
+	tests bool // about the packages' tests, too
+	mode  packages.LoadMode
+	// compile has it compile what export data is missing in its build cache.
+	compile bool
+}
+
 // list asks the go command, started in dir, about patterns.
-func (l *Loader) list(dir string, patterns []string, tests bool, mode packages.LoadMode) ([]*packages.Package, error) {
+func (l *Loader) list(dir string, patterns []string, q question) ([]*packages.Package, error) {
 	pc := &packages.Config{
 		Context: l.ctx,
-		Mode:    mode,
+		Mode:    q.mode,
 		Dir:     dir,
 		Env:     l.environ(dir),
-		Tests:   tests,
+		Tests:   q.tests,
 		Overlay: l.overlay,
 	}
 	if len(l.cfg.Tags) > 0 {
@@ -157,6 +167,9 @@ func (l *Loader) list(dir string, patterns []string, tests bool, mode packages.L
 		pc.BuildFlags = append(pc.BuildFlags, "-mod=mod", "-modfile="+l.modFile[dir])
 	case l.noVendor[dir]:
 		pc.BuildFlags = append(pc.BuildFlags, "-mod=readonly")
+	}
+	if q.mode&packages.NeedExportFile != 0 && !q.compile && !basis.HasDriver(pc.Env) {
+		pc.BuildFlags = append(pc.BuildFlags, "-n")
 	}
 	l.listed[dir] = true
 	pkgs, err := l.load(pc, patterns)
@@ -178,10 +191,10 @@ func (l *Loader) list(dir string, patterns []string, tests bool, mode packages.L
 	if err != nil && !l.noVendor[dir] && strings.Contains(err.Error(), "inconsistent vendoring") && !setsMod(pc.Env) {
 		// The vendor directory is not what go.mod says: do without it.
 		l.noVendor[dir] = true
-		return l.list(dir, patterns, tests, mode)
+		return l.list(dir, patterns, q)
 	}
 	if _, tried := l.modFile[dir]; err != nil && !tried && complaint.Untidy(err) && l.ctx.Err() == nil {
-		if pkgs, ok := l.listTidied(dir, patterns, tests, mode, err); ok {
+		if pkgs, ok := l.listTidied(dir, patterns, q, err); ok {
 			return pkgs, nil
 		}
 	}
@@ -190,6 +203,9 @@ func (l *Loader) list(dir string, patterns []string, tests bool, mode packages.L
 	}
 	packages.Visit(pkgs, nil, func(p *packages.Package) {
 		l.ownGoMod(dir, p)
+		if q.mode&packages.NeedExportFile != 0 && l.exported[p.ID] == "" {
+			l.exported[p.ID] = dir
+		}
 		if slices.ContainsFunc(p.Errors, func(e packages.Error) bool { return e.Kind != packages.ParseError }) {
 			l.Inputs.Doubt("the go command complains about " + p.ID)
 		}
@@ -197,7 +213,7 @@ func (l *Loader) list(dir string, patterns []string, tests bool, mode packages.L
 			if old.ExportFile == "" {
 				old.ExportFile = p.ExportFile
 			}
-			if mode&packages.NeedExportFile != 0 && len(old.Errors) == 0 {
+			if q.mode&packages.NeedExportFile != 0 && len(old.Errors) == 0 {
 				old.Errors = p.Errors
 			}
 			return
@@ -227,7 +243,7 @@ func (l *Loader) environ(dir string) []string {
 
 // setsMod reports whether GOFLAGS in env chooses where modules come from.
 func setsMod(env []string) bool {
-	return strings.Contains(Getenv(env, "GOFLAGS", ""), "-mod=")
+	return strings.Contains(basis.Getenv(env, "GOFLAGS", ""), "-mod=")
 }
 
 // refusal returns the go command's own words on why it lists nothing, nil when
@@ -276,14 +292,14 @@ func (l *Loader) add(dir string, patterns []string, tests bool) (added []string,
 	case err == nil:
 		emits = nil // asked for with the imports
 	case !hopeless(err):
-		pkgs, err = l.list(dir, all, tests, metadataMode)
+		pkgs, err = l.list(dir, all, question{tests: tests, mode: metadataMode})
 	}
 	if err != nil {
 		return nil, err
 	}
 	if len(emits) > 0 {
 		// The go command takes no import paths beside the names of files.
-		if _, err := l.list(dir, emits, false, metadataMode); err != nil {
+		if _, err := l.list(dir, emits, question{mode: metadataMode}); err != nil {
 			return nil, err
 		}
 	}
@@ -323,22 +339,21 @@ func isEmitted(p *packages.Package, emits []string) bool {
 	return slices.Contains(emits, p.PkgPath) || slices.Contains(emits, p.ForTest)
 }
 
-// export returns the export data file of the package that p imports as path,
-// asking the go command for it when a fix added the import. The empty string
-// means that there is none.
-func (l *Loader) export(p *packages.Package, path string) string {
+// dependency returns what the go command says of the package that p imports as path,
+// asking it when a fix added the import; nil when it knows none.
+func (l *Loader) dependency(p *packages.Package, path string) *packages.Package {
 	dep := p.Imports[path]
 	if dep == nil {
 		dep = l.std[path]
 	} else if m := l.meta[dep.ID]; m != nil {
 		dep = m
 	}
-	if dep == nil || dep.ExportFile == "" && !l.exported[dep.ID] && !strings.Contains(dep.ID, " ") {
+	if dep == nil || dep.ExportFile == "" && l.exported[dep.ID] == "" && !strings.Contains(dep.ID, " ") {
 		if dep != nil {
 			path = dep.PkgPath
 		}
 		if err := l.askExports(p.Dir, []string{path}); err != nil {
-			return ""
+			return nil
 		}
 		if dep == nil {
 			dep = l.std[path]
@@ -346,11 +361,11 @@ func (l *Loader) export(p *packages.Package, path string) string {
 			dep = l.meta[dep.ID]
 		}
 	}
-	if dep == nil {
-		return ""
-	}
-	return dep.ExportFile
+	return dep
 }
+
+// noGoLine is the language version of a module without a go line (cmd/go).
+const noGoLine = "1.16"
 
 // module returns the Module of p, nil when it is in none.
 func (l *Loader) module(p *packages.Package) *Module {
@@ -367,11 +382,8 @@ func (l *Loader) module(p *packages.Package) *Module {
 			Path:      p.Module.Path,
 			Dir:       p.Module.Dir,
 			GoMod:     p.Module.GoMod,
-			GoVersion: p.Module.GoVersion,
+			GoVersion: cmp.Or(p.Module.GoVersion, noGoLine),
 			Main:      p.Module.Main,
-		}
-		if m.GoVersion == "" {
-			m.GoVersion = "1.16" // cmd/go: a module without a go line
 		}
 		l.mods[key] = m
 	}

@@ -23,8 +23,12 @@ type scope struct {
 	sourced map[string]*packages.Package
 	// faked has the IDs of packages that do not compile here for want of C: what they
 	// declare is taken from their sources.
-	faked    map[string]bool
-	exported map[string]bool // IDs of packages that the go command was asked to compile
+	faked map[string]bool
+	// exported has by ID the directories in which the go command was asked for the export
+	// data of packages, and compiled the IDs of those that it was to compile.
+	exported map[string]string
+	compiled map[string]bool
+	goroot   string // "" where it is not known yet
 
 	builds map[string]string // what the modules are built with: see builds
 }
@@ -32,7 +36,7 @@ type scope struct {
 func (l *Loader) newScope() *scope {
 	return &scope{
 		meta: make(map[string]*packages.Package), std: make(map[string]*packages.Package), imp: newExports(l.fset),
-		sourced: make(map[string]*packages.Package), faked: make(map[string]bool), exported: make(map[string]bool), builds: make(map[string]string),
+		sourced: make(map[string]*packages.Package), faked: make(map[string]bool), exported: make(map[string]string), compiled: make(map[string]bool), builds: make(map[string]string),
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // listTidied lists patterns on copies of go.mod and go.sum that the go command
 // may change, after it refused the module as it is because of cause. ok is false
 // where that does not help.
-func (l *Loader) listTidied(dir string, patterns []string, tests bool, mode packages.LoadMode, cause error) (pkgs []*packages.Package, ok bool) {
+func (l *Loader) listTidied(dir string, patterns []string, q question, cause error) (pkgs []*packages.Package, ok bool) {
 	l.modFile[dir] = "" // tried
 	root, modFile, err := l.copyGoMod(dir)
 	if err != nil {
@@ -25,7 +25,7 @@ func (l *Loader) listTidied(dir string, patterns []string, tests bool, mode pack
 	}
 	noWork := l.noWork[dir]
 	l.modFile[dir], l.noWork[dir] = modFile, true
-	if pkgs, err = l.list(dir, patterns, tests, mode); err != nil {
+	if pkgs, err = l.list(dir, patterns, q); err != nil {
 		l.modFile[dir], l.noWork[dir] = "", noWork
 		return nil, false
 	}

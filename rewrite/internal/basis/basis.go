@@ -1,10 +1,11 @@
-package load
+// Package basis tells what the go command's answers rest on: the files, variables and
+// release from which it makes them.
+package basis
 
 import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,23 +18,9 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// NoteInputs notes in l.Inputs what the go command's answers were made from: the
-// files of the packages that it told about, and what chooses modules. The standard
-// library and the module cache are left out, of which nothing changes under one
-// name (go.sum, the go command's own rule).
-func (l *Loader) NoteInputs() {
-	goroot := rootOf(slices.Collect(maps.Values(l.meta)))
-	for _, m := range l.meta {
-		notePackage(l.Inputs, m, goroot)
-	}
-	for dir := range l.listed {
-		noteModules(l.Inputs, dir, l.environ(dir))
-	}
-}
-
-// notePackage notes the files of a package that may change.
-func notePackage(set *inputs.Set, m *packages.Package, goroot string) {
-	if len(m.GoFiles) == 0 && m.Dir == "" || strings.HasSuffix(m.ID, ".test") && m.Name == "main" || isFixed(m, goroot) {
+// NotePackage notes the files of a package that may change.
+func NotePackage(set *inputs.Set, m *packages.Package, goroot string) {
+	if len(m.GoFiles) == 0 && m.Dir == "" || strings.HasSuffix(m.ID, ".test") && m.Name == "main" || IsFixed(m, goroot) {
 		return
 	}
 	dirs := make(map[string]bool)
@@ -52,9 +39,9 @@ func notePackage(set *inputs.Set, m *packages.Package, goroot string) {
 	}
 }
 
-// isFixed reports whether the package's files never change: they are of the standard
+// IsFixed reports whether the package's files never change: they are of the standard
 // library or in the module cache.
-func isFixed(p *packages.Package, goroot string) bool {
+func IsFixed(p *packages.Package, goroot string) bool {
 	m := p.Module
 	if m == nil {
 		return p.Dir != "" && goroot != "" && inDir(goroot, p.Dir)
@@ -66,9 +53,9 @@ func isFixed(p *packages.Package, goroot string) bool {
 	return !m.Main && m.Version != "" && m.Dir != "" && inDir(m.Dir, p.Dir) && strings.Contains(filepath.Base(m.Dir), "@")
 }
 
-// rootOf returns the root of the Go distribution that the packages were listed
+// RootOf returns the root of the Go distribution that the packages were listed
 // with, "" when it is not known.
-func rootOf(pkgs []*packages.Package) string {
+func RootOf(pkgs []*packages.Package) string {
 	root := ""
 	packages.Visit(pkgs, nil, func(p *packages.Package) {
 		if dir, ok := strings.CutSuffix(filepath.ToSlash(p.Dir), "/src/runtime"); ok && p.Module == nil && p.PkgPath == "runtime" {
@@ -83,8 +70,8 @@ func inDir(dir, path string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// noteModules notes what tells the go command in dir which modules there are.
-func noteModules(set *inputs.Set, dir string, env []string) {
+// NoteModules notes what tells the go command in dir which modules there are.
+func NoteModules(set *inputs.Set, dir string, env []string) {
 	works := []string{Getenv(env, "GOWORK", "")}
 	var mods, substitutes []string // directories
 	for d := dir; ; d = filepath.Dir(d) {
@@ -110,7 +97,7 @@ func noteModules(set *inputs.Set, dir string, env []string) {
 			continue
 		}
 		for _, u := range work.Use {
-			mods = append(mods, under(filepath.Dir(path), u.Path))
+			mods = append(mods, Under(filepath.Dir(path), u.Path))
 		}
 		for _, r := range work.Replace {
 			substitutes = append(substitutes, replaced(filepath.Dir(path), r)...)
@@ -145,10 +132,11 @@ func replaced(base string, r *modfile.Replace) []string {
 	if r.New.Version != "" {
 		return nil
 	}
-	return []string{under(base, r.New.Path)}
+	return []string{Under(base, r.New.Path)}
 }
 
-func under(base, path string) string {
+// Under returns path, which is in the form of go.mod, as it is seen from base.
+func Under(base, path string) string {
 	if path = filepath.FromSlash(path); filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}
@@ -196,8 +184,7 @@ func Outside(ctx context.Context, set *inputs.Set, dir string, env []string) []s
 			set.Doubt("the go command's settings name files that stand in for others")
 		}
 	}
-	_, err := exec.LookPath("gopackagesdriver")
-	if driver := Getenv(env, "GOPACKAGESDRIVER", ""); driver != "off" && (driver != "" || err == nil) {
+	if HasDriver(env) {
 		set.Doubt("another program lists the packages")
 	}
 	return append(out, release(ctx, set, dir, env)...)
@@ -229,4 +216,31 @@ func release(ctx context.Context, set *inputs.Set, dir string, env []string) []s
 		set.Doubt("the go command does not tell its version")
 	}
 	return append(out, string(text))
+}
+
+// Getenv returns the value of name in env, or in the process's environment when
+// env is nil, and def where it is not set.
+func Getenv(env []string, name, def string) string {
+	if env == nil {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+		return def
+	}
+	for _, kv := range slices.Backward(env) {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			if v != "" {
+				return v
+			}
+			break
+		}
+	}
+	return def
+}
+
+// HasDriver reports whether go/packages asks another program than the go command.
+func HasDriver(env []string) bool {
+	_, err := exec.LookPath("gopackagesdriver")
+	driver := Getenv(env, "GOPACKAGESDRIVER", "")
+	return driver != "off" && (driver != "" || err == nil)
 }
