@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/cachedir"
@@ -41,9 +40,6 @@ func lspCommand(stdout io.Writer) *cli.Command {
 			if base.rules, err = selectRules(base.only, base.skip, &config.Config{}); err != nil {
 				return err
 			}
-			// An answer is made of short-lived trees and types: by default a third of its
-			// time is collection.
-			debug.SetGCPercent(300)
 			return lsp.Serve(c.Context, os.Stdin, nopCloser{stdout}, toolVersion(), base.checkFile)
 		},
 	}

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/completion"
+	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/heap"
 	"github.com/urfave/cli/v2"
 )
 
@@ -31,6 +32,7 @@ const (
 )
 
 func main() {
+	heap.Spare()
 	ctx, stop := interruptible()
 	defer stop()
 	os.Exit(guarded(os.Stderr, func() int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) }))

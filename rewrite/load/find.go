@@ -57,13 +57,17 @@ func (l *Loader) find(dir string, patterns []string, tests bool) ([]*packages.Pa
 	if !l.sameFiles() || basis.Getenv(env, "GOPACKAGESDRIVER", "off") != "off" || slices.ContainsFunc(patterns, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
 		return nil, errList
 	}
-	list, put := l.knownFiles(dir, patterns)
-	if list == nil {
-		var err error
-		if list, err = l.findFiles(dir, patterns, env); err != nil {
-			return nil, err
+	list, asked := l.listedFiles(dir, patterns, tests)
+	if len(asked) > 0 {
+		more, put := l.knownFiles(dir, asked)
+		if more == nil {
+			var err error
+			if more, err = l.findFiles(dir, asked, env); err != nil {
+				return nil, err
+			}
+			put(more)
 		}
-		put(list)
+		list = append(list, more...)
 	}
 	roots := make(map[string]*packages.Package)
 	imports := make(map[*packages.Package][]string)
@@ -94,6 +98,30 @@ func (l *Loader) find(dir string, patterns []string, tests bool) ([]*packages.Pa
 	return out, nil
 }
 
+// listedFiles returns the packages that match patterns and of which the go command told
+// when it was asked for what others import, and the patterns of the rest. It did not
+// tell of tests.
+func (l *Loader) listedFiles(dir string, patterns []string, tests bool) (list []foundPackage, rest []string) {
+	at := make(map[string]*packages.Package) // main modules' packages by directory
+	for _, m := range l.meta {
+		if m.ForTest == "" && m.Module != nil && m.Module.Main && len(m.Errors) == 0 && len(m.GoFiles) > 0 && !strings.HasSuffix(m.ID, ".test") {
+			at[m.Dir] = m
+		}
+	}
+	for _, p := range patterns {
+		m := at[filepath.Join(dir, filepath.FromSlash(p))]
+		if m == nil || tests || !strings.HasPrefix(p, "./") {
+			rest = append(rest, p)
+			continue
+		}
+		list = append(list, foundPackage{
+			Dir: m.Dir, ImportPath: m.PkgPath, Name: m.Name, Module: m.Module,
+			GoFiles: m.GoFiles, IgnoredGoFiles: m.IgnoredFiles, HFiles: m.OtherFiles, EmbedFiles: m.EmbedFiles,
+		})
+	}
+	return list, rest
+}
+
 // findFiles asks the go command for the files of the packages.
 func (l *Loader) findFiles(dir string, patterns, env []string) ([]foundPackage, error) {
 	args := []string{"list", "-e", "-find", "-json=" + foundFields}
@@ -107,7 +135,7 @@ func (l *Loader) findFiles(dir string, patterns, env []string) ([]foundPackage, 
 		args = append(args, "-mod=readonly")
 	}
 	l.listed[dir] = true
-	out, err := gocommand.Output(l.ctx, dir, append(slices.Clone(env), "PWD="+dir), append(append(args, "--"), patterns...)...)
+	out, err := gocommand.Output(l.ctx, dir, append(spare(env), "PWD="+dir), append(append(args, "--"), patterns...)...)
 	switch {
 	case hopeless(err):
 		return nil, listing(dir, err)

@@ -48,7 +48,7 @@ func (l *Loader) listExports(dir string, patterns []string, tests bool, added []
 		if m == nil {
 			continue
 		}
-		if l.usesCgo(m) && (m.ForTest == "" || m.ForTest == m.PkgPath) {
+		if l.usesCgo(m) && l.exported[m.PkgPath] == "" && (m.ForTest == "" || m.ForTest == m.PkgPath) {
 			paths[m.PkgPath] = true // what it declares, and whether it builds
 		}
 		for _, dep := range m.Imports {

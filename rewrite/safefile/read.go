@@ -37,31 +37,65 @@ func Open(path string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// Read returns the content of the regular file at path. It is an error when there
-// are more than max bytes.
+// Read returns the content of the regular file at path. It is an error, ErrTooBig,
+// when there are more than max bytes.
 func Read(path string, max int64) ([]byte, error) {
-	f, info, err := Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info.Size() > max {
-		return nil, tooBig(path, max)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, max+1))
-	if err == nil && int64(len(data)) > max {
-		return nil, tooBig(path, max)
-	}
+	_, data, err := ReadInto(nil, path, max)
 	return data, err
 }
 
-func tooBig(path string, max int64) error {
-	size := fmt.Sprintf("%d bytes", max)
-	if max%(1<<20) == 0 {
-		size = fmt.Sprintf("%d MB", max>>20)
+// ReadInto is Read into buf, or a bigger one in its place: grown, of which data is the
+// beginning.
+func ReadInto(buf []byte, path string, max int64) (grown, data []byte, err error) {
+	f, info, err := Open(path)
+	if err != nil {
+		return buf, nil, err
 	}
-	return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("is larger than %s", size)}
+	defer f.Close()
+	size := info.Size()
+	if size > max {
+		return buf, nil, &fs.PathError{Op: "read", Path: path, Err: tooBig(max)}
+	}
+	if int64(cap(buf)) < size+1 {
+		if buf != nil {
+			size += size / 2 // it is used again
+		}
+		buf = make([]byte, size+1)
+	}
+	buf = buf[:cap(buf)]
+	n := 0
+	for {
+		if n == len(buf) {
+			buf = append(buf, 0)
+			buf = buf[:cap(buf)]
+		}
+		k, err := f.Read(buf[n:])
+		n += k
+		switch {
+		case int64(n) > max:
+			return buf, nil, &fs.PathError{Op: "read", Path: path, Err: tooBig(max)}
+		case err == io.EOF:
+			return buf, buf[:n], nil
+		case err != nil:
+			return buf, nil, err
+		}
+	}
 }
+
+// ErrTooBig says that a file has more bytes than asked for.
+var ErrTooBig = errors.New("too big")
+
+// tooBig is ErrTooBig with the most bytes that there may be.
+type tooBig int64
+
+func (max tooBig) Error() string {
+	if max%(1<<20) == 0 {
+		return fmt.Sprintf("is larger than %d MB", max>>20)
+	}
+	return fmt.Sprintf("is larger than %d bytes", int64(max))
+}
+
+func (tooBig) Is(err error) bool { return err == ErrTooBig }
 
 // Irregular says what a file is that is none: "is a named pipe", say; "" for a
 // regular file.

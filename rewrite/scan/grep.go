@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // Grep returns the Go files of the modules in dirs for which match returns
@@ -46,7 +47,7 @@ func grep(ctx context.Context, set *inputs.Set, dirs []string, max int64, match 
 			for p := range paths {
 				var data []byte
 				var err error
-				buf, data, err = readInto(buf, p, max)
+				buf, data, err = safefile.ReadInto(buf, p, max)
 				noteRead(set, p, data, err)
 				if err != nil || !match(p, data) {
 					continue

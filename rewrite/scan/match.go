@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"go/token"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -178,8 +177,6 @@ func isGenerated(data []byte) bool {
 
 var packageClause = regexp.MustCompile(`(?m)^package\s+\w+`)
 
-var errTooBig = errors.New("the file is too big to be source")
-
 // work reads queued files until there are no more.
 func (s *scanner) work() {
 	var buf []byte
@@ -195,10 +192,10 @@ func (s *scanner) work() {
 		if over, ok := s.cfg.Overlay[j.path]; ok {
 			data = over
 		} else {
-			buf, data, err = readInto(buf, j.path, s.cfg.MaxFileSize)
+			buf, data, err = safefile.ReadInto(buf, j.path, s.cfg.MaxFileSize)
 			noteRead(s.cfg.Inputs, j.path, data, err)
 		}
-		if errors.Is(err, errTooBig) && !j.named && j.text != nil {
+		if errors.Is(err, safefile.ErrTooBig) && !j.named && j.text != nil {
 			continue // data, by its size
 		}
 		if err != nil {
@@ -226,17 +223,17 @@ func (s *scanner) work() {
 }
 
 func (s *scanner) text(j job, data []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.res.Files++
-	s.res.Bytes += int64(len(data))
-	s.matched[j.pattern] = true
 	var rules []string
 	for _, n := range s.cfg.TextNeeds {
 		if n.wants(j.text) && !slices.Contains(rules, n.Rule) && containsAny(data, n.Contains) {
 			rules = append(rules, n.Rule)
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.res.Files++
+	s.res.Bytes += int64(len(data))
+	s.matched[j.pattern] = true
 	switch {
 	case len(rules) == 0:
 	case j.link:
@@ -263,44 +260,9 @@ func containsAny(data []byte, list []string) bool {
 // noteRead notes in set that the file was read. Of one that is too big only that
 // is known.
 func noteRead(set *inputs.Set, path string, data []byte, err error) {
-	if errors.Is(err, errTooBig) {
+	if errors.Is(err, safefile.ErrTooBig) {
 		set.Exists(path)
 		return
 	}
 	set.Note(path, data, err)
-}
-
-// readInto reads the regular file at path into buf, which grows as needed.
-func readInto(buf []byte, path string, max int64) (grown, data []byte, err error) {
-	f, info, err := safefile.Open(path)
-	if err != nil {
-		return buf, nil, err
-	}
-	defer f.Close()
-	size := info.Size()
-	if size > max {
-		return buf, nil, errTooBig
-	}
-	if int64(cap(buf)) < size+1 {
-		buf = make([]byte, size+size/2+512)
-	}
-	buf = buf[:cap(buf)]
-	n := 0
-	for {
-		if n == len(buf) {
-			buf = append(buf, 0)
-			buf = buf[:cap(buf)]
-		}
-		k, err := f.Read(buf[n:])
-		n += k
-		if err == io.EOF {
-			return buf, buf[:n], nil
-		}
-		if err != nil {
-			return buf, nil, err
-		}
-		if int64(n) > max {
-			return buf, nil, errTooBig
-		}
-	}
 }

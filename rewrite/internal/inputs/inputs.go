@@ -208,7 +208,7 @@ func realPath(path string) string {
 func (in Input) Now() Digest {
 	switch in.Kind {
 	case Content:
-		return ofContent(safefile.Read(in.Path, safefile.Source))
+		return read(in.Path, ofContent)
 	case Names:
 		return ofNames(os.ReadDir(in.Path))
 	case State:
@@ -216,10 +216,21 @@ func (in Input) Now() Digest {
 	case Target:
 		return digest(string(Target), realPath(in.Path))
 	case Head:
-		return ofHead(safefile.Read(in.Path, safefile.Source))
+		return read(in.Path, ofHead)
 	}
 	return Digest{}
 }
+
+// read returns what of makes of the file at path.
+func read(path string, of func(data []byte, err error) Digest) Digest {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	grown, data, err := safefile.ReadInto(*buf, path, safefile.Source)
+	*buf = grown
+	return of(data, err)
+}
+
+var buffers = sync.Pool{New: func() any { return &[]byte{} }}
 
 // Of returns the digest of a file's content.
 func Of(data []byte) Digest { return ofContent(data, nil) }
