@@ -1,6 +1,7 @@
 package rewrite_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,11 +134,31 @@ func TestWrongDependency(t *testing.T) {
 	for _, tt := range []struct{ dep, want string }{
 		{"var N = 1\n\nfunc f() { undefined() }\n", ""},
 		{"var N = 1\n\nvar M int = undefined\n", "use/use.go:3:8: could not import example.com/m/dep (dep/dep.go:5:13: undefined: undefined)\n"},
-		{"import \"example.com/m/none\"\n\nvar N = none.N\n", "use/use.go:3:8: could not import example.com/m/dep (dep/dep.go:3:8: could not import example.com/m/none (no required module provides package example.com/m/none; to add it: go get example.com/m/none))\n"},
+		{"import \"example.com/m/none\"\n\nvar N = none.N\n", "use/use.go:3:8: could not import example.com/m/dep (no required module provides package example.com/m/none; to add it: go get example.com/m/none)\n"},
 	} {
 		dir, _ := tree(t, user+"-- dep/dep.go --\npackage dep\n\n"+tt.dep)
 		if got := problems(run(t, dir, deleteGC), dir); got != tt.want {
 			t.Errorf("%q: problems\n%s\nwant\n%s", tt.dep, got, tt.want)
 		}
+	}
+}
+
+// One wrong package below many others is looked at once, and named.
+func TestWrongBelowMany(t *testing.T) {
+	const layers = 24
+	archive := goMod + "-- use/use.go --\npackage use\n\nimport (\n\t\"example.com/m/a0\"\n\t\"example.com/m/b0\"\n)\n\nvar N = a0.N + b0.N\n-- use/gc.go --\npackage use" + collects
+	for i := range layers {
+		for _, side := range []string{"a", "b"} {
+			archive += fmt.Sprintf("-- %s%d/x.go --\npackage %[1]s%[2]d\n\nimport (\n\t\"example.com/m/a%[3]d\"\n\t\"example.com/m/b%[3]d\"\n)\n\nvar N = a%[3]d.N + b%[3]d.N\n", side, i, i+1)
+		}
+	}
+	for _, side := range []string{"a", "b"} {
+		archive += fmt.Sprintf("-- %s%d/x.go --\npackage %[1]s%[2]d\n\nimport \"example.com/m/wrong\"\n\nvar N = wrong.N\n", side, layers)
+	}
+	dir, _ := tree(t, archive+"-- wrong/x.go --\npackage wrong\n\nvar N int = undefined\n")
+	want := "use/use.go:4:2: could not import example.com/m/a0 (wrong/x.go:3:13: undefined: undefined)\n" +
+		"use/use.go:5:2: could not import example.com/m/b0 (wrong/x.go:3:13: undefined: undefined)\n"
+	if got := problems(run(t, dir, deleteGC), dir); got != want {
+		t.Errorf("problems\n%s\nwant\n%s", got, want)
 	}
 }

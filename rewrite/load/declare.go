@@ -95,6 +95,11 @@ func (l *Loader) fromSource(x *exports, u map[string]*types.Package, m *packages
 		}
 	}
 	l.Inputs.Doubt("no types of " + m.ID)
+	for _, path := range slices.Sorted(maps.Keys(m.Imports)) {
+		if err := x.wrong[l.meta[m.Imports[path].ID]]; err != nil {
+			return nil, err // the cause
+		}
+	}
 	return nil, first
 }
 

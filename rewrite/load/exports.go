@@ -24,10 +24,11 @@ import (
 type exports struct {
 	fset      *token.FileSet
 	universes map[string]map[string]*types.Package
+	wrong     map[*packages.Package]error // what has no types, and why
 }
 
 func newExports(fset *token.FileSet) *exports {
-	return &exports{fset: fset, universes: make(map[string]map[string]*types.Package)}
+	return &exports{fset: fset, universes: make(map[string]map[string]*types.Package), wrong: make(map[*packages.Package]error)}
 }
 
 // importer returns the importer for the files of p.
@@ -57,6 +58,9 @@ func (x *exports) importer(l *Loader, p *packages.Package) types.Importer {
 			return l.declare(x, u, m, func(error) {}), nil // its errors are reported where it is checked
 		}
 		m := l.dependency(p, path)
+		if err := x.wrong[m]; err != nil {
+			return nil, err
+		}
 		if m == nil {
 			l.Inputs.Doubt("no types of " + path)
 			return nil, errors.New("it is not known")
@@ -68,7 +72,9 @@ func (x *exports) importer(l *Loader, p *packages.Package) types.Importer {
 			}
 		}
 		if m.ExportFile == "" {
-			return l.fromSource(x, u, m)
+			pkg, err := l.fromSource(x, u, m)
+			x.wrong[m] = err
+			return pkg, err
 		}
 		return x.read(u, target, m.ExportFile)
 	})
