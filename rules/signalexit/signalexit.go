@@ -84,6 +84,9 @@ func findSignalExits(s *rewrite.Snapshot) []rewrite.Finding {
 // exitsOf returns what the goroutine loses, for each main that it is for and that
 // loses something.
 func exitsOf(h *handler.Handler) (out []*exit) {
+	if h.Meant() {
+		return nil
+	}
 	all := h.Waiting()
 	for _, w := range all {
 		if h.TellsMain(w) {

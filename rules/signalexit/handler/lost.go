@@ -101,7 +101,7 @@ func (h *Handler) harmlessAt(p *rewrite.Package, call *ast.CallExpr, depth int) 
 	if p.Info.Types[call.Fun].IsBuiltin() || syntax.IsContextFunc(p.Info.TypeOf(call.Fun)) || syntax.NoReturn(p, call) {
 		return true
 	}
-	if id := syntax.LastName(call.Fun); id != nil && (strings.HasPrefix(strings.ToLower(id.Name), "cancel") || id.Name == "undo") {
+	if id := syntax.LastName(call.Fun); id != nil && (strings.HasPrefix(strings.ToLower(id.Name), "cancel") || strings.HasPrefix(id.Name, "undo")) {
 		return true
 	}
 	if h.makes(p, call) {
