@@ -11,6 +11,15 @@ import (
 // TestPanicCostsOnePackage runs a rule that panics on one of three packages: what
 // it finds in the others, and what another rule finds in all, stays.
 func TestPanicCostsOnePackage(t *testing.T) {
+	for name, fail := range map[string]func(*Snapshot){
+		"no such thing": func(*Snapshot) { panic("no such thing") },
+		"unhashable":    func(s *Snapshot) { Memo(s, []int{1}, func() int { return 1 }) },
+	} {
+		t.Run(name, func(t *testing.T) { panicCostsOnePackage(t, fail, name) })
+	}
+}
+
+func panicCostsOnePackage(t *testing.T, fail func(*Snapshot), why string) {
 	dir := t.TempDir()
 	files := map[string]string{"go.mod": "module example.com/m\n\ngo 1.24\n"}
 	for _, name := range []string{"a", "b", "c"} {
@@ -30,7 +39,7 @@ func TestPanicCostsOnePackage(t *testing.T) {
 			var out []Finding
 			for _, p := range s.Packages {
 				if broken && p.Path == "example.com/m/b" {
-					panic("no such thing")
+					fail(s)
 				}
 				decl := p.Files[0].AST.Decls[0]
 				out = append(out, Finding{Pos: decl.Pos(), End: decl.End(), Message: "mark in " + p.Path})
@@ -51,7 +60,7 @@ func TestPanicCostsOnePackage(t *testing.T) {
 		t.Errorf("found\n%s\nwant\n%s", strings.Join(got, "\n"), want)
 	}
 	if len(res.Internal) != 1 || res.Internal[0].Package != "example.com/m/b" || !strings.Contains(res.Internal[0].Message, "internal error in rule broken: ") ||
-		!strings.Contains(res.Internal[0].Message, "no such thing") {
+		!strings.Contains(res.Internal[0].Message, why) {
 		t.Errorf("internal errors %v, want one, of package b", res.Internal)
 	}
 }

@@ -203,3 +203,15 @@ func TestSyntaxOfNeed(t *testing.T) {
 		}
 	}
 }
+
+// A test file whose only import is for what its functions do stands there without it.
+func TestTestWithoutImports(t *testing.T) {
+	dir, _ := tree(t, goMod+"-- gc.go --\npackage m"+collects+"-- gc_test.go --\npackage m\n\nimport (\n\t\"runtime\"\n\t\"testing\"\n)\n\nfunc Test(t *testing.T) {\n\truntime.GC()\n\tif id() == 0 {\n\t\tt.Fail()\n\t}\n}\n-- id_test.go --\npackage m\n\nimport \"syscall\"\n\nfunc id() int { return syscall.Getpid() }\n")
+	res := run(t, dir, deleteGC)
+	if got := problems(res, dir); got != "" || len(res.Internal) > 0 {
+		t.Errorf("problems %q, internal errors %v", got, res.Internal)
+	}
+	if got := changed(res, dir); strings.Count(got, ".go") != 2 {
+		t.Errorf("changed %q, want two files", got)
+	}
+}

@@ -81,20 +81,25 @@ func ObjectKey(obj types.Object) string {
 // Refs returns the uses of the package-level objects or methods named by keys
 // (see ObjectKey) in all loaded packages, in source order.
 func (s *Snapshot) Refs(keys ...string) []Ref {
-	s.mu.Lock()
-	if s.refs == nil {
-		s.refs = s.index()
-	}
-	s.mu.Unlock()
+	refs := s.indexed()
 	if len(keys) == 1 {
-		return s.refs[keys[0]]
+		return refs[keys[0]]
 	}
 	var out []Ref
 	for _, k := range keys {
-		out = append(out, s.refs[k]...)
+		out = append(out, refs[k]...)
 	}
 	slices.SortStableFunc(out, func(a, b Ref) int { return int(a.Ident.Pos()) - int(b.Ident.Pos()) })
 	return out
+}
+
+func (s *Snapshot) indexed() map[string][]Ref {
+	s.mu.Lock()
+	defer s.mu.Unlock() // the rules are run on in spite of a panic
+	if s.refs == nil {
+		s.refs = s.index()
+	}
+	return s.refs
 }
 
 func (s *Snapshot) index() map[string][]Ref {

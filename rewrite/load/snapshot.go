@@ -281,17 +281,21 @@ func (s *Snapshot) Settings() any {
 // it for what several of them need, a call graph say. Keys are of types of their
 // own, so that two users never share one.
 func Memo[T any](s *Snapshot, key any, make func() T) T {
-	s.mu.Lock()
-	v, ok := s.memo[key]
-	s.mu.Unlock()
-	if ok {
+	if v, ok := s.memoized(key); ok {
 		return v.(T)
 	}
 	out := make()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.memo[key] = out
-	s.mu.Unlock()
 	return out
+}
+
+func (s *Snapshot) memoized(key any) (v any, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock() // a key that cannot be compared panics
+	v, ok = s.memo[key]
+	return v, ok
 }
 
 // MemoDisk is Memo for what make finds in files as they are on disk: once per run.

@@ -79,11 +79,14 @@ func DropUnused(f *ast.File) {
 		return !slices.ContainsFunc(append(parts, path.Base(name)), func(part string) bool { return used[part] })
 	}
 	f.Imports = slices.DeleteFunc(f.Imports, unused)
-	for _, d := range f.Decls {
-		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.IMPORT {
-			g.Specs = slices.DeleteFunc(g.Specs, func(s ast.Spec) bool { return unused(s.(*ast.ImportSpec)) })
+	f.Decls = slices.DeleteFunc(f.Decls, func(d ast.Decl) bool {
+		g, ok := d.(*ast.GenDecl)
+		if !ok || g.Tok != token.IMPORT {
+			return false
 		}
-	}
+		g.Specs = slices.DeleteFunc(g.Specs, func(s ast.Spec) bool { return unused(s.(*ast.ImportSpec)) })
+		return len(g.Specs) == 0 // it would have no end
+	})
 }
 
 // Uses reports whether the Go file src names pkgPath.name for one of names.
