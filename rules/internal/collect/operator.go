@@ -18,6 +18,9 @@ var (
 	actions = regexp.MustCompile(`(?i)reload|apply|re_?config|set_?option|settings|command|^cmd|_cmd|admin|maintenance|restart|console|button`)
 	// actionRoutes matches routes, and the words of handlers' names, for the same.
 	actionRoutes = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:reload|apply|settings?|config\w*|setoption|admin|maintenance|debug|console|clean\w*|clear\w*|purge|flush|trim|shrink|compact|vacuum|free\w*|release|unload|evict|drop\w*|collect|gc)(?:$|[^a-z])`)
+	// drops matches names of functions that let go of something that is made, and deleted,
+	// now and then, and holds much memory.
+	drops = regexp.MustCompile(`(?i)(?:^|_)(?:delete|remove|drop|unload|destroy|offline|backup)(?:_[a-z0-9]+)*?_(?:partition|volume|table|database|db|collection|index|shard|model|tenant|bucket|dataset|region|graph|namespace|keyspace)s?(?:_|$)`)
 	// redirects matches functions that send the browser elsewhere.
 	redirects = regexp.MustCompile(`(?i)redirect`)
 )
@@ -34,7 +37,7 @@ func operatorAction(call rewrite.Call, h heat.Heat) bool {
 		if d, isDecl := fn.Node().(*ast.FuncDecl); isDecl {
 			name = d.Name.Name
 		}
-		if actions.MatchString(name) || actionRoutes.MatchString(keyOf(p, fn)) {
+		if actions.MatchString(name) || drops.MatchString(spelled(name)) || actionRoutes.MatchString(keyOf(p, fn)) {
 			return true
 		}
 		if !onRequest(p, fn.Node()) {
