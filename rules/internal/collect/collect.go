@@ -44,7 +44,7 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		if decl == nil || purposeful(call.Pkg, decl) || heat.IsBenchmark(call.File) {
 			continue
 		}
-		if isAskedFor(call.Pkg, call.At) || isEndpoint(call) || retries(call.Pkg, call.At) || triesAgain(call.Pkg, call.At) || clearsUpFirst(call.Pkg, call.At) || followsTiming(call.Pkg, call.At) {
+		if isAskedFor(call.Pkg, call.At) || isEndpoint(call) || retries(call.Pkg, call.At) || triesAgain(call.Pkg, call.At) || clearsUpFirst(call.Pkg, call.At) || followsTiming(call.Pkg, call.At) || derivesKey(call.Pkg, call.At) {
 			continue
 		}
 		h := heat.OfUnless(call.Pkg, call.At, decidesByMemory)
