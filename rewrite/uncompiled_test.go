@@ -135,6 +135,7 @@ func TestWrongDependency(t *testing.T) {
 		{"var N = 1\n\nfunc f() { undefined() }\n", ""},
 		{"var N = 1\n\nvar M int = undefined\n", "use/use.go:3:8: could not import example.com/m/dep (dep/dep.go:5:13: undefined: undefined)\n"},
 		{"import \"example.com/m/none\"\n\nvar N = none.N\n", "use/use.go:3:8: could not import example.com/m/dep (no required module provides package example.com/m/none; to add it: go get example.com/m/none)\n"},
+		{"import _ \"embed\"\n\n//go:embed none.txt\nvar text string\n\nvar N = len(text)\n", ""}, // not made yet, as in a fresh clone
 	} {
 		dir, _ := tree(t, user+"-- dep/dep.go --\npackage dep\n\n"+tt.dep)
 		if got := problems(run(t, dir, deleteGC), dir); got != tt.want {

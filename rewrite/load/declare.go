@@ -74,7 +74,7 @@ func (l *Loader) fromSource(x *exports, u map[string]*types.Package, m *packages
 	case l.withoutC(m):
 		l.Inputs.Doubt("no types of C of " + m.ID)
 		return l.declare(x, u, m, func(error) {}), nil
-	case len(m.Errors) > 0:
+	case slices.ContainsFunc(m.Errors, func(e packages.Error) bool { return !aboutEmbedding(e) }):
 		l.Inputs.Doubt("no types of " + m.ID)
 		return nil, errors.New(missing.Module(strings.ReplaceAll(m.Errors[0].Msg, "\n\t", " ")))
 	}
@@ -102,6 +102,10 @@ func (l *Loader) fromSource(x *exports, u map[string]*types.Package, m *packages
 	}
 	return nil, first
 }
+
+// aboutEmbedding reports whether the go command misses files that a package embeds, as
+// in a fresh clone: what it declares does not depend on them.
+func aboutEmbedding(e packages.Error) bool { return strings.HasPrefix(e.Msg, "pattern ") }
 
 // isFixed reports whether nobody works on the package: it is of the standard library
 // or the module cache.

@@ -5,6 +5,7 @@ package collect
 import (
 	"fmt"
 	"go/ast"
+	"go/token"
 	"go/version"
 	"regexp"
 	"slices"
@@ -267,6 +268,8 @@ func (c Collector) classed(fix *rewrite.Fix, call rewrite.Call, stmt ast.Stmt, h
 		why = "it also stands in for callers that come by once"
 	case overStages(h):
 		why = "a stage of work ends there"
+	case overBatches(call.At):
+		why = "each turn of the loop works on a batch, which may be large"
 	case h.Finite && syntax.IsMain(call.Pkg, syntax.EnclosingDecl(call.At)):
 		why = "the program goes over its input once, and may be meant to begin each part of it with a small heap"
 	case h.Conditional:
@@ -299,6 +302,31 @@ func overStages(h heat.Heat) bool {
 	}
 	id := syntax.LastName(loop.X)
 	return id != nil && stages.MatchString(id.Name)
+}
+
+// batches matches names of variables for parts of what is worked on.
+var batches = regexp.MustCompile(`(?i)(?:batch|chunk|shard|partition)(?:e?s)?$`)
+
+// overBatches reports whether the innermost loop around c within its function goes on by
+// more than one each turn, or over batches.
+func overBatches(c inspector.Cursor) bool {
+	for c := range c.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
+		switch n := c.Node().(type) {
+		case *ast.ForStmt:
+			step, ok := n.Post.(*ast.AssignStmt)
+			if !ok || step.Tok != token.ADD_ASSIGN {
+				return false
+			}
+			one, isLit := step.Rhs[0].(*ast.BasicLit)
+			return !isLit || one.Value != "1"
+		case *ast.RangeStmt:
+			id, of := syntax.LastName(n.Value), syntax.LastName(n.X)
+			return id != nil && batches.MatchString(id.Name) || of != nil && batches.MatchString(of.Name)
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // values reports the function used as a value in a recurring place.
