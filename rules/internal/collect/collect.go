@@ -52,7 +52,7 @@ func (c Collector) Find(s *rewrite.Snapshot) []rewrite.Finding {
 		if h.Kind != heat.Recurring || h.Dynamic {
 			continue
 		}
-		if h.Request() && endsSession(call, h) {
+		if h.Request() && (endsSession(call, h) || endsJob(call, h)) {
 			continue
 		}
 		if c.endsStage(call, decl) && (h.Finite || h.Conditional || h.Request() || h.Mixed) {

@@ -76,6 +76,23 @@ func endsSession(call rewrite.Call, h heat.Heat) bool {
 	return false
 }
 
+// jobs matches the words of functions' names, and routes, for work on much that a request begins.
+var jobs = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:import|index|reindex|export|backup|restore|scan|rescan|sync|migrate|convert|rebuild|crawl|job|batch)(?:ing|s)?(?:$|[^a-z])`)
+
+// endsJob reports whether the call stands at the end of work on much, which a request
+// begins now and then.
+func endsJob(call rewrite.Call, h heat.Heat) bool {
+	if !closesStage(call) {
+		return false
+	}
+	for p, fn := range functionsOn(call, h) {
+		if d := syntax.EnclosingDecl(fn); d != nil && jobs.MatchString(spelled(d.Name.Name)) || web.Routed(p, fn, jobs) {
+			return true
+		}
+	}
+	return false
+}
+
 // functionsOn yields the functions on the path to the call, with their packages.
 func functionsOn(call rewrite.Call, h heat.Heat) iter.Seq2[*rewrite.Package, inspector.Cursor] {
 	return func(yield func(*rewrite.Package, inspector.Cursor) bool) {
