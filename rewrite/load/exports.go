@@ -15,7 +15,7 @@ import (
 )
 
 // exports reads dependencies' types from the export data that the go command
-// has in its build cache.
+// has in its build cache, or else from source.
 //
 // Packages recompiled for one test binary ("p [q.test]") have the import paths
 // of their ordinary selves, so each test binary has a universe of its own. All
