@@ -88,6 +88,11 @@ func (l *Loader) fromSource(x *exports, u map[string]*types.Package, m *packages
 		return pkg, nil
 	}
 	delete(u, m.PkgPath)
+	for _, path := range slices.Sorted(maps.Keys(m.Imports)) {
+		if err := x.wrong[l.meta[m.Imports[path].ID]]; err != nil {
+			return nil, err // the cause
+		}
+	}
 	if l.isFixed(m) && !l.compiled[m.ID] {
 		// Others build it: its language is newer than this program.
 		if err := l.compile(l.exported[m.ID], []string{m.PkgPath}); err == nil && m.ExportFile != "" {
@@ -95,11 +100,6 @@ func (l *Loader) fromSource(x *exports, u map[string]*types.Package, m *packages
 		}
 	}
 	l.Inputs.Doubt("no types of " + m.ID)
-	for _, path := range slices.Sorted(maps.Keys(m.Imports)) {
-		if err := x.wrong[l.meta[m.Imports[path].ID]]; err != nil {
-			return nil, err // the cause
-		}
-	}
 	return nil, first
 }
 

@@ -68,6 +68,7 @@ func (x *exports) importer(l *Loader, p *packages.Package) types.Importer {
 		if stub := u[target]; m.ExportFile == "" && stub != nil && !l.compiled[m.ID] {
 			// Export data refers to it already.
 			if err := l.compile(l.exported[m.ID], []string{m.PkgPath}); err != nil {
+				x.wrong[m] = err
 				return nil, err
 			}
 		}
