@@ -2,8 +2,10 @@ package maxprocs
 
 import (
 	"go/ast"
+	"go/constant"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -50,6 +52,66 @@ func atMostOne(p *rewrite.Package, call *ast.CallExpr) bool {
 		}
 	}
 	return true
+}
+
+// mayBeNone reports whether the number computed from that of CPUs at c is none where
+// that is small: a part of it, or what it exceeds another number by, without one that it
+// is at least. A quota makes GOMAXPROCS two on a machine with many CPUs (runtime,
+// Go 1.25), the environment one.
+func mayBeNone(p *rewrite.Package, c inspector.Cursor) bool {
+	less := false
+	whole := arithmetic(p, c)
+	for up := c; up != whole; up = up.Parent() {
+		switch n := up.Parent().Node().(type) {
+		case *ast.BinaryExpr:
+			other := n.Y
+			if other == up.Node() {
+				other = n.X
+			}
+			value := p.Info.Types[other].Value
+			switch n.Op {
+			case token.QUO, token.SHR, token.SUB:
+				less = less || other == n.Y
+			case token.MUL:
+				less = less || value != nil && constant.Compare(value, token.LSS, constant.MakeInt64(1))
+			case token.ADD:
+				less = less && (value == nil || constant.Sign(value) <= 0)
+			}
+		case *ast.CallExpr:
+			if syntax.IsBuiltin(p, n, "max") && slices.ContainsFunc(n.Args, func(a ast.Expr) bool {
+				value := p.Info.Types[a].Value
+				return value != nil && constant.Sign(value) > 0
+			}) {
+				less = false
+			}
+		}
+	}
+	return less && !raised(p, whole)
+}
+
+// raised reports whether the variable that the value at c is set to gets another value,
+// as where it is too small.
+func raised(p *rewrite.Package, c inspector.Cursor) bool {
+	var v types.Object
+	switch n := c.Parent().Node().(type) {
+	case *ast.AssignStmt:
+		for i, r := range n.Rhs {
+			if r == c.Node() && len(n.Lhs) == len(n.Rhs) {
+				if id := syntax.LastName(n.Lhs[i]); id != nil {
+					v = p.Info.ObjectOf(id)
+				}
+			}
+		}
+	case *ast.ValueSpec:
+		for i, x := range n.Values {
+			if x == c.Node() && len(n.Names) == len(n.Values) {
+				v = p.Info.Defs[n.Names[i]]
+			}
+		}
+	}
+	return v != nil && slices.ContainsFunc(syntax.AssignmentsOf(p, v), func(a syntax.Assignment) bool {
+		return a.Value != c.Node() && (a.Value != nil || a.Kind == syntax.Updated)
+	})
 }
 
 // otherValues reports whether the variable at l, which is set to the value at c, gets

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 
+	"github.com/dave/dst"
+	"github.com/dave/dst/dstutil"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"golang.org/x/tools/go/ast/edge"
@@ -43,9 +45,44 @@ func (q *quotas) pools() []rewrite.Finding {
 				return nil
 			},
 		}}
+		if mayBeNone(c.Pkg, c.At) {
+			whole := arithmetic(c.Pkg, c.At).Node().(ast.Expr)
+			if _, obj := c.Pkg.Types.Scope().Innermost(whole.Pos()).LookupParent("max", whole.Pos()); obj != types.Universe.Lookup("max") {
+				f.Fixes, f.NoFix = nil, "a part of runtime.GOMAXPROCS(0) may be none, for which a pool waits for ever, and max is something else here"
+				out = append(out, f)
+				continue
+			}
+			f.Fixes[0].Message = "take runtime.GOMAXPROCS(0), which honours the quota, and at least one of it; " + effect + " in a container with a CPU limit"
+			f.Fixes[0].Apply = func(e *rewrite.Edit) error {
+				raise(e, c.Call, whole)
+				return nil
+			}
+		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// raise takes GOMAXPROCS for the number of CPUs that call asks for, and at least one of
+// what whole computes from it.
+func raise(e *rewrite.Edit, call *ast.CallExpr, whole ast.Expr) {
+	before := 0 // the calls that come first in whole
+	ast.Inspect(whole, func(n ast.Node) bool {
+		if c, ok := n.(*ast.CallExpr); ok && c.Pos() <= call.Pos() && c != call {
+			before++
+		}
+		return true
+	})
+	part := dstutil.Apply(e.Clone(whole), func(at *dstutil.Cursor) bool {
+		if _, ok := at.Node().(*dst.CallExpr); ok {
+			if before == 0 {
+				at.Replace(rewrite.Expr("runtime.GOMAXPROCS(0)", nil))
+			}
+			before--
+		}
+		return before >= 0
+	}, nil).(dst.Expr)
+	e.Replace(whole, rewrite.Expr("max(1, $part)", rewrite.Holes{"part": part}))
 }
 
 // poolName matches names of worker counts.

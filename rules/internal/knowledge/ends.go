@@ -27,7 +27,9 @@ var endReleases = []string{
 	"runtime.UnlockOSThread",
 	"runtime.KeepAlive",
 	"syscall.Close",
+	"syscall.Flock",
 	"golang.org/x/sys/unix.Close",
+	"golang.org/x/sys/unix.Flock",
 	"(*github.com/fsnotify/fsnotify.Watcher).Close",
 }
 
@@ -43,6 +45,16 @@ var clientPackages = []string{
 // clientCloses are the methods by which these close them.
 var clientCloses = []string{"Close", "CloseNow", "Disconnect"}
 
+// lockPackages are the packages of locks on open files, which the kernel takes back
+// (flock(2), fcntl(2)), by the methods with which they are given back.
+var lockPackages = map[string][]string{
+	"github.com/alexflint/go-filemutex":          {"Unlock", "RUnlock", "Close"},
+	"github.com/containers/storage/pkg/lockfile": {"Unlock"},
+	"github.com/gofrs/flock":                     {"Unlock", "Close"},
+	"github.com/juju/fslock":                     {"Unlock"},
+	"go.podman.io/storage/pkg/lockfile":          {"Unlock"},
+}
+
 // EndReleases reports whether all that fn does is done by the end of the process,
 // too: it releases what belongs to the process, or closes connections to a
 // server.
@@ -50,7 +62,11 @@ func EndReleases(fn *types.Func) bool {
 	if slices.Contains(endReleases, rewrite.ObjectKey(fn)) {
 		return true
 	}
-	return fn.Pkg() != nil && fn.Signature().Recv() != nil && slices.Contains(clientCloses, fn.Name()) && slices.Contains(clientPackages, unversioned(fn.Pkg().Path()))
+	if fn.Pkg() == nil || fn.Signature().Recv() == nil {
+		return false
+	}
+	path := unversioned(fn.Pkg().Path())
+	return slices.Contains(clientCloses, fn.Name()) && slices.Contains(clientPackages, path) || slices.Contains(lockPackages[path], fn.Name())
 }
 
 // unversioned returns the import path without its major version:

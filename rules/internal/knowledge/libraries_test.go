@@ -169,6 +169,9 @@ func TestEndReleases(t *testing.T) {
 		{"github.com/jackc/pgx/v5/stdlib", "Conn", "Close", false},
 		{"github.com/lib/pq", "", "Close", false}, // no method
 		{"bufio", "Writer", "Flush", false},
+		{"github.com/gofrs/flock", "Flock", "Unlock", true},
+		{"github.com/gofrs/flock", "Flock", "TryLock", false},
+		{"golang.org/x/sys/unix", "", "Flock", true},
 		{"example.com/m", "File", "Close", false},
 	} {
 		if got := EndReleases(function(test.path, "p", test.recv, test.name)); got != test.want {

@@ -115,7 +115,7 @@ func (h *Handler) harmlessAt(p *rewrite.Package, call *ast.CallExpr, depth int) 
 	switch {
 	case path == "sync", path == "time", path == "os/signal", path == "context", path == "net/http/httptest":
 		return true
-	case slices.Contains([]string{"errors", "strings", "strconv", "path", "math", "maps", "slices"}, path):
+	case slices.Contains([]string{"errors", "strings", "strconv", "path", "math", "maps", "slices"}, path), key == "(*os.File).Fd", key == "(*os.File).Name":
 		return true // they compute
 	case strings.HasPrefix(key, "(net.") || strings.HasPrefix(key, "(*net."):
 		return fn.Name() == "Close" && !h.unixListener(p, call)
