@@ -24,8 +24,9 @@ func (q *quotas) pools() []rewrite.Finding {
 			continue
 		}
 		msg, effect := "a pool sized by runtime.NumCPU ignores the CPU quota: more goroutines than can run", "the pool gets smaller"
+		sets := setsProcs(c.Pkg, c.At)
 		switch {
-		case setsProcs(c.Pkg, c.At):
+		case sets:
 			msg, effect = "a setting for GOMAXPROCS that is runtime.NumCPU switches off the CPU quota", "fewer goroutines run at once"
 		case !sizesPool(c.Pkg, c.At) || few(c.Pkg, c.At):
 			continue
@@ -34,6 +35,12 @@ func (q *quotas) pools() []rewrite.Finding {
 		f := rewrite.Finding{Pos: c.Call.Pos(), End: c.Call.End(), Message: msg}
 		if hasOwn(c.Pkg, c.At) {
 			f.NoFix = "the program has a number of its own beside it, a setting or a bound; take runtime.GOMAXPROCS(0) where the quota is to count"
+			out = append(out, f)
+			continue
+		}
+		if other := q.partner(c); other != nil && !sets {
+			f.NoFix = "the numbers have to agree, and GOMAXPROCS changes while the program runs; take it once, for both"
+			f.Notes = []rewrite.Note{{Pos: other.Pos(), Message: "runtime.NumCPU counts the same here"}}
 			out = append(out, f)
 			continue
 		}
