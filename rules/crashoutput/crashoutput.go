@@ -307,7 +307,9 @@ func comparesToNil(p *rewrite.Package, x ast.Expr, v types.Object) (isNil, ok bo
 
 // use notes what the mention of the file at c is for.
 func (f *crashFile) use(c inspector.Cursor) {
-	after := c.Node().Pos() > f.call.Call.Pos()
+	fn, _ := syntax.EnclosingFunc(c)
+	// A function within may run later, wherever it stands.
+	after := c.Node().Pos() > f.call.Call.Pos() || fn != f.fn
 	at := c
 	for {
 		if _, ok := at.Parent().Node().(*ast.ParenExpr); !ok {
@@ -338,6 +340,7 @@ func (f *crashFile) use(c inspector.Cursor) {
 				f.emptying = true
 				return
 			}
+			f.kept = f.kept || isStored(f.p, at.Parent().Parent())
 		case "Truncate":
 			call, ok := at.Parent().Parent().Node().(*ast.CallExpr)
 			f.emptying = f.emptying || ok && !after && f.isEmptying(call)
@@ -423,6 +426,22 @@ func redirectsTo(p *rewrite.Package, c inspector.Cursor) bool {
 		}
 	}
 	return false
+}
+
+// isStored reports whether the value of the call at c outlives its statement.
+func isStored(p *rewrite.Package, c inspector.Cursor) bool {
+	for {
+		switch n := c.Parent().Node().(type) {
+		case *ast.ParenExpr:
+		case *ast.CallExpr:
+			if !p.Info.Types[n.Fun].IsType() {
+				return false
+			}
+		default:
+			return true
+		}
+		c = c.Parent()
+	}
 }
 
 // errorDropped reports a call whose error nobody looks at.

@@ -205,11 +205,16 @@ func (f *crashFile) mode() (perm, says string) {
 	return prefix + "600", "the mode of a new file becomes 0600 instead of 0666 before the umask, so that no other account reads the reports"
 }
 
+// ownerCalls are the system calls that change whom a file belongs to.
+var ownerCalls = []string{"Chown", "Chmod", "Fchown", "Fchmod", "Fchownat", "Fchmodat", "Lchown"}
+
 // givenAway reports whether the package changes the owner or mode of files: a
 // report may be read by another account.
 func (f *crashFile) givenAway() bool {
 	for c := range f.p.Inspector.Root().Preorder((*ast.CallExpr)(nil)) {
-		if f.p.IsCall(c.Node(), "os", "Chown", "Chmod", "Lchown", "(*os.File).Chown", "(*os.File).Chmod") {
+		call := c.Node()
+		if f.p.IsCall(call, "os", "Chown", "Chmod", "Lchown", "(*os.File).Chown", "(*os.File).Chmod") ||
+			f.p.IsCall(call, "syscall", ownerCalls...) || f.p.IsCall(call, "golang.org/x/sys/unix", ownerCalls...) {
 			return true
 		}
 	}
