@@ -79,6 +79,9 @@ func (p *program) useOfMux(r rewrite.Ref, handlers map[ast.Node]bool) {
 			p.replaced = true
 			return
 		}
+	case *ast.CallExpr:
+		p.handed = true
+		return
 	}
 	p.opaque = true
 }
@@ -138,9 +141,18 @@ func (p *program) routes() []registration {
 // local requests anyway, and expvar counts when a package of the module asked
 // for it.
 func (p *program) profilesOnly() bool {
+	return !p.handed && p.carriesOnlyProfiles()
+}
+
+// carriesOnlyProfiles is profilesOnly where nothing that the default mux is handed to
+// puts something on it.
+func (p *program) carriesOnlyProfiles() bool {
 	return len(p.routes()) == 0 && !p.opaque && !p.vars && !p.routed &&
 		!slices.ContainsFunc(p.strangers, func(s string) bool { return s != "golang.org/x/net/trace" })
 }
+
+// unclear reports whether something else may be put on the default mux.
+func (p *program) unclear() bool { return p.opaque || p.handed }
 
 // whole reports whether no program but those in sight can have routes on the
 // default mux when it comes to the listener: a library may be linked into more.
@@ -165,7 +177,7 @@ func (p *program) forOperators() bool {
 			return false
 		}
 	}
-	return len(p.routes()) > 0 && !p.opaque && !p.routed
+	return len(p.routes()) > 0 && !p.unclear() && !p.routed
 }
 
 // fetched reports whether a route on the default mux is one that other machines
@@ -180,7 +192,7 @@ func (p *program) fetched() bool {
 // closed reports whether all that is registered on the default mux is pprof's
 // or in sight and in the package that listens.
 func (p *program) closed() bool {
-	if p.opaque || p.in["expvar"] || len(p.strangers) > 0 || p.home.Name != "main" {
+	if p.unclear() || p.in["expvar"] || len(p.strangers) > 0 || p.home.Name != "main" {
 		return false
 	}
 	for _, r := range p.routes() {
@@ -257,7 +269,7 @@ func (p *program) forProfiles(l *listener) bool {
 	if l.Host != web.Public || l.Lit == nil || !l.saysPprof() {
 		return false
 	}
-	return len(p.routes()) == 0 && !p.opaque && !p.routed && !p.mainStrangers() ||
+	return len(p.routes()) == 0 && !p.unclear() && !p.routed && !p.mainStrangers() ||
 		l.namedPprof() && p.forOperators() && !p.fetched() ||
 		slices.ContainsFunc(p.others(l), func(o *listener) bool { return (o.Host == web.Public || l.namedPprof()) && !o.saysPprof() })
 }

@@ -48,6 +48,9 @@ func (x *exposed) move() *rewrite.Fix {
 		if fn, inDecl := syntax.EnclosingFunc(at); !inDecl || fn.Node() != ast.Node(decl) {
 			return nil
 		}
+		if len(muxes) > 0 && r.Pkg.Info.Uses[mux] != r.Pkg.Info.Uses[muxes[0]] {
+			return nil // one mux cannot have the routes of both
+		}
 		list = at.Parent().Parent().Node()
 		stmts, muxes = append(stmts, stmt), append(muxes, mux)
 	}

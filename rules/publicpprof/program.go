@@ -119,6 +119,8 @@ type program struct {
 	// opaque reports whether the default mux is used in a way that is not
 	// understood.
 	opaque bool
+	// handed reports whether the default mux is an argument of a call.
+	handed bool
 }
 
 // program returns what home is linked into, as far as it is loaded.

@@ -268,13 +268,19 @@ func (x *exposed) finding() rewrite.Finding {
 		f.Message = fmt.Sprintf("profiles are put on a router that is served on %s, to everybody who can reach the machine", x.addr.Where)
 	}
 	var fix *rewrite.Fix
-	if x.shared {
+	switch gone := removalOf(x.routes); {
+	case x.carriesMore() && (gone == nil || !x.onlyProfiles(gone)):
+		if fix = x.filterDefault(); fix == nil {
+			f.NoFix = "filter profiles out of http.DefaultServeMux there, which serves other things, too"
+			return f
+		}
+	case x.shared:
 		if fix = x.move(); fix == nil {
 			fix = x.drop()
 		}
 	}
 	switch {
-	case x.addr.Host == web.Public && x.addr.Lit != nil && !x.shared:
+	case fix == nil && x.addr.Host == web.Public && x.addr.Lit != nil && !x.shared:
 		f.Fixes = append(f.Fixes, l.bindToLoopback())
 	case fix != nil:
 		f.Fixes = append(f.Fixes, fix)

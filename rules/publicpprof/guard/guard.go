@@ -15,6 +15,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 // maxDepth bounds how many calls deep a check is looked for.
@@ -27,10 +28,11 @@ type facts struct {
 	remote     bool // looks at who asks
 	rejects    bool // has an answer other than what it guards
 	throttles  bool // answers that there are too many requests
+	path       bool // asks whether what is asked for is below /debug
 }
 
 func (f facts) guards() bool {
-	return f.refuses || (f.credential || f.remote) && f.rejects && !f.throttles
+	return f.refuses || (f.credential || f.remote || f.path) && f.rejects && !f.throttles
 }
 
 // Handler reports whether the function literal or declaration fn turns strangers
@@ -69,6 +71,14 @@ func gatherIn(p *rewrite.Package, n ast.Node, depth int, f *facts) {
 				}
 				return false // whoever asks
 			}
+			f.path = f.path || syntax.ContainsNode(n.Cond, func(n ast.Node) bool {
+				x, ok := n.(ast.Expr)
+				s, isString := "", false
+				if ok {
+					s, isString = syntax.ConstString(p, x)
+				}
+				return isString && strings.HasPrefix(s, "/debug")
+			})
 		case *ast.Ident:
 			switch n.Name {
 			case "StatusUnauthorized", "StatusForbidden", "ErrUnauthorized", "ErrForbidden", "PeerCertificates", "VerifiedChains":
@@ -349,9 +359,10 @@ func Certificates(p *rewrite.Package, n ast.Node) bool {
 				return true
 			}
 			if obj, ok := p.Info.Uses[n].(*types.Var); ok && obj.Pkg() == p.Types {
-				if def := syntax.Definition(p, n); def != nil && def.Value != nil {
-					return literalDemands(p, def.Value)
+				if def := syntax.Definition(p, n); def != nil && def.Value != nil && literalDemands(p, def.Value) {
+					return true
 				}
+				return setLater(p, obj)
 			}
 		case *ast.CallExpr:
 			if fn := p.Callee(n); fn != nil && fn.Pkg() != nil && !syntax.IsStandard(fn.Pkg().Path()) {
@@ -361,6 +372,18 @@ func Certificates(p *rewrite.Package, n ast.Node) bool {
 			}
 		}
 		return false
+	})
+}
+
+// setLater reports whether a demand for certificates is assigned to a field of v.
+func setLater(p *rewrite.Package, v *types.Var) bool {
+	return slices.ContainsFunc(syntax.MentionsOf(p, v), func(c inspector.Cursor) bool {
+		sel, ok := c.Parent().Node().(*ast.SelectorExpr)
+		if !ok || sel.Sel.Name != "ClientAuth" {
+			return false
+		}
+		assign, ok := c.Parent().Parent().Node().(*ast.AssignStmt)
+		return ok && slices.ContainsFunc(assign.Rhs, func(x ast.Expr) bool { return literalDemands(p, x) })
 	})
 }
 
