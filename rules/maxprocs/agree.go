@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/knowledge"
@@ -12,31 +13,44 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// partner returns a call of runtime.NumCPU in c's package whose number has to be that of
-// c: as many results are waited for, or the work is divided by it. nil for none. Of two
-// pools each may have its own.
+// partner returns a call of runtime.NumCPU whose number has to be that of c: as many
+// results are waited for, or the work is divided by it. nil for none. Of two pools each
+// may have its own.
 func (q *quotas) partner(c rewrite.Call) *ast.CallExpr {
 	var out *ast.CallExpr
-	a := agreement{p: c.Pkg, with: syntax.EnclosingDecl(c.At)}
+	with := syntax.EnclosingDecl(c.At)
 	for o := range q.s.Calls("runtime", "NumCPU") {
-		if o.Pkg != c.Pkg || o.Call == c.Call || o.File.Test || !a.needed(o.At, 2) {
+		if o.Call == c.Call || o.File.Test || !(agreement{o.Pkg}).needed(o.At, 2) {
 			continue
 		}
-		if a.with != nil && syntax.Encloses(a.with, o.Call) {
+		if with != nil && syntax.Encloses(with, o.Call) {
 			return o.Call // the nearest to understand
 		}
-		if out == nil && a.related(c, o) {
+		if out == nil && (o.Pkg == c.Pkg && (agreement{c.Pkg}).related(c, o) || names(c, o.Pkg) || names(o, c.Pkg)) {
 			out = o.Call
 		}
 	}
 	return out
 }
 
+// names reports whether the function around c names something of the package q.
+func names(c rewrite.Call, q *rewrite.Package) bool {
+	decl := syntax.EnclosingDecl(c.At)
+	return decl != nil && c.Pkg != q && syntax.InDecl(decl, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		if !ok {
+			return false
+		}
+		obj := c.Pkg.Info.Uses[id]
+		return obj != nil && obj.Pkg() != nil && obj.Pkg().Path() == q.Path
+	})
+}
+
 // related reports whether the functions around c and o work on something together: a
 // channel, a group or a number in a variable of the package or a field, or one that both
 // are called with, or one calls the other.
 func (a agreement) related(c, o rewrite.Call) bool {
-	both := [2]*ast.FuncDecl{a.with, syntax.EnclosingDecl(o.At)}
+	both := [2]*ast.FuncDecl{syntax.EnclosingDecl(c.At), syntax.EnclosingDecl(o.At)}
 	var uses [2]map[types.Object]bool
 	for i, at := range []inspector.Cursor{c.At, o.At} {
 		var n ast.Node = both[i]
@@ -81,19 +95,13 @@ func (a agreement) uses(n ast.Node) map[types.Object]bool {
 
 // counts reports whether something of type t may tell how many goroutines there are.
 func counts(t types.Type) bool {
-	if p, ok := t.Underlying().(*types.Pointer); ok {
-		t = p.Elem()
-	}
-	if n, ok := types.Unalias(t).(*types.Named); ok && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == "sync" {
-		return true
-	}
 	switch u := t.Underlying().(type) {
-	case *types.Chan, *types.Slice, *types.Array, *types.Map:
-		return true
+	case *types.Signature, *types.Interface:
+		return false
 	case *types.Basic:
 		return u.Info()&types.IsInteger != 0
 	}
-	return false
+	return true
 }
 
 // calledWith reports whether some function calls both with one variable that counts.
@@ -123,11 +131,8 @@ func (a agreement) calledWith(fns [2]types.Object) bool {
 	return false
 }
 
-// agreement looks for uses of a number that has to agree with that of a pool in with.
-type agreement struct {
-	p    *rewrite.Package
-	with *ast.FuncDecl // nil for a variable of the package
-}
+// agreement looks for uses of a number that has to agree with that of a pool.
+type agreement struct{ p *rewrite.Package }
 
 // needed reports whether the number at c has to agree with others of its kind. It is
 // followed through as many variables as depth.
@@ -192,7 +197,7 @@ func (a agreement) neededOf(v types.Object, depth int) bool {
 }
 
 // neededBy reports whether the call takes the number at arg as one that has to agree:
-// what is made for so many, counts them, or, in the same function, cannot be told.
+// what is made for so many, counts them, or cannot be told.
 func (a agreement) neededBy(call *ast.CallExpr, arg inspector.Cursor) bool {
 	if a.p.Info.Types[call.Fun].IsBuiltin() {
 		return syntax.IsBuiltin(a.p, call, "make")
@@ -202,11 +207,6 @@ func (a agreement) neededBy(call *ast.CallExpr, arg inspector.Cursor) bool {
 	}
 	id := syntax.LastName(call.Fun)
 	fn := a.p.Callee(call)
-	switch {
-	case id == nil || knowledge.Tells(id.Name) || fn != nil && fn.Pkg() != nil && (fn.Pkg().Path() == "fmt" || fn.Pkg().Path() == "strconv"):
-		return false
-	case fn != nil && fn.Pkg() != nil && fn.Pkg().Path() == "sync":
-		return true // WaitGroup.Add
-	}
-	return a.with != nil && syntax.Encloses(a.with, call)
+	aside := fn != nil && fn.Pkg() != nil && slices.Contains([]string{"fmt", "runtime", "strconv"}, fn.Pkg().Path())
+	return id != nil && !knowledge.Tells(id.Name) && !aside
 }
