@@ -133,6 +133,48 @@ func TestLostComment(t *testing.T) {
 	}
 }
 
+// Only the fix that would lose a comment is withheld, not the others of its file; and an
+// ignore comment on a line that something else stands on does not go with a statement.
+func TestOthersOfFile(t *testing.T) {
+	drop := func(name string, comments bool) *rewrite.Finder {
+		return &rewrite.Finder{
+			Name:  name,
+			Needs: []rewrite.Need{{Idents: []string{name}}},
+			Find: func(s *rewrite.Snapshot) []rewrite.Finding {
+				var out []rewrite.Finding
+				for c := range s.Calls("example.com/m", name) {
+					stmt, ok := c.At.Parent().Node().(*ast.ExprStmt)
+					if !ok {
+						continue
+					}
+					out = append(out, rewrite.Finding{Pos: c.Call.Pos(), End: c.Call.End(), Message: name, Fixes: []*rewrite.Fix{{
+						Message: "drop", Safety: rewrite.Safe,
+						Apply: func(e *rewrite.Edit) error {
+							if comments {
+								e.Replace(c.Call, rewrite.Expr("print()", nil))
+							} else {
+								e.Delete(stmt, nil)
+							}
+							return nil
+						}}}})
+				}
+				return out
+			},
+		}
+	}
+	head := goMod + "-- x.go --\npackage m\n\nfunc a(...int) {}\n\nfunc b() {}\n\n"
+	dir, _ := tree(t, head+"func f() {\n\ta(\n\t\t1, // the first\n\t)\n\tprint(0)\n\tb()\n}\n")
+	res := run(t, dir, drop("a", true), drop("b", false))
+	if len(res.Changes) != 1 || strings.Contains(string(res.Changes[0].New), "\tb()") || !strings.Contains(string(res.Changes[0].New), "// the first") {
+		t.Errorf("%+v", res)
+	}
+	dir, _ = tree(t, head+"func f() {\n\tprint(0)\n\ta(); b() //runtimefix:ignore a it is meant\n}\n")
+	res = run(t, dir, drop("a", true), drop("b", false))
+	if len(res.Changes) > 0 || len(res.Findings) != 1 || !strings.Contains(res.Findings[0].Why, "the ignore comment may be for what else") {
+		t.Errorf("%+v", res)
+	}
+}
+
 // A declaration that no claim is about does not change.
 func TestOtherDeclaration(t *testing.T) {
 	dir, _ := tree(t, goMod+"-- x.go --\npackage m\n\nfunc mark() {}\n\nfunc f() { mark() }\n")

@@ -185,7 +185,10 @@ func textIgnores(t *load.TextFile) []*ignore {
 	var out []*ignore
 	for _, m := range ignoreText.FindAllIndex(t.Src, -1) {
 		line := bytes.Count(t.Src[:m[0]], []byte("\n")) + 1
-		ig := &ignore{pos: t.Pos(m[0]), end: t.Pos(m[1]), file: t.Path, first: line, last: line + 1}
+		ig := &ignore{pos: t.Pos(m[0]), end: t.Pos(m[1]), file: t.Path, first: line, last: line}
+		if start := bytes.LastIndexByte(t.Src[:m[0]], '\n') + 1; len(bytes.TrimSpace(t.Src[start:m[0]])) == 0 {
+			ig.last++ // alone on its line, for the next
+		}
 		parseIgnore(ig, string(t.Src[m[0]:m[1]]))
 		out = append(out, ig)
 	}

@@ -32,6 +32,7 @@ func (r *runner) tidied(opt Options, changes []Change) (all []Change, untidy []l
 	}
 	all = changes
 	for _, dir := range slices.Sorted(maps.Keys(byModule)) {
+		r.inputs.Doubt("go mod tidy reads all packages of the build, and the module cache")
 		out, err := tidy.Run(r.ctx, tidy.Module{Dir: dir, Env: opt.Env, Before: opt.Overlay, After: r.overlay})
 		var offline tidy.Offline
 		switch {

@@ -18,6 +18,8 @@ var keepComment = regexp.MustCompile(`\b(TODO|FIXME|BUG|XXX)\b`)
 
 var lineDirective = regexp.MustCompile(`^//\s?(nolint|#nosec|lint:ignore|runtimefix:ignore)`)
 
+var ignoreDirective = regexp.MustCompile(`^//\s?runtimefix:ignore`)
+
 // delete removes stmt from its list, and what is left without an effect by
 // that.
 func (t *tree) delete(stmt ast.Stmt, about About) error {
@@ -34,6 +36,11 @@ func (t *tree) delete(stmt ast.Stmt, about About) error {
 	}
 	above := keptAbove(d, next, about)
 	same, below := splitEnd(d.End)
+	if i > 0 && d.Before == dst.None || next != nil && next.Decorations().Before == dst.None {
+		if slices.ContainsFunc(slices.Concat(same, d.Start), ignoreDirective.MatchString) {
+			return fmt.Errorf("%s: the ignore comment may be for what else stands on the line", t.pos(stmt))
+		}
+	}
 	t.drop(same...)
 	t.drop(d.Start[len(d.Start)-dropped(d.Start, above):]...)
 	t.dropWithin(stmt)

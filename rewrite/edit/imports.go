@@ -196,12 +196,12 @@ func (t *tree) addImport(path, name string) error {
 		for _, s := range decl.Specs {
 			d := s.Decorations()
 			d.Before, d.After = dst.NewLine, dst.NewLine
-			// import "x" // why: the comment belongs to the declaration.
-			if len(d.End) == 0 && len(decl.Decs.End) > 0 {
-				same, below := splitEnd(decl.Decs.End)
-				d.End.Append(same...)
-				decl.Decs.End = below
-			}
+			// import "x" // why: the comment belongs to the declaration. What stands
+			// below it, a directive say, stays where it is.
+			own, under := splitEnd(d.End)
+			same, below := splitEnd(decl.Decs.End)
+			d.End = append(own, same...)
+			decl.Decs.End = append(under, below...)
 		}
 	}
 	start, end := stdGroup(decl.Specs)
@@ -441,8 +441,16 @@ func (t *tree) afterSpec(g *dst.GenDecl, spec *dst.ImportSpec, i int) {
 // comment goes to the next declaration, apart by a blank line.
 func (t *tree) dropDecl(i int, g *dst.GenDecl, spec *dst.ImportSpec) {
 	kept := slices.Concat([]string(g.Decs.Start), []string(spec.Decs.Start))
-	t.drop(spec.Decs.End...)
-	t.drop(g.Decs.End...)
+	for _, end := range []dst.Decorations{spec.Decs.End, g.Decs.End} {
+		same, below := splitEnd(end)
+		t.drop(same...)
+		if below = trimLead(below); len(below) > 0 {
+			if len(kept) > 0 && kept[len(kept)-1] != "\n" {
+				kept = append(kept, "\n")
+			}
+			kept = append(kept, below...)
+		}
+	}
 	t.file.Decls = slices.Delete(t.file.Decls, i, i+1)
 	if len(kept) > 0 && i < len(t.file.Decls) {
 		nd := t.file.Decls[i].Decorations()

@@ -29,16 +29,21 @@ func Root(dir string) string {
 // like, and are not tracked. Where git cannot tell, none are.
 func Ignored(ctx context.Context, files []string) map[string]bool {
 	byRoot := make(map[string][]string)
-	roots := make(map[string]string) // by directory
+	asked := make(map[string][]string) // files by their names without links to directories
+	reals, roots := make(map[string]string), make(map[string]string)
 	for _, f := range files {
 		dir := filepath.Dir(f)
-		root, known := roots[dir]
-		if !known {
-			root = Root(dir)
-			roots[dir] = root
+		if _, known := reals[dir]; !known {
+			reals[dir] = dir
+			if real, err := filepath.EvalSymlinks(dir); err == nil {
+				reals[dir] = real // git looks at nothing beyond a link
+			}
+			roots[dir] = Root(reals[dir])
 		}
-		if root != "" {
-			byRoot[root] = append(byRoot[root], f)
+		if root := roots[dir]; root != "" {
+			name := filepath.Join(reals[dir], filepath.Base(f))
+			byRoot[root] = append(byRoot[root], name)
+			asked[name] = append(asked[name], f)
 		}
 	}
 	out := make(map[string]bool)
@@ -59,7 +64,9 @@ func Ignored(ctx context.Context, files []string) map[string]bool {
 			continue // exit 1: none is ignored
 		}
 		for name := range strings.SplitSeq(strings.TrimSuffix(string(text), "\x00"), "\x00") {
-			out[filepath.Join(root, filepath.FromSlash(name))] = true
+			for _, f := range asked[filepath.Join(root, filepath.FromSlash(name))] {
+				out[f] = true
+			}
 		}
 	}
 	return out

@@ -3,14 +3,17 @@
 package gitlines
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/runtimefix/runtimefix/cmd/runtimefix/internal/git"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // maxStaged bounds the files that are read from the index: no larger one is
@@ -19,7 +22,7 @@ const maxStaged = 16 << 20
 
 // Lines are the changed lines of a work tree.
 type Lines struct {
-	files map[string][]span // by absolute path
+	files map[string][]span // by absolute path without links
 	whole map[string]bool   // files that git does not know yet
 	dirs  map[string]bool   // directories with changed files
 }
@@ -29,6 +32,7 @@ type span struct{ first, last int }
 
 // Touches reports whether one of the lines first to last of path changed.
 func (l *Lines) Touches(path string, first, last int) bool {
+	path = filepath.Join(realDir(filepath.Dir(path)), filepath.Base(path))
 	if l.whole[path] {
 		return true
 	}
@@ -41,7 +45,15 @@ func (l *Lines) Touches(path string, first, last int) bool {
 }
 
 // Dir reports whether a file in the directory changed.
-func (l *Lines) Dir(dir string) bool { return l.dirs[dir] }
+func (l *Lines) Dir(dir string) bool { return l.dirs[realDir(dir)] }
+
+// realDir returns dir without links: git names files so.
+func realDir(dir string) string {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		return real
+	}
+	return dir
+}
 
 // Since returns the lines of the work tree at root that changed since rev: since
 // the branch left it when rev is on another branch. Files that git neither
@@ -69,7 +81,7 @@ func Since(ctx context.Context, root, rev string) (*Lines, error) {
 		return nil, err
 	}
 	for _, name := range git.Names(out) {
-		path := filepath.Join(root, filepath.FromSlash(name))
+		path := filepath.Join(realDir(root), filepath.FromSlash(name))
 		l.whole[path] = true
 		l.dirs[filepath.Dir(path)] = true
 	}
@@ -84,18 +96,29 @@ func Staged(ctx context.Context, root string) (l *Lines, overlay map[string][]by
 		return nil, nil, err
 	}
 	overlay = make(map[string][]byte)
-	out, err := git.Diff(ctx, root, "--name-only", "-z")
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, name := range git.Names(out) {
-		data, err := git.File(ctx, root, "", name, maxStaged)
+	// git diff takes those for unchanged that it would convert to what is in the index,
+	// line ends say: what is staged has the index's.
+	for _, which := range [][]string{nil, {"--cached", "--diff-filter=d"}} {
+		out, err := git.Diff(ctx, root, append(which, "--name-only", "-z")...)
 		if err != nil {
-			continue // a submodule, or a conflict that is not resolved
+			return nil, nil, err
 		}
-		overlay[filepath.Join(root, filepath.FromSlash(name))] = data
+		for _, name := range git.Names(out) {
+			path := filepath.Join(root, filepath.FromSlash(name))
+			disk, unread := safefile.Read(path, maxStaged)
+			if which != nil && errors.Is(unread, fs.ErrNotExist) && filepath.Ext(path) == ".go" {
+				return nil, nil, fmt.Errorf("%s is staged but not on disk: git restore it, or git rm --cached it", name)
+			}
+			data, err := git.File(ctx, root, "", name, maxStaged)
+			if err != nil {
+				continue // a submodule, or a conflict that is not resolved
+			}
+			if unread != nil || !bytes.Equal(disk, data) {
+				overlay[path] = data
+			}
+		}
 	}
-	out, err = git.Output(ctx, root, "ls-files", "--others", "--exclude-standard", "-z")
+	out, err := git.Output(ctx, root, "ls-files", "--others", "--exclude-standard", "-z")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,6 +137,7 @@ func changed(ctx context.Context, root, base string) (*Lines, error) {
 		return nil, err
 	}
 	l := &Lines{files: make(map[string][]span), whole: make(map[string]bool), dirs: make(map[string]bool)}
+	root = realDir(root)
 	path, skip := "", 0
 	for line := range strings.Lines(string(out)) {
 		line = strings.TrimSuffix(line, "\n")
