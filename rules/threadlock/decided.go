@@ -135,7 +135,7 @@ func (f *lockFunc) chosen(x exit) level {
 		if cond == nil || cond.stmt.End() < x.stmt.Pos() {
 			continue
 		}
-		if told := f.failure(cond.x, cond.holds); told < perhapsFails && f.skipsOnlyUnlock(x.stmt, cond.stmt) {
+		if told := f.failure(cond.x, cond.holds); told < perhapsFails && f.skipsOnlyUnlock(x.stmt, cond.stmt) && !f.worksBeside(x.stmt) {
 			return silent
 		}
 		call := f.decidingCall(cond)
@@ -186,6 +186,30 @@ func (f *lockFunc) skipsOnlyUnlock(way, s ast.Stmt) bool {
 		c = next
 	}
 	return unlocks
+}
+
+// worksBeside reports whether another branch of a statement behind the lock that
+// the way out stands in does some work: the way out leaves that out as well.
+func (f *lockFunc) worksBeside(way ast.Stmt) bool {
+	c, ok := f.p.Cursor(way)
+	for ; ok && c.Node() != f.body && c.Node().Pos() > f.call.Call.Pos(); c = c.Parent() {
+		switch c.Node().(type) {
+		case *ast.CaseClause, *ast.CommClause:
+			for clause := range c.Parent().Children() {
+				if clause != c && f.works(clause.Node()) {
+					return true
+				}
+			}
+		}
+		n, isIf := c.Parent().Node().(*ast.IfStmt)
+		if !isIf || n.Else == nil || n.Pos() < f.call.Call.Pos() {
+			continue
+		}
+		if f.works(f.otherBranch(n, way)) {
+			return true
+		}
+	}
+	return false
 }
 
 func isLoop(c inspector.Cursor) bool {
@@ -253,15 +277,21 @@ func (f *lockFunc) worksBefore(call *ast.CallExpr) bool {
 			if _, later := prev.Node().(*ast.DeferStmt); later {
 				continue
 			}
-			if syntax.ContainsNode(prev.Node(), func(n ast.Node) bool {
-				other, ok := n.(*ast.CallExpr)
-				return ok && !f.harmless(other) && !syntax.NoReturn(f.p, other)
-			}) {
+			if f.works(prev.Node()) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// works reports whether something is called in n that may need the thread or
+// change it.
+func (f *lockFunc) works(n ast.Node) bool {
+	return syntax.ContainsNode(n, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		return ok && !f.harmless(call) && !syntax.NoReturn(f.p, call)
+	})
 }
 
 // putsBack reports whether call undoes an earlier call of the same function

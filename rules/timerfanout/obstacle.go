@@ -37,6 +37,9 @@ func (f *fanout) obstacle() string {
 	if f.leaves() {
 		return "the loop may be left by a return or goto, so that not every element gets its timer"
 	}
+	if newWaiting(f.pkg, f.call).in(f.loop.Body, f.pkg, maxCallees) != "" {
+		return between
+	}
 	f.findCopies()
 	return f.choose()
 }
@@ -53,8 +56,7 @@ func (f *fanout) callback() string {
 		if !ok || sel == nil || sel.Kind() != types.MethodVal || p.Info.Uses[id] == nil || !f.inLoop(p.Info.Uses[id]) {
 			return "the callback is a function value"
 		}
-		w := &waiting{p.Snapshot(), make(map[*ast.FuncDecl]bool)}
-		return w.function(sel.Obj().(*types.Func), maxCallees)
+		return newWaiting(p, nil).function(sel.Obj().(*types.Func), maxCallees)
 	default:
 		return "the callback is a function value"
 	}
@@ -64,8 +66,7 @@ func (f *fanout) callback() string {
 	if syntax.ContainsNode(f.lit.Body, func(n ast.Node) bool { _, ok := n.(*ast.GoStmt); return ok }) {
 		return "the callback starts a goroutine all the same"
 	}
-	w := &waiting{p.Snapshot(), make(map[*ast.FuncDecl]bool)}
-	return w.in(f.lit.Body, p, maxCallees)
+	return newWaiting(p, nil).in(f.lit.Body, p, maxCallees)
 }
 
 // leaves reports whether the loop's own body can leave the loop for good.

@@ -22,7 +22,7 @@ Every time.AfterFunc callback gets a goroutine of its own when its timer expires
 
 One timer for the batch runs the callbacks one after another, over a copy of the batch: the caller may reuse its slice meanwhile. In files of Go 1.21 and older, where all callbacks share the loop variable, each element now gets its own callback.
 
-It fires when a statement in a range loop over a slice, array or map sets a timer with a delay that is the same for all elements. It stays silent when the timer is kept, the delay differs from element to element, or the elements are few. It only reports callbacks that wait for something or may, for the network, a database, a file or a lock say, themselves or in what they call; and loops that may be left before the last element.`,
+It fires when a statement in a range loop over a slice, array or map sets a timer with a delay that is the same for all elements. It stays silent when the timer is kept, the delay differs from element to element, the elements are few, or the loop waits between them, for a clock or the network say. It only reports callbacks that wait for something or may, for the network, a database, a file or a lock say, themselves or in what they call; loops that may wait between the timers; and loops that may be left before the last element.`,
 	Before: `for _, req := range pendingRequests {
 	time.AfterFunc(30*time.Second, func() {
 		cleanup(req)
@@ -106,7 +106,7 @@ func timerFanouts(s *rewrite.Snapshot) []rewrite.Finding {
 			continue
 		}
 		f := fanoutOf(call)
-		if f == nil || f.delayVaries() || f.few() {
+		if f == nil || f.delayVaries() || f.few() || paced(f.pkg, f.loop.Body, f.call) {
 			continue
 		}
 		// Have: timers with one delay, set for many elements and kept by nobody.
@@ -195,7 +195,7 @@ func countingLoop(call rewrite.Call) (rewrite.Finding, bool) {
 		}
 		return !varies
 	})
-	if varies {
+	if varies || paced(call.Pkg, loop.Body, call.Call) {
 		return rewrite.Finding{}, false
 	}
 	return rewrite.Finding{

@@ -18,15 +18,26 @@ import (
 const (
 	waits   = "the callback waits, and would keep those behind it waiting"
 	mayWait = "the callback calls what may wait, and would keep those behind it waiting"
+	long    = "the callback may run for long, and would keep those behind it waiting"
+
+	// One timer behind the loop would start later than those in it, or never
+	// where the loop waits for what they do.
+	between = "the loop may wait between its timers, which start before its end"
 )
 
 // maxCallees bounds through how many functions calls are followed.
 const maxCallees = 4
 
-// waiting follows what a callback calls.
+// waiting follows what a callback, or the body of the loop but for the timer,
+// calls.
 type waiting struct {
-	s    *rewrite.Snapshot
-	seen map[*ast.FuncDecl]bool
+	s     *rewrite.Snapshot
+	seen  map[*ast.FuncDecl]bool
+	timer *ast.CallExpr // nil for a callback
+}
+
+func newWaiting(p *rewrite.Package, timer *ast.CallExpr) *waiting {
+	return &waiting{p.Snapshot(), make(map[*ast.FuncDecl]bool), timer}
 }
 
 // in says why the code at n of p may wait, "" when it does not.
@@ -43,19 +54,37 @@ func (w *waiting) in(n ast.Node, p *rewrite.Package, depth int) string {
 				why = waits
 			}
 		case *ast.ForStmt:
-			if n.Cond == nil {
-				why = "the callback may run for long, and would keep those behind it waiting"
+			if n.Cond == nil || w.timer != nil && !counts(p, n) {
+				why = long
 			}
 		case *ast.RangeStmt:
-			if _, ok := syntax.Under(p.Info.TypeOf(n.X)).(*types.Chan); ok {
+			switch syntax.Under(p.Info.TypeOf(n.X)).(type) {
+			case *types.Chan:
 				why = waits
+			case *types.Signature:
+				why = mayWait
 			}
 		case *ast.CallExpr:
+			if n == w.timer {
+				return false
+			}
 			why = w.call(n, p, depth)
 		}
 		return why == ""
 	})
 	return why
+}
+
+// counts reports whether the loop goes on by itself, and not until something has
+// happened elsewhere: its head has a step, and calls nothing.
+func counts(p *rewrite.Package, n *ast.ForStmt) bool {
+	calls := func(n ast.Node) bool {
+		return syntax.ContainsNode(n, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			return ok && !p.Info.Types[call.Fun].IsType() && !p.Info.Types[call.Fun].IsBuiltin()
+		})
+	}
+	return n.Post != nil && !calls(n.Cond) && !calls(n.Post)
 }
 
 // call says why the call may wait.
@@ -78,19 +107,14 @@ func (w *waiting) call(call *ast.CallExpr, p *rewrite.Package, depth int) string
 
 // function says why fn may wait.
 func (w *waiting) function(fn *types.Func, depth int) string {
-	path := fn.Pkg().Path()
 	switch {
 	case knowledge.Quick(fn):
 		return ""
 	case depth == 0:
 		return mayWait
 	}
-	decl, q := syntax.DeclarationOf(w.s, fn)
-	if decl == nil && !syntax.IsStandard(path) {
-		w.s.Widen(fn.Name())
-		decl, q = syntax.DeclarationOf(w.s, fn)
-	}
-	if decl == nil || decl.Body == nil {
+	decl, q := w.source(fn)
+	if decl == nil {
 		return mayWait
 	}
 	if w.seen[decl] {
@@ -101,4 +125,17 @@ func (w *waiting) function(fn *types.Func, depth int) string {
 		return strings.Replace(why, "the callback", "the callback, in "+fn.Name()+",", 1)
 	}
 	return ""
+}
+
+// source returns the declaration of fn, nil where its body is not in sight.
+func (w *waiting) source(fn *types.Func) (*ast.FuncDecl, *rewrite.Package) {
+	decl, p := syntax.DeclarationOf(w.s, fn)
+	if decl == nil && !syntax.IsStandard(fn.Pkg().Path()) {
+		w.s.Widen(fn.Name())
+		decl, p = syntax.DeclarationOf(w.s, fn)
+	}
+	if decl == nil || decl.Body == nil {
+		return nil, nil
+	}
+	return decl, p
 }
