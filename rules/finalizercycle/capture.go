@@ -41,6 +41,9 @@ const (
 func (c *cycles) useParameter(y *cyclic) (*rewrite.Fix, string) {
 	x := &capture{y: y, p: y.Pkg, object: y.Object, typ: y.Pkg.Info.TypeOf(y.Object)}
 	if sel, ok := y.Fn.(*ast.SelectorExpr); ok {
+		if why := c.again(y, sel); why != "" {
+			return nil, why
+		}
 		return x.bindLate(sel)
 	}
 	if why := x.stable(); why != "" {
@@ -54,6 +57,9 @@ func (c *cycles) useParameter(y *cyclic) (*rewrite.Fix, string) {
 	}
 	if why := x.collect(); why != "" {
 		return nil, why + captureAdvice
+	}
+	if why := c.again(y, x.lit); why != "" {
+		return nil, why
 	}
 	fix, why := x.rename()
 	if fix == nil {

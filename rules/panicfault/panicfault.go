@@ -26,7 +26,7 @@ debug.SetPanicOnFault(true) makes faults at addresses other than nil's recoverab
 
 The call goes from init and main; a function that reads mapped memory and recovers gets the setting for itself, as one deferred call that sets it now and restores it on return. The same form replaces a setting that is not restored on every path.
 
-It fires when the setting is switched on in init or main or by a package variable, or in another function that can return or panic without putting it back, when the setting is deferred by mistake, and for the form defer debug.SetPanicOnFault(true)(), which does not compile. It stays silent when a deferred call or another function restores the setting, with false or the old value: what a parameter or a flag says restores nothing; and when the function is only started as a goroutine, and in tests.`,
+It fires when the setting is switched on in init or main or by a package variable, or in another function that can return or panic without putting it back, when the setting is deferred by mistake, and for the form defer debug.SetPanicOnFault(true)(), which does not compile. It stays silent when a deferred call or another function restores the setting, with false or the old value: what a parameter or a flag says restores nothing; when a function switches it on or off as its callers ask; when the function is only started as a goroutine, and in tests.`,
 	Before: `func readMmap(m []byte) (n int, err error) {
 	debug.SetPanicOnFault(true)
 	defer recoverAs(&err)
@@ -217,7 +217,11 @@ func (f *faultSetting) outlives(out *rewrite.Finding, cur inspector.Cursor) bool
 	if f.fullyRestored() || f.endsWithGoroutine() {
 		return false
 	}
-	plain := f.plainRestores()
+	all := f.plainRestores()
+	plain := f.following(all)
+	if len(all) > 0 && (len(plain) == 0 || !f.coversSomething(plain[len(plain)-1].Pos())) {
+		return false // a switch: it sets one value or the other, for its callers
+	}
 	if f.old != nil && (len(plain) == 0 || f.usesOf(f.old) != len(plain)) {
 		return false // the old value goes elsewhere
 	}
@@ -241,10 +245,12 @@ func (f *faultSetting) outlives(out *rewrite.Finding, cur inspector.Cursor) bool
 		out.NoFix = "a deferred call in a loop runs only when the function returns; move the reads to a function of their own, with defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
 	case !syntax.InList(cur):
 		out.NoFix = "the call is not a statement in a list"
-	case len(plain) == 0 && !f.coversSomething():
+	case len(plain) == 0 && !f.coversSomething(f.body.End()):
 		out.NoFix = "the function does nothing that could fault; make the setting where memory is read that the program did not allocate, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
 	case len(plain) == 0:
 		fixable(rewrite.Unsafe, "restore the setting on return; code that runs later in the goroutine crashes on a fault again")
+	case f.old == nil && f.conditional(plain):
+		out.NoFix = "a condition decides whether the setting stays; where it need not, make it by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
 	case f.onlyLeaves(plain):
 		fixable(rewrite.Safe, "restore the setting by a deferred call")
 	default:
@@ -358,10 +364,10 @@ func hasRecover(p *rewrite.Package, body *ast.BlockStmt) bool {
 }
 
 // coversSomething reports whether anything that could fault follows the setting
-// in the function: a call, an index, a pointer.
-func (f *faultSetting) coversSomething() bool {
+// before end: a call, an index, a pointer.
+func (f *faultSetting) coversSomething(end token.Pos) bool {
 	return f.own(true, func(n ast.Node) bool {
-		if n.Pos() <= f.stmt.End() {
+		if n.Pos() <= f.stmt.End() || n.Pos() >= end {
 			return false
 		}
 		switch n := n.(type) {

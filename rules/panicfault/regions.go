@@ -40,13 +40,11 @@ func (f *faultSetting) moved(erase func(*rewrite.Edit)) (fix *rewrite.Fix, why s
 	if f.p.Name == "main" {
 		regions = m.regions()
 	}
-	if len(regions) == 0 && m.any || slices.ContainsFunc(regions, func(d *ast.FuncDecl) bool { return d == f.decl }) {
+	if m.any && (len(regions) == 0 || m.leaves(regions)) || slices.ContainsFunc(regions, func(d *ast.FuncDecl) bool { return d == f.decl }) {
 		return nil, "the package reads memory that it did not allocate; make the setting there, in a function that recovers, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
 	}
-	if len(regions) == 0 {
-		if path := f.othersMap(); path != "" {
-			return nil, path + " may rely on the setting: it recovers, and reads memory that it did not allocate; make the setting there, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
-		}
+	if path := f.othersMap(); path != "" {
+		return nil, path + " may rely on the setting: it recovers, and reads memory that it did not allocate; make the setting there, by defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))"
 	}
 	message := "remove the call; a fault in the main goroutine crashes the program, recovered or not"
 	if len(regions) > 0 {
@@ -137,7 +135,7 @@ func (m *mappings) spread() {
 				if fn == nil || fn.Pkg() != m.p.Types {
 					break
 				}
-				params := fn.Signature().Params()
+				params := fn.Origin().Signature().Params()
 				for i, a := range n.Args {
 					if i < params.Len() && m.is(a) {
 						m.foreign[params.At(i)] = true
@@ -218,16 +216,26 @@ func (m *mappings) is(x ast.Expr) bool {
 		return m.foreign[m.p.Info.Uses[x.Sel]]
 	case *ast.SliceExpr:
 		return m.is(x.X)
-	case *ast.StarExpr:
-		return m.is(x.X)
 	case *ast.UnaryExpr:
+		if i, ok := ast.Unparen(x.X).(*ast.IndexExpr); ok && x.Op == token.AND {
+			return m.is(i.X)
+		}
 		return x.Op == token.AND && m.is(x.X)
+	case *ast.StarExpr:
+		return m.leadsOn(x) && m.is(x.X)
 	case *ast.IndexExpr:
-		return m.is(x.X)
+		return m.leadsOn(x) && m.is(x.X)
 	case *ast.CallExpr:
 		return m.isCall(x)
 	}
 	return false
+}
+
+// leadsOn reports whether the value at x, once it has been read, may lead to
+// memory still.
+func (m *mappings) leadsOn(x ast.Expr) bool {
+	t := m.p.Info.TypeOf(x)
+	return t == nil || t == types.Typ[types.Invalid] || holdsMemory(t)
 }
 
 func (m *mappings) isCall(call *ast.CallExpr) bool {
@@ -247,7 +255,7 @@ func (m *mappings) isCall(call *ast.CallExpr) bool {
 				}
 			}
 		}
-		return m.is(call.Args[0])
+		return !m.copies(tv.Type, call.Args[0]) && m.is(call.Args[0])
 	}
 	if id := syntax.LastName(call.Fun); id != nil {
 		if b, ok := m.p.Info.Uses[id].(*types.Builtin); ok && len(call.Args) > 0 {
@@ -267,6 +275,14 @@ func (m *mappings) isCall(call *ast.CallExpr) bool {
 		return true
 	}
 	return m.foreign[fn]
+}
+
+// copies reports whether the conversion of x to t makes a string of a slice, or
+// the other way round.
+func (m *mappings) copies(t types.Type, x ast.Expr) bool {
+	isSlice := func(t types.Type) bool { _, ok := syntax.Under(t).(*types.Slice); return ok }
+	from := m.p.Info.TypeOf(x)
+	return from != nil && isSlice(t) != isSlice(from)
 }
 
 // isMmap reports whether fn maps memory.
@@ -337,24 +353,101 @@ func (m *mappings) setsItself(body *ast.BlockStmt) bool {
 	return syntax.ContainsNode(body, func(n ast.Node) bool { return switchesOn(m.p, n) })
 }
 
+// leaves reports whether foreign memory is read where the setting would be
+// missed: in a function of the main goroutine that may run outside of the regions.
+func (m *mappings) leaves(regions []*ast.FuncDecl) bool {
+	seen := make(map[*ast.FuncDecl]bool)
+	for _, r := range regions {
+		seen[r] = true
+	}
+	for _, file := range m.p.Files {
+		for _, d := range file.AST.Decls {
+			decl, ok := d.(*ast.FuncDecl)
+			if ok && !file.Test && decl.Body != nil && m.touches(decl.Body) && !m.covered(decl, seen) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// covered reports whether decl makes the setting itself, or only runs in
+// functions that do and in goroutines of its own, which never had it. Those of
+// seen are being looked at, or do.
+func (m *mappings) covered(decl *ast.FuncDecl, seen map[*ast.FuncDecl]bool) bool {
+	starts := decl.Recv == nil && (decl.Name.Name == "main" || decl.Name.Name == "init") // what they set is erased
+	if seen[decl] || !starts && m.setsItself(decl.Body) {
+		return true
+	}
+	seen[decl] = true
+	obj, called := m.p.Info.Defs[decl.Name], false
+	for c := range m.p.Inspector.Root().Preorder((*ast.Ident)(nil)) {
+		id := c.Node().(*ast.Ident)
+		fn, ok := m.p.Info.Uses[id].(*types.Func)
+		if !ok || fn.Name() != decl.Name.Name || m.p.File(id).Test {
+			continue
+		}
+		if recv := fn.Signature().Recv(); fn.Origin() != obj && (recv == nil || !types.IsInterface(recv.Type())) {
+			continue
+		}
+		called = true
+		if sel, ok := c.Parent().Node().(*ast.SelectorExpr); ok && sel.Sel == id {
+			c = c.Parent()
+		}
+		call, ok := c.Parent().Node().(*ast.CallExpr)
+		if !ok || call.Fun != c.Node() {
+			return false
+		}
+		if _, isGo := c.Parent().Parent().Node().(*ast.GoStmt); isGo {
+			continue
+		}
+		if caller := syntax.EnclosingDecl(c); caller == nil || !m.covered(caller, seen) {
+			return false
+		}
+	}
+	return called
+}
+
 // reads reports whether body does more with foreign memory than to measure or
 // unmap it.
-func (m *mappings) reads(body *ast.BlockStmt) bool {
+func (m *mappings) reads(body *ast.BlockStmt) bool { return syntax.ContainsNode(body, m.readsAt) }
+
+// touches reports whether body itself reads foreign memory, or may: functions of
+// the package that it hands memory to are looked at by themselves.
+func (m *mappings) touches(body *ast.BlockStmt) bool {
 	return syntax.ContainsNode(body, func(n ast.Node) bool {
 		switch n := n.(type) {
-		case *ast.IndexExpr:
-			return m.is(n.X)
-		case *ast.StarExpr:
-			return m.is(n.X)
-		case *ast.RangeStmt:
-			return m.is(n.X) && n.Value != nil
+		case *ast.SelectorExpr: // behind a pointer, or by a method
+			s := m.p.Info.Selections[n]
+			return s != nil && !measures(n.Sel) && (s.Kind() != types.FieldVal || syntax.IsPointer(m.p.Info.TypeOf(n.X))) && m.is(n.X)
 		case *ast.CallExpr:
-			id := syntax.LastName(n.Fun)
-			if id != nil && (id.Name == "len" || id.Name == "cap" || strings.Contains(strings.ToLower(id.Name), "unmap")) {
+			if fn := m.p.Callee(n); fn != nil && fn.Pkg() == m.p.Types {
 				return false
 			}
-			return slices.ContainsFunc(n.Args, m.is)
 		}
-		return false
+		return m.readsAt(n)
 	})
+}
+
+func (m *mappings) readsAt(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.IndexExpr:
+		return m.is(n.X)
+	case *ast.StarExpr:
+		return m.is(n.X)
+	case *ast.RangeStmt:
+		return m.is(n.X) && n.Value != nil
+	case *ast.CallExpr:
+		return !measures(syntax.LastName(n.Fun)) && slices.ContainsFunc(n.Args, m.is)
+	}
+	return false
+}
+
+// measures reports whether the function id only measures memory or unmaps it.
+func measures(id *ast.Ident) bool {
+	if id == nil {
+		return false
+	}
+	name := strings.ToLower(id.Name)
+	return name == "len" || name == "cap" || name == "close" || strings.Contains(name, "unmap")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/cfg"
 )
 
 // restores reports whether n is a call of debug.SetPanicOnFault that puts the
@@ -130,6 +131,49 @@ func (f *faultSetting) plainRestores() []ast.Stmt {
 		return false
 	})
 	return out
+}
+
+// following returns those of the statements to which a path leads from the
+// setting, without another turn of a loop around it.
+func (f *faultSetting) following(stmts []ast.Stmt) []ast.Stmt {
+	reached := make(map[ast.Node]bool)
+	seen := make(map[*cfg.Block]bool)
+	var follow func(nodes []ast.Node, next []*cfg.Block)
+	follow = func(nodes []ast.Node, next []*cfg.Block) {
+		for _, n := range nodes {
+			reached[n] = true
+		}
+		for _, b := range next {
+			if !seen[b] && !f.turns(b) {
+				seen[b] = true
+				follow(b.Nodes, b.Succs)
+			}
+		}
+	}
+	for _, b := range syntax.FlowOf(f.p, f.body).Blocks {
+		if i := slices.Index(b.Nodes, ast.Node(f.stmt)); i >= 0 {
+			follow(b.Nodes[i+1:], b.Succs)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(stmts), func(s ast.Stmt) bool { return !reached[s] })
+}
+
+// turns reports whether b begins or ends a turn of a loop around the setting.
+func (f *faultSetting) turns(b *cfg.Block) bool {
+	switch b.Kind {
+	case cfg.KindForLoop, cfg.KindForBody, cfg.KindForPost, cfg.KindRangeLoop, cfg.KindRangeBody:
+		return syntax.Encloses(b.Stmt, f.stmt)
+	}
+	return false
+}
+
+// conditional reports whether none of the statements stands in a list around the
+// setting: it may stay on.
+func (f *faultSetting) conditional(stmts []ast.Stmt) bool {
+	return !slices.ContainsFunc(stmts, func(s ast.Stmt) bool {
+		cur, ok := f.p.Cursor(s)
+		return ok && syntax.Encloses(cur.Parent().Node(), f.stmt)
+	})
 }
 
 func (f *faultSetting) usesOf(v *types.Var) int {

@@ -104,7 +104,7 @@ var holders = map[string]bool{
 	"encoding/gob.NewEncoder": true, "encoding/gob.NewDecoder": true, "io.LimitReader": true, "io.MultiReader": true,
 	"io.MultiWriter": true, "io.TeeReader": true, "io.NewSectionReader": true, "crypto/tls.Client": true, "crypto/tls.Server": true,
 	"net/textproto.NewConn": true, "net/textproto.NewReader": true, "net/textproto.NewWriter": true, "log.New": true,
-	"context.WithValue": true, "sync.OnceFunc": true, "container/list.New": true,
+	"context.WithValue": true, "sync.OnceFunc": true, "sync.NewCond": true, "container/list.New": true,
 	"time.AfterFunc": true, "context.AfterFunc": true, // even after the function was called
 }
 
