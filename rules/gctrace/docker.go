@@ -16,8 +16,9 @@ import (
 
 // dockerTraces returns the places of a Dockerfile that switch traces on in the
 // environment of the image: the ENV that counts in the last stage, the shell
-// commands there, and the defaults of build arguments that end up in it.
-func dockerTraces(t *rewrite.TextFile, hides func() bool) []traceSite {
+// commands there, and the defaults of build arguments that end up in it. With hides
+// or, in the environment of the image, asked, the variable keeps its name.
+func dockerTraces(t *rewrite.TextFile, hides, asked func() bool) []traceSite {
 	d, err := dockerfile.Parse(t.Src)
 	if err != nil {
 		return nil
@@ -61,7 +62,7 @@ func dockerTraces(t *rewrite.TextFile, hides func() bool) []traceSite {
 		return out
 	}
 	// The last ENV counts, and what it takes over from those before.
-	hidden := x.hidden(env, hides)
+	hidden := x.hidden(env, func() bool { return asked() || hides() })
 	for i := len(env) - 1; i >= 0; i-- {
 		site, refers := x.env(env[:i+1], hidden[i])
 		if site.value.On() {
@@ -98,8 +99,9 @@ type dockerTracer struct {
 	hides func() bool // of commands
 }
 
-// hidden reports for each of env whether a value from before would come back if it
-// went: that of one before, or, as hides says, of another file.
+// hidden reports for each of env whether its name has to stay: a value from before
+// would come back if it went, that of one before or of another file, or a command
+// asks for it, as hides says.
 func (x *dockerTracer) hidden(env []dockerEnv, hides func() bool) []bool {
 	out := make([]bool, len(env))
 	elsewhere := hides()

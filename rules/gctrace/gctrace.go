@@ -66,7 +66,9 @@ func textTraces(s *rewrite.Snapshot) []traceSite {
 		// goes.
 		hides func(s *rewrite.Snapshot, t *rewrite.TextFile, o survey.File) bool
 	}{
-		{rewrite.Dockerfile, dockerTraces, baseOfImage},
+		{rewrite.Dockerfile, func(t *rewrite.TextFile, hides func() bool) []traceSite {
+			return dockerTraces(t, hides, func() bool { return asked(s, t) })
+		}, baseOfImage},
 		{rewrite.Systemd, unitTraces, sameUnit},
 		{rewrite.Supervisor, func(t *rewrite.TextFile, hides func() bool) []traceSite {
 			if survey.Of(s, t.Path).EnvFiles[path.Base(t.Path)] {
@@ -92,7 +94,8 @@ func textTraces(s *rewrite.Snapshot) []traceSite {
 	} {
 		for _, t := range s.TextsOf("gctrace", kind.kind) {
 			out = append(out, kind.find(t, func() bool {
-				return survey.SetElsewhere(s, t.Path, func(o survey.File) bool { return kind.hides(s, t, o) })
+				commands := slices.Contains([]rewrite.TextKind{rewrite.Dockerfile, rewrite.Procfile, rewrite.Shell}, kind.kind)
+				return commands && startsAsker(s, t) || !commands && asked(s, t) || survey.SetElsewhere(s, t.Path, func(o survey.File) bool { return kind.hides(s, t, o) })
 			})...)
 		}
 	}
@@ -127,10 +130,13 @@ func (x traceSite) findings(s *rewrite.Snapshot) []rewrite.Finding {
 		Pos: x.file.Pos(x.off), End: x.file.Pos(x.end),
 		Message: "GODEBUG=" + setting + " in the environment of " + x.where + ": the runtime writes a line to standard error for every garbage collection",
 	}
-	rel, how, read := survey.ReaderOf(s, x.file.Path, x.names)
+	reader, how, read := survey.ReaderOf(s, x.file.Path, x.names)
 	why, fix := cmp.Or(traceWanted(s, x.file, x.names...), read, x.why), x.fix
 	if why == "" && how == survey.MaybeRead {
-		fix, why = survey.Lowered(fix, rel)
+		fix, why = survey.Lowered(fix, reader)
+	}
+	if rel := survey.Refused(s, x.file.Path); why == "" && x.value.Rest == "" && rel != "" {
+		why = rel + " stops where GODEBUG is empty; remove gctrace by hand"
 	}
 	switch {
 	case x.value.Setting == "":

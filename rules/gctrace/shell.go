@@ -135,15 +135,15 @@ func (s *script) traces() []traceSite {
 	return append(out, s.nested()...)
 }
 
-// passesVariable reports whether word, an argument of command behind prev, sets
-// GODEBUG for a program: as an operand of env, or behind docker's -e.
-func passesVariable(command, prev, word string) bool {
-	word = strings.TrimLeft(word, `"'`)
-	base := command[strings.LastIndexByte(command, '/')+1:]
+// passesVariable reports whether word, an argument of the command called name behind
+// prev, sets GODEBUG for a program: as an operand of env, or behind docker's -e.
+func passesVariable(name, prev, word string) bool {
+	word = strings.NewReplacer(`"`, "", "'", "").Replace(word)
+	base := name[strings.LastIndexByte(name, '/')+1:]
 	if strings.HasPrefix(word, "GODEBUG=") {
-		return slices.Contains([]string{"env", "sudo", "doas", "exec", "nohup", "kubectl", "oc"}, base) || prev == "-e" || prev == "--env" || prev == "env" || strings.HasSuffix(prev, "/env")
+		return slices.Contains([]string{"env", "sudo", "doas", "exec", "nohup", "kubectl", "oc"}, base) || prev == "-e" || prev == "--env" || prev == "--setenv" || prev == "env" || strings.HasSuffix(prev, "/env")
 	}
-	return strings.HasPrefix(word, "--env=GODEBUG=") || strings.HasPrefix(word, "-eGODEBUG=")
+	return strings.HasPrefix(command.Operand(word), "GODEBUG=")
 }
 
 // whole returns the bytes that the text is a part of.
@@ -182,6 +182,9 @@ func (s *script) value(x shellSite) (span.FileText, bool) {
 		return s.text.At(span.Span{Off: v.Off + in.Off, End: v.Off + in.End}), plain
 	}
 	w := s.span(x.word)
+	if i := strings.Index(s.text.Text[w.Off:w.End], "GODEBUG="); i > 0 && strings.IndexByte(`"'`, s.text.Text[w.Off+i-1]) >= 0 {
+		w.Off += i - 1 // the quotes of --env="NAME=value" are around the operand
+	}
 	in, plain := span.PlainValue(s.text.Text[w.Off:w.End])
 	raw := s.text.Text[w.Off+in.Off : w.Off+in.End]
 	i := strings.Index(raw, "GODEBUG=") + len("GODEBUG=")
@@ -348,7 +351,11 @@ func (s *script) fix(x shellSite, value span.FileText, g godebug.Value) (*rewrit
 		if option := command.Option(s.words(call), i); option >= 0 {
 			from = option
 		}
-		edits = s.remove(span.Span{Off: s.span(call.Args[from]).Off, End: s.span(call.Args[i+1]).Off})
+		if i+1 < len(call.Args) {
+			edits = s.remove(span.Span{Off: s.span(call.Args[from]).Off, End: s.span(call.Args[i+1]).Off})
+		} else {
+			edits = s.remove(span.Span{Off: s.span(call.Args[from-1]).End, End: s.span(x.word).End})
+		}
 		skip[call.Args[from]], skip[x.word] = true, true
 	default:
 		var err error

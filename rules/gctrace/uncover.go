@@ -72,6 +72,20 @@ func (y *yamlTraces) remoteBase() bool {
 	return false
 }
 
+// asked reports whether a command of the repository, in t or elsewhere, may stop where
+// nothing sets GODEBUG.
+func asked(s *rewrite.Snapshot, t *rewrite.TextFile) bool {
+	return survey.Asked(s, t.Path, func(string) bool { return true })
+}
+
+// startsAsker reports whether a file that t names, and may start, is such a command,
+// or t itself. The expansions of a script are looked at where it is parsed.
+func startsAsker(s *rewrite.Snapshot, t *rewrite.TextFile) bool {
+	return survey.Asked(s, t.Path, func(p string) bool {
+		return p == t.Path && !t.Is(rewrite.Shell) || p != t.Path && bytes.Contains(t.Src, []byte(filepath.Base(p)))
+	})
+}
+
 // survey.SetElsewhere reports whether a Dockerfile of the repository sets GODEBUG to
 // something else, or another manifest does that speaks of the same object or
 // service.

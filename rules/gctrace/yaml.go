@@ -3,6 +3,7 @@ package gctrace
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
@@ -194,7 +195,7 @@ func (y *yamlTraces) fix(doc, entry, node *yaml.Node, base int, g godebug.Value,
 		if g.Rest == "" {
 			message = "empty GODEBUG"
 		}
-		list, err = y.f.Substitute(node, base, len(node.Value), g.Rest)
+		list, err = y.substitute(entry, node, base, len(node.Value), g.Rest)
 	}
 	if safety == rewrite.Unsafe {
 		message += "; the trace ends wherever the setting is used"
@@ -210,16 +211,36 @@ func (y *yamlTraces) fix(doc, entry, node *yaml.Node, base int, g godebug.Value,
 	return manifest.FixEntry(y.t, y.f, entry, safety, message, list), ""
 }
 
+// substitute replaces bytes i to j of the scalar node by text, unless an alias takes
+// over the node or the entry that it is in.
+func (y *yamlTraces) substitute(entry, node *yaml.Node, i, j int, text string) ([]yamledit.Splice, error) {
+	aliased := false
+	if entry.Anchor != "" || node.Anchor != "" {
+		for _, doc := range y.f.Docs {
+			manifest.Walk(doc, func(n *yaml.Node) {
+				aliased = aliased || n.Kind == yaml.AliasNode && (n.Alias == entry || n.Alias == node)
+			})
+		}
+	}
+	if aliased {
+		return nil, errors.New("an alias refers to it")
+	}
+	return y.f.Substitute(node, i, j, text)
+}
+
 // keeps reports whether the name of the variable stays where its value goes:
-// others refer to it, another value would show, or a list of operations would be
-// left without any.
+// others refer to it or to its place in a list, another value would show, or a list
+// of operations would be left without any.
 func (y *yamlTraces) keeps(doc, entry, holder *yaml.Node, name string) bool {
+	if key := y.f.Key(holder); survey.Of(y.s, y.t.Path).Positions && (isOperation(entry) || key != nil && key.Value == "env") {
+		return true
+	}
 	if isOperation(entry) {
-		return holder == nil || len(holder.Content) < 2 || !strings.HasSuffix(yamledit.Text(entry, "path"), "/env/-") ||
+		return asked(y.s, y.t) || holder == nil || len(holder.Content) < 2 || !strings.HasSuffix(yamledit.Text(entry, "path"), "/env/-") ||
 			survey.SetElsewhere(y.s, y.t.Path, func(survey.File) bool { return true })
 	}
 	beside := entry.Kind == yaml.ScalarNode && holder.Kind == yaml.SequenceNode && !y.isEnvironment(holder) && y.setBeside(entry)
-	return y.isShared(holder) || beside || y.uncovers(doc, entry, name)
+	return y.isShared(holder) || beside || asked(y.s, y.t) || y.uncovers(doc, entry, name)
 }
 
 // lastOf returns the last of names, that of the container or service.

@@ -82,7 +82,7 @@ func (y *yamlTraces) script(doc, n *yaml.Node) {
 	where, names, deployed := y.describe(doc, n)
 	s := &script{
 		t: y.t, src: []byte(n.Value), text: span.WholeText([]byte(n.Value), span.Span{Off: 0, End: len(n.Value)}), where: where, names: names, safety: rewrite.Safe,
-		lines: strings.Contains(n.Value, "\n"), hides: func() bool { return y.setBeside(n) || y.uncovers(doc, n, lastOf(names)) },
+		lines: strings.Contains(n.Value, "\n"), hides: func() bool { return y.setBeside(n) || startsAsker(y.s, y.t) || y.uncovers(doc, n, lastOf(names)) },
 	}
 	if !deployed {
 		s.safety, s.effect = rewrite.Unsafe, "; the trace ends wherever the setting is used"
@@ -90,7 +90,7 @@ func (y *yamlTraces) script(doc, n *yaml.Node) {
 	s.splice = func(message string, _ span.Span, edits []span.TextEdit) (*rewrite.Fix, error) {
 		first, last := edits[0].Off, edits[len(edits)-1].End
 		after := span.Spliced(s.src, edits)
-		list, err := y.f.Substitute(n, first, last, string(after[first:len(after)-(len(n.Value)-last)]))
+		list, err := y.substitute(n, n, first, last, string(after[first:len(after)-(len(n.Value)-last)]))
 		if err != nil {
 			return nil, err
 		}

@@ -141,17 +141,45 @@ func Option(words []string, i int) int {
 	if path.Base(words[0]) == "sudo" && len(words) > 1 {
 		at = 1
 	}
-	if i+1 >= len(words) || !slices.Contains([]string{"docker", "podman", "nerdctl", "docker-compose", "podman-compose"}, path.Base(words[at])) ||
-		!slices.ContainsFunc(words[at:i], func(w string) bool { return w == "run" || w == "create" || w == "exec" }) {
+	options, ok := optionsOf[path.Base(words[at])]
+	if !ok || i+1 >= len(words) && !options.last || slices.Contains(words[at:i], "--") ||
+		len(options.before) > 0 && !slices.ContainsFunc(words[at:i], func(w string) bool { return slices.Contains(options.before, w) }) {
 		return -1
 	}
 	switch {
-	case strings.HasPrefix(words[i], "-"):
+	case strings.HasPrefix(strings.TrimLeft(words[i], `"'`), "-"):
 		return i // --env=NAME=value
-	case words[i-1] == "-e" || words[i-1] == "--env":
+	case slices.Contains(options.names, words[i-1]):
 		return i - 1
 	}
 	return -1
+}
+
+// options are the options by which a program sets variables for others.
+type options struct {
+	before []string // subcommands, of which one stands before them
+	names  []string // with the variable in the next word
+	last   bool     // they may be the last word
+}
+
+var (
+	ofDocker  = options{before: []string{"run", "create", "exec"}, names: []string{"-e", "--env"}}
+	optionsOf = map[string]options{
+		"docker": ofDocker, "podman": ofDocker, "nerdctl": ofDocker, "docker-compose": ofDocker, "podman-compose": ofDocker,
+		"kubectl":     {before: []string{"run"}, names: []string{"--env"}, last: true},
+		"systemd-run": {names: []string{"-E", "--setenv"}},
+	}
+)
+
+// Operand returns the NAME=value that the word is, or sets as an option of docker or
+// systemd-run does: --env=NAME=value.
+func Operand(word string) string {
+	for _, option := range []string{"--env=", "--setenv=", "-e=", "-e"} {
+		if operand, ok := strings.CutPrefix(word, option); ok {
+			return operand
+		}
+	}
+	return word
 }
 
 // sshArgs notes the command for another host among the arguments of ssh from at
@@ -165,6 +193,17 @@ func sshArgs(words []string, at int, out []Role) {
 	if at+2 == len(words) {
 		out[at+1] = Script
 	}
+}
+
+// Program returns the name of the program that the words start, by way of starters
+// or env: "" when they only say how.
+func Program(words []string) string {
+	for _, w := range words {
+		if name := path.Base(w); !slices.Contains(starters, name) && name != "env" && !strings.HasPrefix(w, "-") && !strings.Contains(w, "=") {
+			return w
+		}
+	}
+	return ""
 }
 
 // ReadsInput reports whether the command is a shell that reads its script from

@@ -56,6 +56,14 @@ func TestSetters(t *testing.T) {
 		"podman|run|--env=GODEBUG=gctrace=1|image":    "false 2",
 		"docker|run|image|GODEBUG=gctrace=1|x":        "false -1",
 		"docker|build|--env|GODEBUG=gctrace=1|.":      "false -1",
+		`docker|run|--env="GODEBUG=gctrace=1"|image`:  "false 2",
+		`docker|run|-e='GODEBUG=gctrace=1'|image`:     "false 2",
+		"docker|run|image|--|-eGODEBUG=gctrace=1|x":   "false -1",
+		"systemd-run|--setenv=GODEBUG=gctrace=1|app":  "false 1",
+		"systemd-run|-E|GODEBUG=gctrace=1|app":        "false 1",
+		"systemd-run|--setenv=GODEBUG=gctrace=1":      "false -1",
+		"kubectl|run|x|--env=GODEBUG=gctrace=1":       "false 3",
+		"kubectl|run|x|--|--env=GODEBUG=gctrace=1|y":  "false -1",
 		"kubectl|set|env|deploy/x|GODEBUG=gctrace=1|": "false -1",
 	} {
 		words := strings.Split(test, "|")

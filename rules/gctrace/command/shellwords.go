@@ -33,7 +33,7 @@ func ShellWords(f *syntax.File, skip map[syntax.Node]bool) []string {
 				return false
 			}
 		case *syntax.Word:
-			if text := wordText(n); strings.HasPrefix(text, "GODEBUG=") || strings.HasPrefix(text, "--env=GODEBUG=") {
+			if strings.HasPrefix(Operand(wordText(n)), "GODEBUG=") {
 				out = append(out, "word GODEBUG")
 				return false
 			}
@@ -52,22 +52,19 @@ func ShellWords(f *syntax.File, skip map[syntax.Node]bool) []string {
 	return out
 }
 
-// wordText returns the beginning of a word that needs no expansion.
+// wordText returns the text of a word without its quotes and what needs expansion.
 func wordText(w *syntax.Word) string {
-	if len(w.Parts) == 0 {
-		return ""
-	}
-	switch p := w.Parts[0].(type) {
-	case *syntax.Lit:
-		return p.Value
-	case *syntax.SglQuoted:
-		return p.Value
-	case *syntax.DblQuoted:
-		if len(p.Parts) > 0 {
-			if l, ok := p.Parts[0].(*syntax.Lit); ok {
-				return l.Value
-			}
+	var b strings.Builder
+	syntax.Walk(w, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.Word, *syntax.DblQuoted:
+			return true
+		case *syntax.Lit:
+			b.WriteString(n.Value)
+		case *syntax.SglQuoted:
+			b.WriteString(n.Value)
 		}
-	}
-	return ""
+		return false
+	})
+	return b.String()
 }

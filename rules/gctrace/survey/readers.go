@@ -14,10 +14,12 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 )
 
-// reader is a file that parses the trace.
+// reader is a file that parses the trace, or takes it where it may be read.
 type reader struct {
 	rel  string // within the repository
 	data []byte
+	does string // to the trace
+	own  bool   // it is part of the program that it belongs to
 	// program is the directory of the program that it belongs to, "" when that
 	// is not one of several.
 	program string
@@ -41,9 +43,13 @@ func (r *reader) learn(names map[string]bool, dirs []string) {
 	}
 	r.several = others > 1
 	for word := range nameWords(r.spoken()) {
-		if names[word] && !slices.Contains(commonNames, word) && word != path.Base(r.program) {
+		// The name of the only program tells it from no other.
+		if len(names) > 1 && names[word] && !slices.Contains(commonNames, word) && word != path.Base(r.program) {
 			r.reads = append(r.reads, word)
 		}
+	}
+	if r.own && r.program != "" && len(r.reads) == 0 {
+		r.reads = []string{strings.ToLower(path.Base(r.program))}
 	}
 	slices.Sort(r.reads)
 }
@@ -104,9 +110,9 @@ func (r *reader) of(rel string, words map[string]bool) Reading {
 }
 
 // ReaderOf returns the file of the repository that parses the trace that file
-// p switches on, and how sure that is; names are those of what it belongs to.
-// Where the repository cannot be searched it returns why.
-func ReaderOf(s *rewrite.Snapshot, p string, names []string) (rel string, how Reading, why string) {
+// p switches on, with what it does, and how sure that is; names are those of what
+// it belongs to. Where the repository cannot be searched it returns why.
+func ReaderOf(s *rewrite.Snapshot, p string, names []string) (reader string, how Reading, why string) {
 	v := Of(s, p)
 	if v.err != nil {
 		return "", isRead, "the repository could not be searched for readers of the trace: " + v.err.Error()
@@ -118,13 +124,13 @@ func ReaderOf(s *rewrite.Snapshot, p string, names []string) (rel string, how Re
 	}
 	for _, r := range v.readers {
 		if h := r.of(site, words); h > how {
-			rel, how = r.rel, h
+			reader, how = r.rel+" "+r.does, h
 		}
 	}
 	if how == isRead {
-		why = rel + " parses the trace; remove gctrace by hand if it does not read this program's"
+		why = reader + " the trace; remove gctrace by hand if it does not read this program's"
 	}
-	return rel, how, why
+	return reader, how, why
 }
 
 // OwnReader reports whether the package parses the trace, tests aside: it starts
@@ -138,15 +144,15 @@ func OwnReader(p *rewrite.Package) bool {
 	})
 }
 
-// Lowered returns fix with its class lowered by one, because rel may read the
-// trace; nil and the reason when that leaves none.
-func Lowered(fix *rewrite.Fix, rel string) (*rewrite.Fix, string) {
+// Lowered returns fix with its class lowered by one, because reader, as ReaderOf
+// returns it, may read the trace; nil and the reason when that leaves none.
+func Lowered(fix *rewrite.Fix, reader string) (*rewrite.Fix, string) {
 	if fix == nil || fix.Safety != rewrite.Safe {
-		return nil, rel + " parses a trace, maybe this one; remove gctrace by hand if it does not"
+		return nil, reader + " a trace, maybe this one; remove gctrace by hand if it does not"
 	}
 	out := *fix
 	out.Safety = rewrite.Unsafe
-	out.Message += "; " + rel + " parses a trace, maybe this one"
+	out.Message += "; " + reader + " a trace, maybe this one"
 	return &out, ""
 }
 
@@ -159,11 +165,21 @@ var traceLine = regexp.MustCompile(`\bgc[ ](\(|\\|\[|%|#\?)[^@\r\n]{0,40}@`)
 // start, which tells it from other texts with gc in them.
 var secondsBehind = regexp.MustCompile(`\bgc[ ](\(|\\|\[|%|#\?)[^@\r\n]{0,40}@[^ \t\r\n@]{2,30}s\b`)
 
-// readsTrace reports whether the file parses the trace: it has a pattern for its
-// lines, and speaks of gctrace or has the time in the pattern.
-func readsTrace(data []byte) bool {
-	if !bytes.Contains(data, []byte("gc ")) && !bytes.Contains(data, []byte("gc[ ]")) {
+// anchored matches a pattern for a whole line of the trace, which nothing else
+// looks like.
+var anchored = regexp.MustCompile(`\^gc(?:[ ]|\\s[+*]?)(?:\(|\\|\[|%)[^@\r\n]{0,40}@`)
+
+// searched matches a pattern for the beginning of its lines, as grep and rules for
+// logs have it. In code it may stand for anything.
+var searched = regexp.MustCompile(`\^gc(?:[ ]|\\s[+*]?)["'/(\[\\]`)
+
+// readsTrace reports whether the file rel parses the trace: it has a pattern for
+// its lines, and speaks of gctrace, has the time in the pattern or begins it where
+// a line does.
+func readsTrace(rel string, data []byte) bool {
+	if !bytes.Contains(data, []byte("gc ")) && !bytes.Contains(data, []byte(`gc\s`)) {
 		return false
 	}
-	return bytes.Contains(data, []byte("gctrace")) && traceLine.Match(data) || secondsBehind.Match(data)
+	return bytes.Contains(data, []byte("gctrace")) && traceLine.Match(data) || secondsBehind.Match(data) || anchored.Match(data) ||
+		path.Ext(rel) != ".go" && searched.Match(data)
 }

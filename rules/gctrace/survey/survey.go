@@ -21,6 +21,9 @@ type Survey struct {
 	settings []File          // files that set GODEBUG to more than the trace
 	programs map[string]bool // names of the programs, as far as directories and units tell
 	EnvFiles map[string]bool // names of the files that units take their environment from
+	asks     map[string]asking
+	// Positions says that a patch names entries of an environment by their places.
+	Positions bool
 }
 
 // File is a file that sets GODEBUG, or names a file of settings that may.
@@ -34,24 +37,31 @@ func Of(s *rewrite.Snapshot, p string) *Survey {
 	type key string
 	root := s.Root(p)
 	return rewrite.MemoDisk(s, key(root), func() *Survey {
-		v := &Survey{programs: make(map[string]bool), EnvFiles: make(map[string]bool)}
+		v := &Survey{programs: make(map[string]bool), EnvFiles: make(map[string]bool), asks: make(map[string]asking)}
 		var mu sync.Mutex
 		var programs []string // directories
+		var starts launches
 		_, v.err = s.FilesWith(root, func(p string, data []byte) bool {
 			rel, _ := filepath.Rel(root, p)
 			rel = filepath.ToSlash(rel)
-			reads := !isDocument(rel) && readsTrace(data)
+			reads := !isDocument(rel) && readsTrace(rel, data)
 			sets := path.Ext(rel) != ".go" && !isDocument(rel) && otherSetting(data)
 			program := programOf(rel, data)
 			named := environmentFiles(rel, data)
-			if !reads && !sets && program == "" && len(named) == 0 {
+			asked, positions := asks(rel, data), countsEntries(rel, data)
+			starts.note(rel, data)
+			if !reads && !sets && program == "" && len(named) == 0 && asked == unasked && !positions {
 				return false
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			if reads {
-				v.readers = append(v.readers, &reader{rel: rel, data: slices.Clone(data)})
+				v.readers = append(v.readers, &reader{rel: rel, data: slices.Clone(data), does: "parses"})
 			}
+			if asked != unasked {
+				v.asks[p] = asked
+			}
+			v.Positions = v.Positions || positions
 			if sets {
 				v.settings = append(v.settings, File{p, slices.Clone(data)})
 			}
@@ -64,6 +74,7 @@ func Of(s *rewrite.Snapshot, p string) *Survey {
 			}
 			return false
 		})
+		v.readers = append(v.readers, starts.readers(v)...)
 		slices.SortFunc(v.readers, func(a, b *reader) int { return strings.Compare(a.rel, b.rel) })
 		slices.SortFunc(v.settings, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 		for _, r := range v.readers {
