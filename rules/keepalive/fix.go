@@ -19,6 +19,7 @@ import (
 type keepSite struct {
 	stmt     ast.Stmt
 	deferred bool // deferred, before stmt; else behind it
+	late     bool // of the value that there is in the end: it is set behind the place
 }
 
 // keepFix returns the fix that keeps alive what holds the objects over the
@@ -41,11 +42,14 @@ func (k *keeper) keepFix(uses []use) (*rewrite.Fix, string) {
 	}
 	if defers > 1 || defers == 1 && len(sites) > 1 {
 		// One deferred call serves them all.
-		site, ok := k.common(uses[0])
+		site, ok := common(uses)
 		if !ok {
 			return nil, "the calls stand in several places"
 		}
 		sites = []keepSite{site}
+	}
+	if defers > 0 && jumps(uses[0].body) {
+		return nil, "a goto may jump over a deferred call"
 	}
 	holder := uses[0].of.holder()
 	return &rewrite.Fix{
@@ -53,7 +57,9 @@ func (k *keeper) keepFix(uses []use) (*rewrite.Fix, string) {
 		Apply: func(e *rewrite.Edit) error {
 			for _, s := range sites {
 				holes := rewrite.Holes{"x": holder.expr()}
-				if s.deferred {
+				if s.late {
+					e.InsertBefore(s.stmt, rewrite.Stmts("defer func() { runtime.KeepAlive($x) }()", holes)...)
+				} else if s.deferred {
 					e.InsertBefore(s.stmt, rewrite.Stmts("defer runtime.KeepAlive($x)", holes)...)
 				} else {
 					e.InsertAfter(s.stmt, rewrite.Stmts("runtime.KeepAlive($x)", holes)...)
@@ -113,7 +119,11 @@ func (k *keeper) site(x use) (keepSite, string) {
 	loop := syntax.InsideLoop(c.Parent(), x.fn)
 	before := false
 	switch s := inner.(type) {
-	case *ast.ExprStmt, *ast.IncDecStmt, *ast.SendStmt, *ast.DeclStmt:
+	case *ast.ExprStmt:
+		if before = noReturn(x.p, s); before {
+			loop = false // no turn follows
+		}
+	case *ast.IncDecStmt, *ast.SendStmt, *ast.DeclStmt:
 	case *ast.AssignStmt:
 		before = l.Effect(&ast.AssignStmt{Lhs: s.Lhs, Tok: s.Tok}, v) == liveness.Overwritten
 	case *ast.ReturnStmt:
@@ -133,7 +143,7 @@ func (k *keeper) site(x use) (keepSite, string) {
 		before = true
 	}
 	if before && loop {
-		if site, ok := k.common(x); ok {
+		if site, ok := common([]use{x}); ok {
 			return site, ""
 		}
 		return keepSite{}, "a deferred call would pile up in the loop"
@@ -145,18 +155,52 @@ func (k *keeper) site(x use) (keepSite, string) {
 	if !visibleIn(x.p.Info.Scopes[c.Parent().Node()], x.p, v, pos) {
 		return keepSite{}, v.Name() + " means something else, or nothing, around the statement"
 	}
-	return keepSite{stmt, before}, ""
+	return keepSite{stmt, before, before && setLater(stmt, []use{x})}, ""
 }
 
-// common returns the place for one deferred KeepAlive for all calls from x on:
-// before the statement of the function's body that holds x.
-func (k *keeper) common(x use) (keepSite, bool) {
-	for _, s := range x.body.List {
-		if s.Pos() <= x.at.Pos() && x.at.End() <= s.End() {
-			return keepSite{s, true}, visible(x.p, x.of.v, s.Pos()) && len(syntax.AssignedValues(x.p, x.body, x.of.v)) <= 1
+// noReturn reports whether control never goes on behind the statement.
+func noReturn(p *rewrite.Package, s *ast.ExprStmt) bool {
+	call, ok := ast.Unparen(s.X).(*ast.CallExpr)
+	return ok && syntax.NoReturn(p, call)
+}
+
+// jumps reports whether a goto in the body may jump over what is put there.
+func jumps(body *ast.BlockStmt) bool {
+	return syntax.ContainsNode(body, func(n ast.Node) bool {
+		b, ok := n.(*ast.BranchStmt)
+		return ok && b.Tok == token.GOTO
+	})
+}
+
+// setLater reports whether what holds the object may be set between the begin of
+// s and one of the uses, as in "if f, err = os.Open(name); err != nil".
+func setLater(s ast.Stmt, uses []use) bool {
+	return slices.ContainsFunc(uses, func(x use) bool {
+		end := x.at.Pos()
+		for c := range x.cur.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil)) {
+			if s.Pos() <= c.Node().Pos() {
+				end = c.Node().End() // and used in the next turn
+			}
 		}
+		set := func(v types.Object) bool {
+			return slices.ContainsFunc(syntax.AssignmentsOf(x.p, v), func(a syntax.Assignment) bool {
+				at := a.Target.Pos()
+				return s.Pos() <= at && at < end && (end != x.at.Pos() || a.Value == nil || !syntax.Encloses(a.Value, x.at))
+			})
+		}
+		return set(x.of.v) || slices.ContainsFunc(x.of.holder().fields, func(f *types.Var) bool { return set(f) })
+	})
+}
+
+// common returns the place for one deferred KeepAlive for all uses: before the
+// statement of the function's body that holds the first.
+func common(uses []use) (keepSite, bool) {
+	x := uses[0]
+	s := syntax.StatementOf(x.body.List, x.at)
+	if s == nil || !visible(x.p, x.of.v, s.Pos()) {
+		return keepSite{}, false
 	}
-	return keepSite{}, false
+	return keepSite{s, true, setLater(s, uses)}, true
 }
 
 // visible reports whether v's name means v at pos.

@@ -165,7 +165,7 @@ func (k *keeper) early(x *crossing, arg ast.Expr) *rewrite.Finding {
 		Pos: arg.Pos(), End: arg.End(),
 		Message: "the uintptr was made before the call: " + name + " may be moved or collected meanwhile",
 	}
-	why := k.cannotMove(x, v, arg, def)
+	why := cannotMove(x, v, arg, def)
 	if why != "" {
 		f.NoFix = why + "; write the conversion in the argument list of the call"
 		return f
@@ -187,7 +187,7 @@ func (k *keeper) early(x *crossing, arg ast.Expr) *rewrite.Finding {
 }
 
 // cannotMove says why the conversion def of v cannot be moved into the call.
-func (k *keeper) cannotMove(x *crossing, v *types.Var, arg, def ast.Expr) string {
+func cannotMove(x *crossing, v *types.Var, arg, def ast.Expr) string {
 	p := x.p
 	uses := 0
 	ast.Inspect(x.body, func(n ast.Node) bool {
@@ -224,36 +224,7 @@ func (k *keeper) cannotMove(x *crossing, v *types.Var, arg, def ast.Expr) string
 		return "the conversion and the call stand in different blocks"
 	}
 	// What def reads must not change between.
-	l := k.flow(p, x.body)
-	changed := ""
-	ast.Inspect(def, func(n ast.Node) bool {
-		id, ok := n.(*ast.Ident)
-		if !ok {
-			return true
-		}
-		w, ok := p.Info.Uses[id].(*types.Var)
-		if !ok || w.IsField() {
-			return true
-		}
-		if !visible(p, w, x.Call.Pos()) {
-			changed = w.Name()
-		}
-		ast.Inspect(x.body, func(n ast.Node) bool {
-			if as, ok := n.(*ast.AssignStmt); ok && as.Pos() > decl.End() && as.Pos() <= x.Call.Pos() {
-				for _, lhs := range as.Lhs {
-					if lid, ok := ast.Unparen(lhs).(*ast.Ident); ok && l.Object(lid) == w {
-						changed = w.Name()
-					}
-				}
-			}
-			return true
-		})
-		return true
-	})
-	if changed != "" {
-		return changed + " changes in between"
-	}
-	return ""
+	return changesBetween(x, def, decl)
 }
 
 // pureUnsafe reports whether x calls nothing but conversions and functions of

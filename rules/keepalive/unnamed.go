@@ -78,14 +78,16 @@ func (k *keeper) holderOf(p *rewrite.Package, arg ast.Expr) (obj ast.Expr, field
 // something else of the statement comes before the object.
 func nameFix(x *crossing, obj ast.Expr, t types.Type) *rewrite.Fix {
 	cur, stmt := listStmt(x.cur)
-	if stmt == nil || !comesFirst(x.p, cur, stmt, obj) {
+	if stmt == nil || !comesFirst(x.p, cur, stmt, obj) || jumps(x.body) {
 		return nil
 	}
-	deferred := yieldsPart(x, stmt)
-	switch stmt.(type) {
-	case *ast.ExprStmt, *ast.AssignStmt, *ast.DeclStmt:
+	deferred, last := yieldsPart(x, stmt), false
+	switch s := stmt.(type) {
+	case *ast.ExprStmt:
+		last = noReturn(x.p, s)
+	case *ast.AssignStmt, *ast.DeclStmt:
 	case *ast.ReturnStmt:
-		deferred = true
+		last = true
 	case *ast.IfStmt, *ast.SwitchStmt:
 		if deferred = true; syntax.InsideLoop(cur, x.fn) {
 			return nil
@@ -93,9 +95,10 @@ func nameFix(x *crossing, obj ast.Expr, t types.Type) *rewrite.Fix {
 	default:
 		return nil
 	}
-	if _, returns := stmt.(*ast.ReturnStmt); deferred && !returns && syntax.InsideLoop(cur, x.fn) {
+	if deferred && !last && syntax.InsideLoop(cur, x.fn) {
 		return nil // it would pile up
 	}
+	deferred = deferred || last
 	name := x.file.FreeName(x.fn.Node(), variableName(t), "object")
 	whole, _ := x.p.Cursor(obj)
 	for isParen(whole.Parent().Node()) {

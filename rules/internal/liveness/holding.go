@@ -8,6 +8,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rules/internal/cgo"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"golang.org/x/tools/go/cfg"
 )
 
 // Holding returns where references to o are put in the function.
@@ -46,7 +47,10 @@ func (k *keeping) node(n ast.Node) (again bool) {
 				rhs = n.Rhs[i]
 			}
 			again = k.assign(lhs, rhs) || again
+			again = k.mapKey(lhs) || again
 		}
+	case *ast.IncDecStmt:
+		again = k.mapKey(n.X)
 	case *ast.ValueSpec:
 		for i, lhs := range n.Names {
 			if len(n.Values) == 0 {
@@ -116,6 +120,51 @@ func (k *keeping) assign(lhs, rhs ast.Expr) bool {
 	k.holders = append(k.holders, w)
 	k.found.vars = append(k.found.vars, w)
 	return true
+}
+
+// mapKey notes the key under which an element of a map is set. It reports whether
+// the map is a new holder.
+func (k *keeping) mapKey(lhs ast.Expr) bool {
+	index, ok := ast.Unparen(lhs).(*ast.IndexExpr)
+	if !ok {
+		return false
+	}
+	_, isMap := syntax.Under(k.p.Info.TypeOf(index.X)).(*types.Map)
+	return isMap && k.assign(index.X, index.Index)
+}
+
+// registered reports whether package runtime holds o at at: it was pinned or got a
+// cgo.Handle on the way there, and is not let go of before.
+func (l *Liveness) registered(o Subject, at ast.Node) bool {
+	return syntax.ContainsNode(l.body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || !(l.p.IsCall(call, "runtime/cgo", "NewHandle") || l.p.IsCall(call, "runtime", "(*runtime.Pinner).Pin")) || !l.Refers(call.Args[0], o) {
+			return false
+		}
+		way := search{node: func(n ast.Node) flowEffect {
+			switch {
+			case syntax.Encloses(n, at):
+				return used
+			case l.letsGo(n):
+				return Overwritten
+			}
+			return l.setting(n, o.V)
+		}}
+		return l.after(call, func(b *cfg.Block, i int) bool {
+			return syntax.Encloses(b.Nodes[i], at) || way.from(b, i+1)
+		})
+	})
+}
+
+// letsGo reports whether n unpins objects or deletes a cgo.Handle, now.
+func (l *Liveness) letsGo(n ast.Node) bool {
+	if _, later := n.(*ast.DeferStmt); later {
+		return false
+	}
+	return syntax.ContainsNode(n, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		return ok && (l.p.IsCall(call, "runtime/cgo", "(runtime/cgo.Handle).Delete") || l.p.IsCall(call, "runtime", "(*runtime.Pinner).Unpin"))
+	})
 }
 
 // forgets reports whether the called function keeps none of its arguments.

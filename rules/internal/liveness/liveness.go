@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -306,7 +307,7 @@ func (l *Liveness) Mentions(n ast.Node, v *types.Var) bool {
 // in the function after at: by its variable, by another that may lead to it, by
 // a deferred call or by a closure.
 func (l *Liveness) Kept(o Subject, at ast.Node) bool {
-	if l.usedAfter(o.V, at) || l.deferred(o, at) || l.captured(o.V, at) {
+	if l.usedAfter(o.V, at) || l.deferred(o, at) || l.captured(o.V, at) || l.registered(o, at) {
 		return true
 	}
 	for _, w := range l.Holding(o).vars {
@@ -318,8 +319,8 @@ func (l *Liveness) Kept(o Subject, at ast.Node) bool {
 }
 
 // deferred reports whether a deferred call that stands before at refers to o:
-// its receiver, an argument or a captured variable. The fields that an argument
-// reads are read at the defer statement.
+// its receiver, an argument or a captured variable. What an argument or its fields
+// are is read at the defer statement, so nothing may set the variable from there on.
 func (l *Liveness) deferred(o Subject, at ast.Node) bool {
 	return syntax.ContainsNode(l.body, func(n ast.Node) bool {
 		d, ok := n.(*ast.DeferStmt)
@@ -329,7 +330,16 @@ func (l *Liveness) deferred(o Subject, at ast.Node) bool {
 		if encloseLit(l.body, d) {
 			return false
 		}
-		return l.Refers(d.Call, o)
+		return l.Refers(d.Call, o) && (l.ReachesWith(o.V, d, at) || l.sharedIn(d, o.V))
+	})
+}
+
+// sharedIn reports whether the deferred call gets v's address: it sees what v is set
+// to later.
+func (l *Liveness) sharedIn(d *ast.DeferStmt, v *types.Var) bool {
+	_, value := syntax.Under(v.Type()).(*types.Struct) // the receiver of a method, maybe
+	return value || slices.ContainsFunc(syntax.AssignmentsOf(l.p, v), func(a syntax.Assignment) bool {
+		return a.Kind == syntax.Shared && syntax.Encloses(d, a.Target)
 	})
 }
 
