@@ -245,11 +245,11 @@ func (c Collector) dropCall(s *rewrite.Snapshot, call rewrite.Call, stmt ast.Stm
 // classed sets how safe the fix is, and says why where it is not.
 func (c Collector) classed(fix *rewrite.Fix, call rewrite.Call, stmt ast.Stmt, h heat.Heat, state collectorState) *rewrite.Fix {
 	fix.Safety = rewrite.Safe
-	dep := freedElsewhere(call, h.Path)
+	freed := freedElsewhere(call, h.Path)
 	why := ""
 	switch {
-	case dep != "":
-		why = dep + " frees what it gives out by finalizers, which the call may be there to drive"
+	case freed != "":
+		why = freed + ", which the call may be there to drive"
 	case syntax.Said(call.File, stmt, meant):
 		why = "a comment stands for it"
 	case h.Paced:
@@ -275,7 +275,7 @@ func (c Collector) classed(fix *rewrite.Fix, call rewrite.Call, stmt ast.Stmt, h
 	case h.Conditional:
 		why = "the condition that guards it may have been chosen with care"
 	case state == collectorTuned:
-		why = "the program sets the collector's percentage, and may count on it"
+		why = "the collector's percentage is set, and the program may count on it"
 	}
 	if why != "" {
 		fix.Safety = rewrite.Unsafe

@@ -12,10 +12,28 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
+// a means is a way to bring something about at a collection.
+type means struct {
+	pkg   string
+	names []string
+	does  string // what a package does that uses it
+}
+
+var allMeans = []means{
+	{"runtime", []string{"SetFinalizer", "AddCleanup"}, "frees what it gives out by finalizers"},
+	{"weak", []string{"Make"}, "lets go of what it holds by weak pointers"},
+	{"unique", []string{"Make"}, "holds what a collection lets go of"},
+}
+
 // usesFinalization reports whether the package uses what runs or is decided at
 // a collection.
 func usesFinalization(p *rewrite.Package) bool {
-	keys := []string{"runtime.SetFinalizer", "runtime.AddCleanup", "weak.Make", "unique.Make"}
+	var keys []string
+	for _, m := range allMeans {
+		for _, name := range m.names {
+			keys = append(keys, m.pkg+"."+name)
+		}
+	}
 	for _, r := range p.Snapshot().Refs(keys...) {
 		if r.Pkg.Path == p.Path {
 			return true
@@ -41,10 +59,11 @@ func usesFinalization(p *rewrite.Package) bool {
 	return false
 }
 
-// freedElsewhere returns the import path of a package that is used on the way to
-// the call, by the functions there, and that frees what it gives out by finalizers
-// or cleanups: a binding whose memory the collector does not see, files, a pool;
-// "" when there is none.
+// freedElsewhere names a package that is used on the way to the call, by the
+// functions there, and that frees what it gives out by finalizers or cleanups (a
+// binding whose memory the collector does not see, files, a pool) or holds it
+// weakly, or one of the module that these functions can get at; "" when there is
+// none.
 func freedElsewhere(call rewrite.Call, path []heat.Place) string {
 	for _, place := range append([]heat.Place{{Pkg: call.Pkg, At: call.At}}, path...) {
 		decl := syntax.EnclosingDecl(place.At)
@@ -52,9 +71,14 @@ func freedElsewhere(call rewrite.Call, path []heat.Place) string {
 			continue
 		}
 		used := packagesIn(place.Pkg, decl)
-		for _, dep := range place.Pkg.DepsUsing("runtime", "SetFinalizer", "AddCleanup") {
-			if used[dep.Path] {
-				return dep.Path
+		for _, m := range allMeans {
+			for _, dep := range place.Pkg.DepsUsing(m.pkg, m.names...) {
+				if used[dep.Path] {
+					return dep.Path + " " + m.does
+				}
+			}
+			if path := m.within(place.Pkg, decl); path != "" {
+				return path + " " + m.does
 			}
 		}
 	}

@@ -6,10 +6,12 @@ import (
 	"go/constant"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -21,9 +23,27 @@ type collectorState int
 
 const (
 	collectorOn    collectorState = iota
-	collectorTuned                // the program sets its percentage to what is not known
+	collectorTuned                // its percentage is not known, or so large that it seldom runs
 	collectorOff
 )
+
+// From what percentage on the collector seldom runs, and from what on it never
+// does: the heap that it leaves alone has 4 MB at 100, and 40 GB at a million.
+const (
+	seldom = 400
+	never  = 1_000_000
+)
+
+// stateAt says whether the collector runs by itself at a percentage.
+func stateAt(percent constant.Value) collectorState {
+	switch {
+	case constant.Sign(percent) < 0 || constant.Compare(percent, token.GEQ, constant.MakeInt64(never)):
+		return collectorOff
+	case constant.Compare(percent, token.GEQ, constant.MakeInt64(seldom)):
+		return collectorTuned
+	}
+	return collectorOn
+}
 
 // clearsUpFirst reports whether one of the next two statements switches the
 // collector off: the collection leaves a clean heap to what must run without one.
@@ -37,7 +57,7 @@ func clearsUpFirst(p *rewrite.Package, cur inspector.Cursor) bool {
 		if !ok {
 			return false
 		}
-		if syntax.ContainsNode(next.Node(), func(n ast.Node) bool { return setsNegative(p, n) }) {
+		if syntax.ContainsNode(next.Node(), func(n ast.Node) bool { return setsOff(p, n) }) {
 			return true
 		}
 		next, ok = next.NextSibling()
@@ -45,20 +65,20 @@ func clearsUpFirst(p *rewrite.Package, cur inspector.Cursor) bool {
 	return false
 }
 
-// setsNegative reports whether n is a call of SetGCPercent that switches the
-// collector off.
-func setsNegative(p *rewrite.Package, n ast.Node) bool {
+// setsOff reports whether n is a call of SetGCPercent that switches the collector
+// off.
+func setsOff(p *rewrite.Package, n ast.Node) bool {
 	call, ok := n.(*ast.CallExpr)
 	if !ok || len(call.Args) != 1 || !p.IsCall(call, "runtime/debug", "SetGCPercent") {
 		return false
 	}
 	v := p.Info.Types[call.Args[0]].Value
-	return v != nil && constant.Sign(v) < 0
+	return v != nil && stateAt(v) == collectorOff
 }
 
 // stateOf says whether the collector runs by itself in the programs that p is
-// part of: not where the program sets its percentage to less than zero, or where
-// the environment of an image or a service switches it off.
+// part of: not where the program, or the environment of an image or a service, sets
+// its percentage to less than zero or to what no heap reaches.
 func stateOf(p *rewrite.Package) collectorState {
 	type key struct{ path string }
 	return rewrite.Memo(p.Snapshot(), key{p.Path}, func() collectorState {
@@ -77,10 +97,7 @@ func stateOf(p *rewrite.Package) collectorState {
 				}
 			}
 		}
-		if state != collectorOff && switchedOff(p) {
-			state = collectorOff
-		}
-		return state
+		return max(state, stateInEnvironment(p))
 	})
 }
 
@@ -107,18 +124,28 @@ func percentIn(p *rewrite.Package, file string) collectorState {
 		if id := syntax.LastName(call.Fun); id == nil || id.Name != "SetGCPercent" {
 			return true
 		}
-		switch arg := ast.Unparen(call.Args[0]).(type) {
-		case *ast.UnaryExpr:
-			if arg.Op == token.SUB {
-				state = collectorOff
-			}
-		case *ast.BasicLit:
-		default:
-			state = max(state, collectorTuned)
-		}
+		state = max(state, spelledState(call.Args[0]))
 		return true
 	})
 	return state
+}
+
+// spelledState says what a percentage means, going by its spelling.
+func spelledState(x ast.Expr) collectorState {
+	if syntax.ContainsNode(x, isLargest) {
+		return collectorOff
+	}
+	t, err := types.Eval(token.NewFileSet(), nil, token.NoPos, syntax.ExprText(x))
+	if err != nil || t.Value == nil || constant.ToInt(t.Value).Kind() != constant.Int {
+		return collectorTuned
+	}
+	return stateAt(t.Value)
+}
+
+// isLargest reports whether n names the largest value of a type: math.MaxInt32.
+func isLargest(n ast.Node) bool {
+	sel, ok := n.(*ast.SelectorExpr)
+	return ok && strings.HasPrefix(sel.Sel.Name, "MaxInt")
 }
 
 // usesModule reports whether a file of the folder imports a package of p's module.
@@ -156,26 +183,28 @@ func dirOf(p *rewrite.Package) string {
 }
 
 var (
-	// gogcOff matches what switches the collector off in an environment, on one
-	// line or, in a manifest, on two.
-	gogcOff = regexp.MustCompile(`(?m)^[^\n#]*\bGOGC\b["']?\s*[=: ]\s*["']?(?:off|-\d)[^\n]*$|name:\s*["']?GOGC["']?\s*\n\s*value:\s*["']?(?:off|-\d)`)
+	// gogcSet matches what sets the percentage in an environment, on one line (the
+	// default of a shell's ${GOGC:-100}, too) or, in a manifest, on two.
+	gogcSet = regexp.MustCompile(`(?m)^[^\n#]*\bGOGC(?::-|\b["']?\s*[=: ]\s*["']?)(off|-?\d+)[^\n]*$|name:\s*["']?GOGC["']?\s*\n\s*value:\s*["']?(off|-?\d+)`)
 	// toolCommand matches lines that set it for Go's own tools.
 	toolCommand = regexp.MustCompile(`\bgo\s+(?:build|test|vet|run|install|generate|list)\b|lint|staticcheck`)
 )
 
 var gogc = []byte("GOGC")
 
-// switchedOff reports whether a file of the repository, other than documents and
-// tests, switches the collector off in an environment.
-func switchedOff(p *rewrite.Package) bool {
-	s := p.Snapshot()
+// stateInEnvironment says what the files of the repository, other than documents
+// and tests, make of the collector in an environment.
+func stateInEnvironment(p *rewrite.Package) collectorState {
 	if len(p.Files) == 0 {
-		return false
+		return collectorOn
 	}
+	s := p.Snapshot()
 	type key struct{ root string }
 	root := s.Root(p.Files[0].Path)
-	return rewrite.MemoDisk(s, key{root}, func() bool {
-		files, err := s.FilesWith(root, func(path string, data []byte) bool {
+	return rewrite.MemoDisk(s, key{root}, func() collectorState {
+		var mu sync.Mutex // files are looked at concurrently
+		state := collectorOn
+		_, err := s.FilesWith(root, func(path string, data []byte) bool {
 			switch ext := strings.ToLower(filepath.Ext(path)); {
 			case strings.Contains(filepath.ToSlash(path), "/testdata/"): // of no program
 				return false
@@ -185,13 +214,26 @@ func switchedOff(p *rewrite.Package) bool {
 			if !bytes.Contains(data, gogc) {
 				return false // the expression would try each place of each line
 			}
-			for _, m := range gogcOff.FindAll(data, -1) {
-				if !toolCommand.Match(m) {
-					return true
+			for _, m := range gogcSet.FindAllSubmatch(data, -1) {
+				if !toolCommand.Match(m[0]) {
+					mu.Lock()
+					state = max(state, stateOfWord(string(m[1])+string(m[2])))
+					mu.Unlock()
 				}
 			}
 			return false
 		})
-		return err == nil && len(files) > 0
+		if err != nil {
+			return collectorOn
+		}
+		return state
 	})
+}
+
+// stateOfWord says what a value of GOGC means.
+func stateOfWord(word string) collectorState {
+	if word == "off" || word[0] == '-' {
+		return collectorOff
+	}
+	return stateAt(constant.MakeFromLiteral(word, token.INT, 0))
 }

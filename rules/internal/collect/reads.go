@@ -174,13 +174,17 @@ func isTimed(p *rewrite.Package, cur inspector.Cursor) bool {
 		if v := clockStart(p, prev.Node()); v != nil && follows && syntax.Mentions(p, next.Node(), p.Info.ObjectOf(v)) {
 			return true
 		}
+		if follows && timesFrom(p, prev.Node(), next.Node()) {
+			return true
+		}
 	}
+	decl := syntax.EnclosingDecl(stmt)
 	next, ok := stmt.NextSibling()
 	for range 3 {
 		if !ok {
 			return false
 		}
-		if v := clockStart(p, next.Node()); v != nil && readAfter(p, v) || startsStopwatch(p, next.Node()) || ownStopwatch(p, next.Node()) {
+		if v := clockStart(p, next.Node()); v != nil && readAfter(p, v) || decl != nil && timesFrom(p, next.Node(), decl) || startsStopwatch(p, next.Node()) || ownStopwatch(p, next.Node()) {
 			return true
 		}
 		next, ok = next.NextSibling()
