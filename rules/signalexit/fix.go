@@ -13,6 +13,7 @@ import (
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/internal/web"
+	"github.com/runtimefix/runtimefix/rules/signalexit/deferred"
 	"github.com/runtimefix/runtimefix/rules/signalexit/handler"
 	"github.com/runtimefix/runtimefix/rules/signalexit/locked"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
@@ -131,6 +132,7 @@ type signalFix struct {
 	literals []*ast.BlockStmt  // goroutines that main waits for
 	groupCtx *types.Var        // the context of the group that main waits for, nil for none
 	canceled bool              // what main waits in returns the context's error
+	handed   bool              // what main waits in returns errors of others who have the context
 }
 
 // plan says why the exit cannot be replaced, "" when it can.
@@ -245,9 +247,10 @@ func (x *signalFix) movable() (moves bool, why string) {
 			return false, "the goroutine defers a call"
 		}
 	}
-	// It is main's own literal with one exit at its end.
+	// It is main's own literal with one exit at its end. What it waits for comes before
+	// main is told to stop: the load balancer is to notice, say.
 	own := !cond && !h.Mixed && h.Last != nil && len(h.Exits) == 1 && h.Lit != nil && len(h.Lit.Type.Params.List) == 0 && !h.Notify.Call.Ellipsis.IsValid()
-	return own && h.Plain() && !slices.ContainsFunc(list, x.needsName), ""
+	return own && h.Plain() && !h.Stays() && !slices.ContainsFunc(list, x.needsName), ""
 }
 
 // entangled says what in s keeps the goroutine from ending without the process.
@@ -378,37 +381,14 @@ func (x *signalFix) pending() []*ast.DeferStmt {
 	return out
 }
 
-// exitsDeferred reports whether the deferred call ends the process with a code
-// of its own, other than after a panic.
-func (x *signalFix) exitsDeferred(d *ast.DeferStmt) bool {
-	var body ast.Node = d.Call
-	p := x.h.S.File(d.Pos()).Pkg
-	if fn := p.Callee(d.Call); fn != nil {
-		if decl, q := syntax.DeclarationOf(x.h.S, fn); decl != nil && decl.Body != nil {
-			body, p = decl.Body, q
-		}
-	}
-	exits := false
-	ast.Inspect(body, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.IfStmt:
-			return n.Init == nil || !syntax.ContainsNode(n.Init, func(n ast.Node) bool {
-				c, ok := n.(*ast.CallExpr)
-				return ok && syntax.IsBuiltin(p, c, "recover")
-			})
-		case *ast.CallExpr:
-			exits = exits || syntax.EndsProcess(p, n)
-		}
-		return true
-	})
-	return exits
-}
-
 // staysInDefer says which deferred call may never return.
 func (x *signalFix) staysInDefer(d *ast.DeferStmt) string {
 	p := x.h.S.File(d.Pos()).Pkg
-	if x.exitsDeferred(d) {
-		return "the deferred " + callText(d) + " exits itself"
+	if deferred.Exits(p, d) {
+		return "the deferred " + deferred.Text(d) + " exits itself"
+	}
+	if name := deferred.AsksError(p, d); name != "" {
+		return "the deferred " + deferred.Text(d) + " goes by " + name + ", which is no error when the signal ends the function"
 	}
 	var w waits.Waits
 	if lit, ok := ast.Unparen(d.Call.Fun).(*ast.FuncLit); ok {
@@ -417,7 +397,7 @@ func (x *signalFix) staysInDefer(d *ast.DeferStmt) string {
 		w = waits.In(p, d.Call)
 	}
 	if len(w.List) > 0 {
-		return "the deferred " + callText(d) + " may wait for ever"
+		return "the deferred " + deferred.Text(d) + " may wait for ever"
 	}
 	x.limit = x.limit || locked.Takes(p, d.Call, waits.MaxFrames)
 	for _, c := range w.Slow {
@@ -426,12 +406,4 @@ func (x *signalFix) staysInDefer(d *ast.DeferStmt) string {
 		}
 	}
 	return ""
-}
-
-// callText names the deferred call.
-func callText(d *ast.DeferStmt) string {
-	if _, ok := ast.Unparen(d.Call.Fun).(*ast.FuncLit); ok {
-		return "function literal"
-	}
-	return syntax.ExprText(d.Call.Fun) + "()"
 }

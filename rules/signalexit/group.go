@@ -56,7 +56,7 @@ func (x *signalFix) group(w waits.Wait) string {
 	if len(seen) == 0 {
 		return x.endless(v)
 	}
-	if x.canceled {
+	if x.canceled || x.handed {
 		x.notOnSignal()
 	}
 	return x.count(v)

@@ -214,7 +214,7 @@ func (x *signalFix) endHost() string {
 		return x.endHostGroup(sc, w)
 	}
 	why := x.block(sc)
-	if why == "" && x.canceled {
+	if why == "" && (x.canceled || x.handed) {
 		return "what " + name + " waits in returns the context's error"
 	}
 	return why

@@ -25,6 +25,9 @@ func (x *signalFix) function(from *scope, w waits.Wait, looped bool) string {
 	if f := p.File(decl); f == nil || f.Generated || f.Test {
 		return syntax.ExprText(w.Call.Fun) + " is in a generated file"
 	}
+	if params.DeclaredElsewhere(p, decl) {
+		return decl.Name.Name + " is declared in files that are not built here, too"
+	}
 	obj, _ := p.Info.Defs[decl.Name].(*types.Func)
 	if obj == nil {
 		return "a function that main waits in is not found"

@@ -11,6 +11,7 @@ import (
 	"github.com/dave/dst"
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
+	"github.com/runtimefix/runtimefix/rules/signalexit/params"
 	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 	"github.com/runtimefix/runtimefix/rules/signalexit/served"
 	"github.com/runtimefix/runtimefix/rules/signalexit/waits"
@@ -95,7 +96,7 @@ func (x *signalFix) placeholder(rest []ast.Stmt) string {
 		return why
 	}
 	decl, q := syntax.DeclarationOf(x.h.S, fn)
-	if decl == nil || decl.Body == nil {
+	if decl == nil || decl.Body == nil || params.DeclaredElsewhere(q, decl) {
 		return why
 	}
 	for _, s := range decl.Body.List {
@@ -125,6 +126,10 @@ func (x *signalFix) callee(at waits.Wait) string {
 	if form == result.Wrap {
 		return x.unwrap(at.Call)
 	}
+	if x.handed {
+		x.notOnSignal()
+		return ""
+	}
 	if !x.canceled {
 		return ""
 	}
@@ -146,7 +151,7 @@ func (x *signalFix) unwrap(call *ast.CallExpr) string {
 	stmt := x.at.(*ast.ExprStmt)
 	outer := stmt.X.(*ast.CallExpr)
 	sig, _ := x.h.P.Info.TypeOf(call.Fun).(*types.Signature)
-	if sig == nil || !syntax.IsErrorResult(sig) || x.canceled {
+	if sig == nil || !syntax.IsErrorResult(sig) || x.canceled || x.handed {
 		return "main passes the result of " + syntax.ExprText(call.Fun) + " on to " + syntax.ExprText(outer.Fun)
 	}
 	x.guard = !syntax.EndsProcess(x.h.P, outer)

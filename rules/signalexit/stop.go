@@ -13,6 +13,7 @@ import (
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
 	"github.com/runtimefix/runtimefix/rules/signalexit/channels"
 	"github.com/runtimefix/runtimefix/rules/signalexit/contexts"
+	"github.com/runtimefix/runtimefix/rules/signalexit/handed"
 	"github.com/runtimefix/runtimefix/rules/signalexit/locked"
 	"github.com/runtimefix/runtimefix/rules/signalexit/result"
 	"github.com/runtimefix/runtimefix/rules/signalexit/served"
@@ -92,9 +93,29 @@ func (x *signalFix) block(sc *scope) string {
 	if why := x.turns(sc, ends); why != "" {
 		return why
 	}
+	if why := x.hands(sc); why != "" {
+		return why
+	}
 	if sc.main && sc.exits > 1 && !x.keep && (len(x.h.Tail) > 0 || x.code != "") {
 		return x.breakOut(sc)
 	}
+	return ""
+}
+
+// hands notes that the scope returns the errors of others who have the context, or
+// says that the process would end because of one.
+func (x *signalFix) hands(sc *scope) string {
+	is := func(a ast.Expr) bool {
+		id, ok := ast.Unparen(a).(*ast.Ident)
+		return sc.isGiven(a) || ok && sc.main && slices.ContainsFunc(x.ends, func(v endedValue) bool { return v.v != nil && sc.p.Info.Uses[id] == v.v })
+	}
+	if !handed.On(sc.p, sc.code, is, x.planned) {
+		return ""
+	}
+	if handed.Exits(sc.p, sc.code, is, waits.MaxFrames) {
+		return sc.name + " may exit because its context is done"
+	}
+	x.handed = x.handed || !sc.main && handed.Returned(sc.p, sc.body, sc.results())
 	return ""
 }
 
@@ -255,6 +276,9 @@ func stopSend(x *signalFix, sc *scope, w site) (ast.Stmt, string) {
 	send := w.Node.(*ast.SendStmt)
 	if !syntax.InList(w.cur) {
 		return nil, "main waits in " + w.Text + ", which nothing ends on a signal"
+	}
+	if channels.Taken(sc.p, w.cur, sc.body) {
+		return nil, "the value that " + sc.name + " sends would be lost"
 	}
 	sc.exits++
 	x.edits = append(x.edits, func(e *rewrite.Edit) {

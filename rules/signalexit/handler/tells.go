@@ -29,7 +29,7 @@ func (h *Handler) TellsMain(w *waits.Waiting) bool {
 			case *ast.UnaryExpr:
 				return n.Op == token.ARROW && n != h.at
 			case *ast.CallExpr:
-				return h.asksToStop(h.P, n) && !h.defersToo(w, n)
+				return h.asksToStop(h.P, n) && !h.defersToo(w, n) && !h.endsOwn(h.P, n) && !besides(h.P, w, n)
 			}
 			return false
 		})
@@ -45,7 +45,7 @@ func (h *Handler) TellsMain(w *waits.Waiting) bool {
 		if m.value != nil {
 			return h.toldBy(m.pkg, m.value)
 		}
-		return m.Call != nil && (m.pkg == h.P || m.pkg == h.GoPkg) && stops(m.pkg, m.Call) && !h.defersToo(w, m.Call) && !closesOwn(w, m)
+		return m.Call != nil && (m.pkg == h.P || m.pkg == h.GoPkg) && stops(m.pkg, m.Call) && !h.defersToo(w, m.Call) && !h.endsOwn(m.pkg, m.Call) && !besides(m.pkg, w, m.Call) && !closesOwn(w, m)
 	})
 }
 
@@ -209,7 +209,7 @@ func (h *Handler) asksToStop(p *rewrite.Package, call *ast.CallExpr) bool {
 		switch key := rewrite.ObjectKey(fn); {
 		case strings.HasPrefix(key, "(*net.") && fn.Name() == "Close":
 			return true
-		case key == "runtime/pprof.StopCPUProfile", key == "runtime/trace.Stop", fn.Pkg().Path() == "os/signal", fn.Pkg().Path() == "time":
+		case key == "runtime/pprof.StopCPUProfile", key == "runtime/trace.Stop", fn.Pkg().Path() == "context", fn.Pkg().Path() == "os/signal", fn.Pkg().Path() == "time":
 			return false
 		}
 	}

@@ -57,3 +57,16 @@ func InInterface(p *rewrite.Package, name string) bool {
 	}
 	return false
 }
+
+// DeclaredElsewhere reports whether a file that is not built here declares the
+// function, too, for another platform say.
+func DeclaredElsewhere(p *rewrite.Package, decl *ast.FuncDecl) bool {
+	for _, f := range p.OtherFiles() {
+		for _, d := range f.Decls {
+			if d, ok := d.(*ast.FuncDecl); ok && d.Name.Name == decl.Name.Name && (d.Recv == nil) == (decl.Recv == nil) {
+				return true
+			}
+		}
+	}
+	return false
+}

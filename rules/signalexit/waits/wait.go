@@ -67,6 +67,19 @@ func (w Wait) Obstacle(p *rewrite.Package) string {
 	return "which nothing ends on a signal"
 }
 
+// Apart reports whether nothing in the program has a part in the end of the wait:
+// select {}, and the loops over a ticker and over signals.
+func (w Wait) Apart(p *rewrite.Package) bool {
+	switch n := w.Node.(type) {
+	case *ast.SelectStmt:
+		return len(n.Body.List) == 0
+	case *ast.RangeStmt:
+		ch, ok := syntax.Under(p.Info.TypeOf(n.X)).(*types.Chan)
+		return w.Kind == WaitClockRange || ok && syntax.IsType(ch.Elem(), "os", "Signal")
+	}
+	return false
+}
+
 // maxFrames is the number of calls through which a wait is looked for.
 const MaxFrames = 3
 
