@@ -261,6 +261,7 @@ func TestState(t *testing.T) {
 		{"a usual default", map[string]string{"run.sh": "export GOGC=${GOGC:-100}\n"}, collectorOn},
 		{"a large default", map[string]string{"run.sh": "export GOGC=\"${GOGC:-500}\"\n"}, collectorTuned},
 		{"large for a tool", map[string]string{"ci.sh": "GOGC=800 golangci-lint run\n"}, collectorOn},
+		{"large for a child", map[string]string{"child.go": "package p\n\nvar env = []string{\"GOGC=800\"}\n"}, collectorOn},
 		{"two files", map[string]string{"a.sh": "GOGC=off ./app\n", "b.sh": "GOGC=800 ./app\n"}, collectorOff},
 		{"in a document", map[string]string{"notes.md": "GOGC=off\n"}, collectorOn},
 		{"in a test", map[string]string{"main_test.go": strings.Replace(body("debug.SetGCPercent(-1)"), "func main()", "func init()", 1)}, collectorOn},

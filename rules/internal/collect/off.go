@@ -215,11 +215,13 @@ func stateInEnvironment(p *rewrite.Package) collectorState {
 				return false // the expression would try each place of each line
 			}
 			for _, m := range gogcSet.FindAllSubmatch(data, -1) {
-				if !toolCommand.Match(m[0]) {
-					mu.Lock()
-					state = max(state, stateOfWord(string(m[1])+string(m[2])))
-					mu.Unlock()
+				is := stateOfWord(string(m[1]) + string(m[2]))
+				if toolCommand.Match(m[0]) || is == collectorTuned && strings.HasSuffix(path, ".go") {
+					continue // a program tunes what it starts
 				}
+				mu.Lock()
+				state = max(state, is)
+				mu.Unlock()
 			}
 			return false
 		})
