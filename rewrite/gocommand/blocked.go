@@ -106,9 +106,7 @@ func above(dir, name string) string {
 type search struct{ seen map[string]bool }
 
 func (s *search) walk(dir string) error {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
+	dir = safefile.RealPath(dir)
 	if s.seen[dir] {
 		return nil
 	}

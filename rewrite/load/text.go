@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"github.com/runtimefix/runtimefix/rewrite/scan"
 )
 
@@ -157,10 +158,7 @@ func (t *TextFile) Generated() bool {
 
 // RealPath returns path without symbolic links, path itself where that fails.
 func RealPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	return path
+	return safefile.RealPath(path)
 }
 
 // Outside returns where the file called path is when a symbolic link leads out of

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // Source is the size in bytes above which a file is no source, manifest or go.mod.
@@ -35,6 +36,14 @@ func Open(path string) (*os.File, fs.FileInfo, error) {
 		return nil, nil, err
 	}
 	return f, info, nil
+}
+
+// RealPath returns path without symbolic links, path itself where that fails.
+func RealPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 // Read returns the content of the regular file at path. It is an error, ErrTooBig,

@@ -14,9 +14,7 @@ import (
 // regular file (/dev/stdout, a pipe) is written to as it is.
 func Write(path string, data []byte) error {
 	mode := fs.FileMode(0o666)
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
+	path = RealPath(path)
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():

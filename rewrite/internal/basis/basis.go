@@ -14,6 +14,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite/gocommand"
 	"github.com/runtimefix/runtimefix/rewrite/internal/inputs"
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/packages"
 )
@@ -196,9 +197,7 @@ func release(ctx context.Context, set *inputs.Set, dir string, env []string) []s
 	if err != nil {
 		return []string{"no go command"}
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
+	path = safefile.RealPath(path)
 	info, err := os.Stat(path)
 	if err != nil {
 		return []string{"no go command"}

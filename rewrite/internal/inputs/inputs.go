@@ -12,7 +12,6 @@ import (
 	"hash"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -190,18 +189,11 @@ func (s *Set) Exists(path string) bool {
 
 // Real returns path without symbolic links, path itself where that fails.
 func (s *Set) Real(path string) string {
-	real := realPath(path)
+	real := safefile.RealPath(path)
 	if s != nil {
 		s.note(Input{Target, path}, digest(string(Target), real))
 	}
 	return real
-}
-
-func realPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	return path
 }
 
 // Now returns what there is to be seen at present.
@@ -214,7 +206,7 @@ func (in Input) Now() Digest {
 	case State:
 		return ofState(os.Stat(in.Path))
 	case Target:
-		return digest(string(Target), realPath(in.Path))
+		return digest(string(Target), safefile.RealPath(in.Path))
 	case Head:
 		return read(in.Path, ofHead)
 	}

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/runtimefix/runtimefix/rewrite/safefile"
 )
 
 // Root returns the top of the repository that dir is in: the directory with a
@@ -34,10 +36,7 @@ func Ignored(ctx context.Context, files []string) map[string]bool {
 	for _, f := range files {
 		dir := filepath.Dir(f)
 		if _, known := reals[dir]; !known {
-			reals[dir] = dir
-			if real, err := filepath.EvalSymlinks(dir); err == nil {
-				reals[dir] = real // git looks at nothing beyond a link
-			}
+			reals[dir] = safefile.RealPath(dir) // git looks at nothing beyond a link
 			roots[dir] = Root(reals[dir])
 		}
 		if root := roots[dir]; root != "" {

@@ -6,6 +6,9 @@ package git
 import (
 	"bytes"
 	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -65,6 +68,37 @@ func Diff(ctx context.Context, root string, args ...string) ([]byte, error) {
 // Names returns the names in what a command with -z writes.
 func Names(out []byte) []string {
 	return strings.FieldsFunc(string(out), func(c rune) bool { return c == 0 })
+}
+
+// Index returns the object IDs of the files in the index, by path relative to root and
+// with slashes.
+func Index(ctx context.Context, root string) (map[string]string, error) {
+	out, err := Output(ctx, root, "ls-files", "--stage", "-z")
+	if err != nil {
+		return nil, err
+	}
+	ids := make(map[string]string)
+	for _, entry := range Names(out) {
+		// mode, ID and stage before the tab (git-ls-files(1))
+		if head, name, ok := strings.Cut(entry, "\t"); ok {
+			if f := strings.Fields(head); len(f) == 3 {
+				ids[name] = f[1]
+			}
+		}
+	}
+	return ids, nil
+}
+
+// IsBlob reports whether data is the content of the object with the ID, in a repository
+// of either format (gitformat-loose(5), hash-function-transition).
+func IsBlob(id string, data []byte) bool {
+	h := sha1.New()
+	if len(id) == hex.EncodedLen(sha256.Size) {
+		h = sha256.New()
+	}
+	fmt.Fprintf(h, "blob %d\x00", len(data))
+	h.Write(data)
+	return hex.EncodeToString(h.Sum(nil)) == id
 }
 
 // File returns the content that the file at path, relative to root and with

@@ -3,12 +3,13 @@
 package gitlines
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,7 +33,7 @@ type span struct{ first, last int }
 
 // Touches reports whether one of the lines first to last of path changed.
 func (l *Lines) Touches(path string, first, last int) bool {
-	path = filepath.Join(realDir(filepath.Dir(path)), filepath.Base(path))
+	path = filepath.Join(safefile.RealPath(filepath.Dir(path)), filepath.Base(path))
 	if l.whole[path] {
 		return true
 	}
@@ -45,15 +46,7 @@ func (l *Lines) Touches(path string, first, last int) bool {
 }
 
 // Dir reports whether a file in the directory changed.
-func (l *Lines) Dir(dir string) bool { return l.dirs[realDir(dir)] }
-
-// realDir returns dir without links: git names files so.
-func realDir(dir string) string {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		return real
-	}
-	return dir
-}
+func (l *Lines) Dir(dir string) bool { return l.dirs[safefile.RealPath(dir)] }
 
 // Since returns the lines of the work tree at root that changed since rev: since
 // the branch left it when rev is on another branch. Files that git neither
@@ -81,7 +74,7 @@ func Since(ctx context.Context, root, rev string) (*Lines, error) {
 		return nil, err
 	}
 	for _, name := range git.Names(out) {
-		path := filepath.Join(realDir(root), filepath.FromSlash(name))
+		path := filepath.Join(safefile.RealPath(root), filepath.FromSlash(name))
 		l.whole[path] = true
 		l.dirs[filepath.Dir(path)] = true
 	}
@@ -98,25 +91,34 @@ func Staged(ctx context.Context, root string) (l *Lines, overlay map[string][]by
 	overlay = make(map[string][]byte)
 	// git diff takes those for unchanged that it would convert to what is in the index,
 	// line ends say: what is staged has the index's.
+	staged := make(map[string]bool)
 	for _, which := range [][]string{nil, {"--cached", "--diff-filter=d"}} {
 		out, err := git.Diff(ctx, root, append(which, "--name-only", "-z")...)
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, name := range git.Names(out) {
-			path := filepath.Join(root, filepath.FromSlash(name))
-			disk, unread := safefile.Read(path, maxStaged)
-			if which != nil && errors.Is(unread, fs.ErrNotExist) && filepath.Ext(path) == ".go" {
-				return nil, nil, fmt.Errorf("%s is staged but not on disk: git restore it, or git rm --cached it", name)
-			}
-			data, err := git.File(ctx, root, "", name, maxStaged)
-			if err != nil {
-				continue // a submodule, or a conflict that is not resolved
-			}
-			if unread != nil || !bytes.Equal(disk, data) {
-				overlay[path] = data
-			}
+			staged[name] = which != nil
 		}
+	}
+	ids, err := git.Index(ctx, root)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(staged)) {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		disk, unread := safefile.Read(path, maxStaged)
+		if staged[name] && errors.Is(unread, fs.ErrNotExist) && filepath.Ext(path) == ".go" {
+			return nil, nil, fmt.Errorf("%s is staged but not on disk: git restore it, or git rm --cached it", name)
+		}
+		if unread == nil && git.IsBlob(ids[name], disk) {
+			continue
+		}
+		data, err := git.File(ctx, root, "", name, maxStaged)
+		if err != nil {
+			continue // a submodule, or a conflict that is not resolved
+		}
+		overlay[path] = data
 	}
 	out, err := git.Output(ctx, root, "ls-files", "--others", "--exclude-standard", "-z")
 	if err != nil {
@@ -137,7 +139,7 @@ func changed(ctx context.Context, root, base string) (*Lines, error) {
 		return nil, err
 	}
 	l := &Lines{files: make(map[string][]span), whole: make(map[string]bool), dirs: make(map[string]bool)}
-	root = realDir(root)
+	root = safefile.RealPath(root)
 	path, skip := "", 0
 	for line := range strings.Lines(string(out)) {
 		line = strings.TrimSuffix(line, "\n")
