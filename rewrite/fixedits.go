@@ -130,21 +130,11 @@ func partEdits(ts *edit.Trees, fix *Fix) (edits []TextEdit, ok bool) {
 
 // ofWhole applies fix to the whole files that it touches.
 func (l *loneEdits) ofWhole(fix *Fix) ([]TextEdit, error) {
-	ts := edit.NewTrees(l.s)
-	e, err := ts.Record(fix.Apply)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.Perform(); err != nil {
-		return nil, err
-	}
-	ts.Claim(e)
-	overlay, _, err := ts.Render(l.base)
+	before, overlay, err := renderedAlone(l.s, fix, l.base)
 	if err != nil {
 		return nil, err
 	}
 	var edits []TextEdit
-	before := ts.Originals()
 	for _, path := range slices.Sorted(maps.Keys(before)) {
 		if after, ok := overlay[path]; ok {
 			edits = append(edits, lineEdits(path, before[path], after)...)
@@ -154,6 +144,22 @@ func (l *loneEdits) ofWhole(fix *Fix) ([]TextEdit, error) {
 		return nil, errors.New("the fix changes nothing")
 	}
 	return edits, nil
+}
+
+// renderedAlone returns what the files that fix touches held, and base with what they
+// hold when no other fix is made.
+func renderedAlone(s *load.Snapshot, fix *Fix, base map[string][]byte) (before, overlay map[string][]byte, err error) {
+	ts := edit.NewTrees(s)
+	e, err := ts.Record(fix.Apply)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := e.Perform(); err != nil {
+		return nil, nil, err
+	}
+	ts.Claim(e)
+	overlay, _, err = ts.Render(base)
+	return ts.Originals(), overlay, err
 }
 
 // lineEdits returns the edits that turn before into after.

@@ -61,41 +61,35 @@ func (r *runner) edit(s *load.Snapshot, list []candidate) edited {
 			return edited{applied: done, overlay: overlay, orig: ts.Originals(), groups: touched}
 		}
 		// The file named by path cannot be written: do without its fixes.
-		var its, guilty []candidate
-		why := make(map[key]error)
+		var its []candidate
 		for i, c := range done {
-			if !slices.Contains(touched[i], path) {
-				continue
-			}
-			its, why[c.key] = append(its, c), err
-			if alone := r.fails(s, c); alone != nil {
-				guilty, why[c.key] = append(guilty, c), alone
+			if slices.Contains(touched[i], path) {
+				its = append(its, c)
 			}
 		}
-		if len(guilty) == 0 {
-			guilty = its
-		}
-		for _, c := range guilty {
-			r.refuse(s, c, why[c.key])
-			out[c.key] = true
-		}
-		if len(guilty) == 0 {
+		if len(its) == 0 {
 			return edited{overlay: r.overlay}
+		}
+		n := len(out)
+		for _, c := range its {
+			if alone := r.fails(s, c); alone != nil {
+				r.refuse(s, c, alone)
+				out[c.key] = true
+			}
+		}
+		if len(out) > n {
+			continue
+		}
+		for _, c := range its { // none of them by itself
+			r.refuse(s, c, err)
+			out[c.key] = true
 		}
 	}
 }
 
 // fails returns why a fix by itself cannot be written, nil where it can.
 func (r *runner) fails(s *load.Snapshot, c candidate) error {
-	ts := edit.NewTrees(s)
-	e, err := ts.Record(c.fix.Apply)
-	if err == nil {
-		err = e.Perform()
-	}
-	if err == nil {
-		ts.Claim(e)
-		_, _, err = ts.Render(r.overlay)
-	}
+	_, _, err := renderedAlone(s, c.fix, r.overlay)
 	return err
 }
 

@@ -177,6 +177,9 @@ func Items(n *yaml.Node) []*yaml.Node {
 	return n.Content
 }
 
+// Aliased reports whether an alias refers to n itself.
+func (f *File) Aliased(n *yaml.Node) bool { return f.uses[n] }
+
 // Shared reports whether n or a node around it has an anchor that an alias
 // refers to, so that a change in it takes effect elsewhere too.
 func (f *File) Shared(n *yaml.Node) bool {

@@ -330,7 +330,7 @@ func fieldCopies(p *rewrite.Package, n ast.Node) map[types.Object]*ast.SelectorE
 			}
 			syntax.ContainsNode(a.Rhs[i], func(n ast.Node) bool {
 				sel, ok := n.(*ast.SelectorExpr)
-				if !ok || p.Info.Selections[sel] == nil || p.Info.Selections[sel].Kind() != types.FieldVal {
+				if !ok || fieldOf(p, sel) == nil {
 					return false
 				}
 				out[p.Info.ObjectOf(id)] = sel

@@ -3,7 +3,6 @@ package gctrace
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -36,22 +35,6 @@ type script struct {
 	src    []byte
 	splice func(message string, hold span.Span, edits []span.TextEdit) (*rewrite.Fix, error)
 	sites  []shellSite
-}
-
-// parseShell parses text as the shells do that people write scripts for.
-func parseShell(text string) (f *syntax.File, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			f, err = nil, fmt.Errorf("parsing: %v", v)
-		}
-	}()
-	for _, lang := range []syntax.LangVariant{syntax.LangBash, syntax.LangPOSIX, syntax.LangMirBSDKorn} {
-		f, err = syntax.NewParser(syntax.Variant(lang), syntax.KeepComments(true)).Parse(strings.NewReader(text), "")
-		if err == nil {
-			return f, nil
-		}
-	}
-	return nil, err
 }
 
 // shellTraces returns the places of a shell script that switch traces on.
@@ -94,7 +77,7 @@ func (s *script) traces() []traceSite {
 	if !strings.Contains(s.text.Text, "GODEBUG") {
 		return nil
 	}
-	f, err := parseShell(s.text.Text)
+	f, err := command.Parse(s.text.Text)
 	if err != nil {
 		return nil
 	}
@@ -367,7 +350,7 @@ func (s *script) fix(x shellSite, value span.FileText, g godebug.Value) (*rewrit
 		return nil, errors.New("its place is not clear")
 	}
 	// The new text of the script, for the check, is what the edits leave of it.
-	after, err := parseShell(s.edited(edits))
+	after, err := command.Parse(s.edited(edits))
 	if err != nil || !slices.Equal(command.ShellWords(s.file, skip), command.ShellWords(after, nil)) {
 		return nil, errors.New("more than that would change")
 	}

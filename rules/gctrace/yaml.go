@@ -214,15 +214,7 @@ func (y *yamlTraces) fix(doc, entry, node *yaml.Node, base int, g godebug.Value,
 // substitute replaces bytes i to j of the scalar node by text, unless an alias takes
 // over the node or the entry that it is in.
 func (y *yamlTraces) substitute(entry, node *yaml.Node, i, j int, text string) ([]yamledit.Splice, error) {
-	aliased := false
-	if entry.Anchor != "" || node.Anchor != "" {
-		for _, doc := range y.f.Docs {
-			manifest.Walk(doc, func(n *yaml.Node) {
-				aliased = aliased || n.Kind == yaml.AliasNode && (n.Alias == entry || n.Alias == node)
-			})
-		}
-	}
-	if aliased {
+	if y.f.Aliased(entry) || y.f.Aliased(node) {
 		return nil, errors.New("an alias refers to it")
 	}
 	return y.f.Substitute(node, i, j, text)

@@ -50,8 +50,7 @@ func (b *bodies) changes(p *rewrite.Package, call *ast.CallExpr, depth int) bool
 	if decl == nil {
 		// An interface's method; or a function that is not seen by who looks at
 		// one package alone.
-		recv := fn.Signature().Recv()
-		return recv == nil || !types.IsInterface(recv.Type())
+		return !syntax.IsAbstract(fn)
 	}
 	return decl.Body != nil && b.changesIn(q, decl, depth)
 }
@@ -93,12 +92,10 @@ func isState(p *rewrite.Package, x ast.Expr, fn ast.Node) bool {
 		return id != x // a variable of another package, or _
 	}
 	if id == x {
-		return !within(fn, v)
+		return !syntax.DeclaredIn(fn, v)
 	}
-	return !within(syntax.BodyOf(fn), v) || slices.ContainsFunc(syntax.AssignmentsOf(p, v), func(a syntax.Assignment) bool { return !isNew(a) })
+	return !syntax.DeclaredIn(syntax.BodyOf(fn), v) || slices.ContainsFunc(syntax.AssignmentsOf(p, v), func(a syntax.Assignment) bool { return !isNew(a) })
 }
-
-func within(n ast.Node, v *types.Var) bool { return n.Pos() <= v.Pos() && v.Pos() < n.End() }
 
 // isNew reports whether the assignment sets a variable to what was made for it.
 func isNew(a syntax.Assignment) bool {

@@ -72,7 +72,7 @@ func isUnsafeName(p *rewrite.Package, n ast.Node) bool {
 // setElsewhere reports whether other functions may set w, which has the sets: a
 // closure, whoever has its address, or one of its methods.
 func setElsewhere(x *crossing, w *types.Var, sets []syntax.Assignment) bool {
-	return !within(x.body, w) && w.Kind() != types.ParamVar && w.Kind() != types.RecvVar ||
+	return !syntax.DeclaredIn(x.body, w) && w.Kind() != types.ParamVar && w.Kind() != types.RecvVar ||
 		types.NewMethodSet(types.NewPointer(w.Type())).Len() > 0 ||
 		slices.ContainsFunc(sets, func(a syntax.Assignment) bool {
 			cur, ok := x.p.Cursor(a.Target)

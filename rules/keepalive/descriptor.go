@@ -28,7 +28,7 @@ func (k *keeper) lostFile(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 	}
 	v := syntax.LocalVar(p, id)
 	body := syntax.BodyOf(fn.Node())
-	if v == nil || !within(body, v) {
+	if v == nil || !syntax.DeclaredIn(body, v) {
 		return nil
 	}
 	what := outlives(p, body, c)
@@ -40,7 +40,7 @@ func (k *keeper) lostFile(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 	if w := assertedFrom(p, body, v); w != nil {
 		// The same file, by another name.
 		whole := resource{v: w, typ: w.Type()}
-		if !within(body, w) || k.alive(x, whole.subject()) || k.flow(p, body).Holding(whole.subject()).Stored {
+		if !syntax.DeclaredIn(body, w) || k.alive(x, whole.subject()) || k.flow(p, body).Holding(whole.subject()).Stored {
 			return nil
 		}
 	}
@@ -53,10 +53,6 @@ func (k *keeper) lostFile(p *rewrite.Package, f *rewrite.File, c inspector.Curso
 		Message: "the descriptor is " + what + " but its file is not: when " + v.Name() + " is collected, its finalizer closes the descriptor",
 		NoFix:   "what uses the descriptor must hold " + v.Name() + ", or own a duplicate (syscall.Dup) of the descriptor",
 	}
-}
-
-func within(body *ast.BlockStmt, v *types.Var) bool {
-	return body.Pos() <= v.Pos() && v.Pos() < body.End()
 }
 
 // assertedFrom returns the interface variable whose value v is, by a type assertion;

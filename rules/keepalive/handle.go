@@ -225,7 +225,7 @@ func (k *keeper) yielded(x *crossing, v *types.Var, depth int) (out []resource) 
 // the crossing, or one around it.
 func declaringBody(x *crossing, v *types.Var) *ast.BlockStmt {
 	for fn, ok := x.fn, true; ok; fn, ok = syntax.EnclosingFunc(fn.Parent()) {
-		if body := syntax.BodyOf(fn.Node()); body.Pos() <= v.Pos() && v.Pos() < body.End() {
+		if body := syntax.BodyOf(fn.Node()); syntax.DeclaredIn(body, v) {
 			return body
 		}
 	}

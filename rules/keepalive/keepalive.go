@@ -266,7 +266,7 @@ func (k *keeper) handle(at []use) *rewrite.Finding {
 // losesLock reports whether the call locks a file that the function opened and
 // then forgets: the lock goes with the file's descriptor.
 func losesLock(x use) bool {
-	return finalizer.IsFile(x.of.typ) && (x.Name == "syscall.Flock" || x.Name == "unix.Flock") && x.body.Pos() <= x.of.v.Pos() && x.of.v.Pos() < x.body.End()
+	return finalizer.IsFile(x.of.typ) && (x.Name == "syscall.Flock" || x.Name == "unix.Flock") && syntax.DeclaredIn(x.body, x.of.v)
 }
 
 // changedSince reports whether the object's variable is set between the place

@@ -32,7 +32,7 @@ func (k *keeper) ownedBy(x *crossing, o resource, depth int) bool {
 			return false
 		}
 	}
-	if body.Pos() <= v.Pos() && v.Pos() < body.End() {
+	if syntax.DeclaredIn(body, v) {
 		return len(syntax.AssignedValues(x.p, body, v)) > 0 && !k.flow(x.p, body).Holding(o.subject()).Stored
 	}
 	// Have: a parameter, receiver or result.
@@ -230,7 +230,7 @@ func (k *keeper) isNew(p *rewrite.Package, body *ast.BlockStmt, x ast.Expr, fiel
 		return k.fresh(p, x, fields, depth)
 	}
 	v := syntax.LocalVar(p, id)
-	if v == nil || !(body.Pos() <= v.Pos() && v.Pos() < body.End()) {
+	if v == nil || !syntax.DeclaredIn(body, v) {
 		return false
 	}
 	o := resource{v: v, fields: fields}

@@ -146,6 +146,10 @@ func (a agreement) needed(c inspector.Cursor, depth int) bool {
 	if limits(a.p, whole) {
 		return false
 	}
+	if to := setBy(whole); to != nil {
+		id := syntax.LastName(to)
+		return id == nil || a.neededOf(a.p.Info.ObjectOf(id), depth)
+	}
 	switch n := whole.Parent().Node().(type) {
 	case *ast.BinaryExpr:
 		if n.Op == token.REM {
@@ -158,22 +162,6 @@ func (a agreement) needed(c inspector.Cursor, depth int) bool {
 	case *ast.ReturnStmt:
 		decl := syntax.EnclosingDecl(whole)
 		return decl == nil || !poolName.MatchString(decl.Name.Name)
-	case *ast.KeyValueExpr:
-		key, ok := n.Key.(*ast.Ident)
-		return ok && n.Value == whole.Node() && a.neededOf(a.p.Info.ObjectOf(key), depth)
-	case *ast.AssignStmt:
-		for i, r := range n.Rhs {
-			if r == whole.Node() && len(n.Lhs) == len(n.Rhs) {
-				id := syntax.LastName(n.Lhs[i])
-				return id == nil || a.neededOf(a.p.Info.ObjectOf(id), depth)
-			}
-		}
-	case *ast.ValueSpec:
-		for i, v := range n.Values {
-			if v == whole.Node() && len(n.Names) == len(n.Values) {
-				return a.neededOf(a.p.Info.Defs[n.Names[i]], depth)
-			}
-		}
 	case *ast.CallExpr:
 		return a.neededBy(n, whole)
 	}

@@ -22,25 +22,12 @@ func hasOwn(p *rewrite.Package, c inspector.Cursor) bool {
 			return true
 		}
 	}
-	switch n := whole.Parent().Node().(type) {
-	case *ast.CallExpr:
-		return flagOfPool(p, n)
-	case *ast.KeyValueExpr:
-		return otherValues(p, whole, n.Key)
-	case *ast.AssignStmt:
-		for i, r := range n.Rhs {
-			if r == whole.Node() && len(n.Lhs) == len(n.Rhs) {
-				return otherValues(p, whole, n.Lhs[i]) || clamps(p, whole)
-			}
-		}
-	case *ast.ValueSpec:
-		for i, v := range n.Values {
-			if v == whole.Node() && len(n.Names) == len(n.Values) {
-				return otherValues(p, whole, n.Names[i])
-			}
-		}
+	if call, ok := whole.Parent().Node().(*ast.CallExpr); ok {
+		return flagOfPool(p, call)
 	}
-	return false
+	to := setBy(whole)
+	_, assigned := whole.Parent().Node().(*ast.AssignStmt)
+	return to != nil && (otherValues(p, whole, to) || assigned && clamps(p, whole))
 }
 
 // atMostOne reports whether the other arguments of max are numbers up to one: they
@@ -92,24 +79,11 @@ func mayBeNone(p *rewrite.Package, c inspector.Cursor) bool {
 // raised reports whether the variable that the value at c is set to gets another value,
 // as where it is too small.
 func raised(p *rewrite.Package, c inspector.Cursor) bool {
-	var v types.Object
-	switch n := c.Parent().Node().(type) {
-	case *ast.AssignStmt:
-		for i, r := range n.Rhs {
-			if r == c.Node() && len(n.Lhs) == len(n.Rhs) {
-				if id := syntax.LastName(n.Lhs[i]); id != nil {
-					v = p.Info.ObjectOf(id)
-				}
-			}
-		}
-	case *ast.ValueSpec:
-		for i, x := range n.Values {
-			if x == c.Node() && len(n.Names) == len(n.Values) {
-				v = p.Info.Defs[n.Names[i]]
-			}
-		}
+	id := syntax.LastName(setBy(c))
+	if _, isField := c.Parent().Node().(*ast.KeyValueExpr); id == nil || isField {
+		return false
 	}
-	return v != nil && slices.ContainsFunc(syntax.AssignmentsOf(p, v), func(a syntax.Assignment) bool {
+	return slices.ContainsFunc(syntax.AssignmentsOf(p, p.Info.ObjectOf(id)), func(a syntax.Assignment) bool {
 		return a.Value != c.Node() && (a.Value != nil || a.Kind == syntax.Updated)
 	})
 }

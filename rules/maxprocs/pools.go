@@ -106,32 +106,38 @@ func sizesPoolIn(p *rewrite.Package, c inspector.Cursor, depth int) bool {
 	if limits(p, c) {
 		return true
 	}
+	switch to := setBy(c).(type) {
+	case *ast.SelectorExpr:
+		return countsGoroutines(p, to.Sel)
+	case *ast.Ident:
+		return countsGoroutines(p, to)
+	}
+	call, ok := c.Parent().Node().(*ast.CallExpr)
+	return ok && (flagOfPool(p, call) || depth > 0 && takesPool(p, call, c.Node(), depth-1))
+}
+
+// setBy returns what is set to the value at c, a variable, a part of one or the field
+// of a literal; nil where nothing is.
+func setBy(c inspector.Cursor) ast.Expr {
 	switch n := c.Parent().Node().(type) {
 	case *ast.KeyValueExpr:
-		key, ok := n.Key.(*ast.Ident)
-		return ok && n.Value == c.Node() && countsGoroutines(p, key)
+		if key, ok := n.Key.(*ast.Ident); ok && n.Value == c.Node() {
+			return key
+		}
 	case *ast.AssignStmt:
 		for i, r := range n.Rhs {
-			if r != c.Node() || len(n.Lhs) != len(n.Rhs) {
-				continue
-			}
-			switch l := n.Lhs[i].(type) {
-			case *ast.SelectorExpr:
-				return countsGoroutines(p, l.Sel)
-			case *ast.Ident:
-				return countsGoroutines(p, l)
+			if r == c.Node() && len(n.Lhs) == len(n.Rhs) {
+				return n.Lhs[i]
 			}
 		}
 	case *ast.ValueSpec:
 		for i, v := range n.Values {
 			if v == c.Node() && len(n.Names) == len(n.Values) {
-				return countsGoroutines(p, n.Names[i])
+				return n.Names[i]
 			}
 		}
-	case *ast.CallExpr:
-		return flagOfPool(p, n) || depth > 0 && takesPool(p, n, c.Node(), depth-1)
 	}
-	return false
+	return nil
 }
 
 // takesPool reports whether the function that is called takes arg as a count of

@@ -387,7 +387,7 @@ func (m *mappings) covered(decl *ast.FuncDecl, seen map[*ast.FuncDecl]bool) bool
 		if !ok || fn.Name() != decl.Name.Name || m.p.File(id).Test {
 			continue
 		}
-		if recv := fn.Signature().Recv(); fn.Origin() != obj && (recv == nil || !types.IsInterface(recv.Type())) {
+		if fn.Origin() != obj && !syntax.IsAbstract(fn) {
 			continue
 		}
 		called = true

@@ -294,12 +294,7 @@ func $name(mux *http.ServeMux) http.Handler {
 
 // filter wraps the default mux that the listeners serve.
 func filter(e *rewrite.Edit, publics []*listener) error {
-	l := publics[0]
-	name := "withoutPprof"
-	if fn, ok := l.pkg.Types.Scope().Lookup(name).(*types.Func); !ok || !isFilter(fn) {
-		name = l.pkg.FreePackageName(name, "withoutProfiles")
-		e.AddDecls(l.file, rewrite.Decls(strings.ReplaceAll(filterDecl, "$name", name), nil)...)
-	}
+	name := filterIn(e, publics[0].file)
 	for _, o := range publics {
 		if o.alias != nil {
 			o.setHandler(e, rewrite.Expr("$f($mux)", rewrite.Holes{"f": name, "mux": e.Clone(o.targetExpr)}))
@@ -308,6 +303,17 @@ func filter(e *rewrite.Edit, publics []*listener) error {
 		o.setHandler(e, rewrite.Expr("$f(http.DefaultServeMux)", rewrite.Holes{"f": name}))
 	}
 	return nil
+}
+
+// filterIn returns the name of the filter in the package of file, declared there where
+// the package has none.
+func filterIn(e *rewrite.Edit, file *rewrite.File) string {
+	name := "withoutPprof"
+	if fn, ok := file.Pkg.Types.Scope().Lookup(name).(*types.Func); !ok || !isFilter(fn) {
+		name = file.Pkg.FreePackageName(name, "withoutProfiles")
+		e.AddDecls(file, rewrite.Decls(strings.ReplaceAll(filterDecl, "$name", name), nil)...)
+	}
+	return name
 }
 
 // isFilter reports whether fn has the filter's signature.

@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/types"
 	"slices"
-	"strings"
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/internal/syntax"
@@ -45,12 +44,7 @@ func (x *exposed) filterDefault() *rewrite.Fix {
 		fix.Message += fmt.Sprintf(" and is served on localhost:%d", port)
 	}
 	fix.Apply = func(e *rewrite.Edit) error {
-		name := "withoutPprof"
-		if fn, ok := r.Pkg.Types.Scope().Lookup(name).(*types.Func); !ok || !isFilter(fn) {
-			name = r.Pkg.FreePackageName(name, "withoutProfiles")
-			e.AddDecls(r.File, rewrite.Decls(strings.ReplaceAll(filterDecl, "$name", name), nil)...)
-		}
-		e.Replace(r.Expr().Node(), rewrite.Expr("$f(http.DefaultServeMux)", rewrite.Holes{"f": name}))
+		e.Replace(r.Expr().Node(), rewrite.Expr("$f(http.DefaultServeMux)", rewrite.Holes{"f": filterIn(e, r.File)}))
 		if served {
 			return nil
 		}

@@ -19,7 +19,7 @@ func (x *signalFix) serveBranches(sc *scope, list []waits.Wait) string {
 	if why := x.servable(sc, first); why != "" {
 		return why
 	}
-	if v := syntax.BaseVar(sc.p, first.On); v == nil || x.at.Pos() <= v.Pos() && v.Pos() < x.at.End() {
+	if v := syntax.BaseVar(sc.p, first.On); v == nil || syntax.DeclaredIn(x.at, v) {
 		return "the server has no name before it serves"
 	}
 	se := x.serveEditOf(sc, first, x.at, false)

@@ -151,7 +151,7 @@ func (x *signalFix) endless(v *types.Var) string {
 		if syntax.Mentions(x.h.P, s, v) && s != x.at {
 			gone = append(gone, s)
 		}
-		if d, ok := s.(*ast.DeclStmt); ok && d.Pos() <= v.Pos() && v.Pos() < d.End() {
+		if d, ok := s.(*ast.DeclStmt); ok && syntax.DeclaredIn(d, v) {
 			gone = append(gone, s)
 		}
 	}

@@ -163,7 +163,7 @@ func (x *signalFix) sign(from *scope, arg ast.Expr) string {
 		return unknownContext
 	}
 	v, ok := from.p.Info.Uses[id].(*types.Var)
-	if ok && x.main.Type.Pos() <= v.Pos() && v.Pos() < x.main.Type.End() {
+	if ok && syntax.DeclaredIn(x.main.Type, v) {
 		return x.signParam(v, id)
 	}
 	if !ok || x.main.Body.Pos() > v.Pos() || v.Pos() > x.main.Body.End() {

@@ -69,7 +69,7 @@ func (w *waiting) calledPaces(call *ast.CallExpr, p *rewrite.Package, depth int)
 	}
 	decl, q := w.source(fn)
 	if decl == nil {
-		if p.Module.Holds(fn.Pkg().Path()) && !isAbstract(fn) {
+		if p.Module.Holds(fn.Pkg().Path()) && !syntax.IsAbstract(fn) {
 			return true // who looks at one package alone does not see it
 		}
 		return slices.ContainsFunc(call.Args, func(x ast.Expr) bool { return syntax.IsType(p.Info.TypeOf(x), "context", "Context") })
@@ -79,10 +79,4 @@ func (w *waiting) calledPaces(call *ast.CallExpr, p *rewrite.Package, depth int)
 	}
 	w.seen[decl] = true
 	return w.paces(decl.Body, q, depth-1)
-}
-
-// isAbstract reports whether fn is a method of an interface.
-func isAbstract(fn *types.Func) bool {
-	recv := fn.Signature().Recv()
-	return recv != nil && types.IsInterface(recv.Type())
 }

@@ -191,7 +191,7 @@ func countingLoop(call rewrite.Call) (rewrite.Finding, bool) {
 	ast.Inspect(call.Call.Args[0], func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok {
 			v := call.Pkg.Info.Uses[id]
-			varies = varies || v != nil && loop.Pos() <= v.Pos() && v.Pos() < loop.End()
+			varies = varies || v != nil && syntax.DeclaredIn(loop, v)
 		}
 		return !varies
 	})
@@ -238,7 +238,7 @@ func (f *fanout) delayVaries() bool {
 
 // inLoop reports whether v is declared by the loop or in its body.
 func (f *fanout) inLoop(v types.Object) bool {
-	return f.loop.Pos() <= v.Pos() && v.Pos() < f.loop.End()
+	return syntax.DeclaredIn(f.loop, v)
 }
 
 // mutations returns the first and last place in the loop's body, outside of the

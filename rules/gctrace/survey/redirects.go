@@ -9,6 +9,7 @@ import (
 
 	"github.com/runtimefix/runtimefix/rewrite"
 	"github.com/runtimefix/runtimefix/rules/gctrace/command"
+	"golang.org/x/mod/modfile"
 	"mvdan.cc/sh/v3/syntax"
 )
 
@@ -25,21 +26,16 @@ type redirecting struct {
 
 // redirectsOf returns what the file rel starts with standard error redirected; nil
 // where that is nothing.
-func redirectsOf(rel string, data []byte) (x *redirecting) {
+func redirectsOf(rel string, data []byte) *redirecting {
 	if path.Ext(rel) != ".sh" && path.Ext(rel) != ".bash" && !rewrite.NamesShell(data) || isDocument(rel) ||
 		!bytes.Contains(data, []byte("2>")) && !bytes.Contains(data, []byte("&>")) {
 		return nil
 	}
-	defer func() {
-		if recover() != nil { // the parser's
-			x = nil
-		}
-	}()
-	f, err := syntax.NewParser().Parse(bytes.NewReader(data), "")
+	f, err := command.Parse(string(data))
 	if err != nil {
 		return nil
 	}
-	x = &redirecting{rel: rel, data: slices.Clone(data)}
+	x := &redirecting{rel: rel, data: slices.Clone(data)}
 	syntax.Walk(f, func(n syntax.Node) bool {
 		if stmt, ok := n.(*syntax.Stmt); ok && slices.ContainsFunc(stmt.Redirs, x.takesErrors) {
 			x.start(stmt)
@@ -134,10 +130,8 @@ func moduleName(rel string, data []byte) string {
 	if path.Base(rel) != "go.mod" {
 		return ""
 	}
-	for line := range strings.Lines(string(data)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "module" {
-			return path.Base(strings.Trim(fields[1], `"`))
-		}
+	if name := modfile.ModulePath(data); name != "" {
+		return path.Base(name)
 	}
 	return ""
 }

@@ -112,9 +112,5 @@ func isOpen(p *rewrite.Package, call *ast.CallExpr) bool {
 		sig, ok := syntax.Under(p.Info.TypeOf(call.Fun)).(*types.Signature)
 		return ok && web.IsHandler(sig)
 	}
-	recv := fn.Signature().Recv()
-	if recv == nil || fn.Pkg() == nil || !types.IsInterface(recv.Type()) {
-		return false
-	}
-	return p.Module.Holds(fn.Pkg().Path()) || fn.Name() == "ServeHTTP"
+	return syntax.IsAbstract(fn) && fn.Pkg() != nil && (p.Module.Holds(fn.Pkg().Path()) || fn.Name() == "ServeHTTP")
 }

@@ -92,9 +92,9 @@ func declaredWithin(v *types.Var, c inspector.Cursor) bool {
 	for loop := range c.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil), (*ast.FuncDecl)(nil)) {
 		switch n := loop.Node().(type) {
 		case *ast.ForStmt:
-			return n.Body.Pos() <= v.Pos() && v.Pos() < n.Body.End()
+			return syntax.DeclaredIn(n.Body, v)
 		case *ast.RangeStmt:
-			return n.Body.Pos() <= v.Pos() && v.Pos() < n.Body.End()
+			return syntax.DeclaredIn(n.Body, v)
 		}
 		return false
 	}
@@ -168,7 +168,7 @@ func (t *turns) same(x ast.Expr) bool {
 			return !syntax.IsBuiltin(t.p, n, "len") && !t.p.Info.Types[n.Fun].IsType()
 		case *ast.Ident:
 			v, ok := t.p.Info.Uses[n].(*types.Var)
-			return ok && (t.loop.Pos() <= v.Pos() && v.Pos() < t.loop.End() || syntax.ContainsNode(t.loop, func(n ast.Node) bool {
+			return ok && (syntax.DeclaredIn(t.loop, v) || syntax.ContainsNode(t.loop, func(n ast.Node) bool {
 				as, ok := n.(*ast.AssignStmt)
 				return ok && syntax.Sets(t.p, as, v)
 			}))

@@ -107,7 +107,7 @@ func (k *keeping) assign(lhs, rhs ast.Expr) bool {
 		return false
 	}
 	w, _ := k.Object(id).(*types.Var)
-	if w == nil || w.IsField() || !(k.body.Pos() <= w.Pos() && w.Pos() < k.body.End() || k.isResult(w)) {
+	if w == nil || w.IsField() || !(syntax.DeclaredIn(k.body, w) || k.isResult(w)) {
 		if w != k.of.V {
 			k.found.Stored = true
 		}

@@ -139,6 +139,12 @@ func OnlyCall(s *rewrite.Snapshot, p *rewrite.Package, decl *ast.FuncDecl) (insp
 	return call, found.Pkg
 }
 
+// IsAbstract reports whether fn is a method of an interface.
+func IsAbstract(fn *types.Func) bool {
+	recv := fn.Signature().Recv()
+	return recv != nil && types.IsInterface(recv.Type())
+}
+
 // EnclosingFunc returns the innermost function around cur.
 func EnclosingFunc(cur inspector.Cursor) (inspector.Cursor, bool) {
 	for c := range cur.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {

@@ -61,6 +61,11 @@ func AssignedValues(p *rewrite.Package, body *ast.BlockStmt, v *types.Var) []ast
 	return out
 }
 
+// DeclaredIn reports whether obj is declared inside n.
+func DeclaredIn(n ast.Node, obj types.Object) bool {
+	return n.Pos() <= obj.Pos() && obj.Pos() < n.End()
+}
+
 // VariableOf returns the variable that x is a part of, nil when x is behind a
 // call.
 func VariableOf(x ast.Expr) *ast.Ident {

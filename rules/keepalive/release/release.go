@@ -217,8 +217,7 @@ func (rs *Releases) followBody(p *rewrite.Package, fn ast.Node, body *ast.BlockS
 // methodOf returns the method that a call of fn runs for the object of type t,
 // where fn is an interface's.
 func methodOf(t types.Type, fn *types.Func, p *rewrite.Package) *types.Func {
-	recv := fn.Signature().Recv()
-	if recv == nil || !types.IsInterface(recv.Type()) {
+	if !syntax.IsAbstract(fn) {
 		return fn
 	}
 	if !syntax.IsPointer(t) {

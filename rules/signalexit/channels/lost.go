@@ -69,8 +69,7 @@ func sets(p *rewrite.Package, loop ast.Node, v *types.Var) bool {
 		post, ok := n.Post.(*ast.IncDecStmt)
 		counter = ok && rooted(p, post.X, v)
 	}
-	inLoop := loop.Pos() <= v.Pos() && v.Pos() < loop.End()
-	return inLoop && !counter || syntax.ContainsNode(loop, func(n ast.Node) bool {
+	return syntax.DeclaredIn(loop, v) && !counter || syntax.ContainsNode(loop, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.AssignStmt:
 			for _, l := range n.Lhs {
@@ -93,20 +92,6 @@ func sets(p *rewrite.Package, loop ast.Node, v *types.Var) bool {
 
 // rooted reports whether x is v, or a part of what it holds.
 func rooted(p *rewrite.Package, x ast.Expr, v *types.Var) bool {
-	for {
-		switch n := x.(type) {
-		case *ast.Ident:
-			return p.Info.ObjectOf(n) == v
-		case *ast.ParenExpr:
-			x = n.X
-		case *ast.SelectorExpr:
-			x = n.X
-		case *ast.IndexExpr:
-			x = n.X
-		case *ast.StarExpr:
-			x = n.X
-		default:
-			return false
-		}
-	}
+	id := syntax.VariableOf(x)
+	return id != nil && p.Info.ObjectOf(id) == v
 }

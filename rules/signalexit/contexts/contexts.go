@@ -108,7 +108,7 @@ func IsGetter(p *rewrite.Package, fn *ast.FuncType, call *ast.CallExpr) bool {
 		return false
 	}
 	v, ok := p.Info.Uses[id].(*types.Var)
-	return ok && fn.Pos() <= v.Pos() && v.Pos() < fn.End()
+	return ok && syntax.DeclaredIn(fn, v)
 }
 
 // IsDone reports whether x is the Done channel of a context.

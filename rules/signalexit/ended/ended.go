@@ -217,8 +217,7 @@ func (e *Set) closed(p *rewrite.Package, x ast.Expr) bool {
 // context's, or of a method of an interface.
 func isOpaque(p *rewrite.Package, call *ast.CallExpr, fn *types.Func) bool {
 	if fn != nil {
-		recv := fn.Signature().Recv()
-		return recv != nil && types.IsInterface(recv.Type())
+		return syntax.IsAbstract(fn)
 	}
 	_, isLit := ast.Unparen(call.Fun).(*ast.FuncLit)
 	return !isLit && !p.Info.Types[call.Fun].IsType() && !p.Info.Types[call.Fun].IsBuiltin() && !syntax.IsContextFunc(p.Info.TypeOf(call.Fun))

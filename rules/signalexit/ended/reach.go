@@ -56,7 +56,7 @@ func (e *Set) reachesIn(p *rewrite.Package, decl *ast.FuncDecl, depth int) bool 
 
 // within reports whether v is declared in fn: a field is not.
 func within(fn ast.Node, v *types.Var) bool {
-	return !v.IsField() && fn.Pos() <= v.Pos() && v.Pos() < fn.End() && !parameterOf(fn, v)
+	return !v.IsField() && syntax.DeclaredIn(fn, v) && !parameterOf(fn, v)
 }
 
 // parameterOf reports whether v is a parameter, or the receiver, of fn.
@@ -170,7 +170,7 @@ func (e *Set) changes(p *rewrite.Package, body ast.Node, a *ast.AssignStmt) (end
 	}
 	for i, l := range a.Lhs {
 		v, ok := syntax.BaseVar(p, l).(*types.Var)
-		if !ok || !v.IsField() && body.Pos() <= v.Pos() && v.Pos() < body.End() {
+		if !ok || !v.IsField() && syntax.DeclaredIn(body, v) {
 			continue
 		}
 		ends = e.add(v) || ends

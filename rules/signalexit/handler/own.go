@@ -33,8 +33,7 @@ func (h *Handler) endsOwn(p *rewrite.Package, call *ast.CallExpr) bool {
 		return false
 	}
 	body := syntax.BodyOf(fn.Node())
-	inside := body.Pos() <= v.Pos() && v.Pos() < body.End()
-	return inside && (body != h.Body || v.Pos() > h.at.Pos())
+	return syntax.DeclaredIn(body, v) && (body != h.Body || v.Pos() > h.at.Pos())
 }
 
 // besides reports whether call ends a server while main waits in what has nothing to

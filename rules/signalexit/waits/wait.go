@@ -297,7 +297,7 @@ func isAway(p *rewrite.Package, fn *types.Func) bool {
 	if p.Module == nil || !p.Module.Main || fn.Pkg() == nil || callSpeed(fn) != mayStay {
 		return false
 	}
-	if recv := fn.Signature().Recv(); recv != nil && types.IsInterface(recv.Type()) {
+	if syntax.IsAbstract(fn) {
 		return false
 	}
 	return p.Module.Holds(fn.Pkg().Path())
